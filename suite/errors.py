@@ -1,0 +1,66 @@
+"""Everything that can go wrong in a way a person can mend: what happened, where, and what to do."""
+
+from __future__ import annotations
+
+
+class SuiteError(Exception):
+    """Base of all errors the suite raises on purpose; the CLI prints it as one paragraph, no traceback.
+
+    `exit_code` is what the process ends with: 2 for wrong use or input, 1 for work that failed.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str | None = None, remedy: str | None = None) -> None:
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text} {self.remedy}" if self.remedy else text
+
+
+class StudyFileError(SuiteError):
+    """A study file, or a `--set`, that says something the suite cannot do."""
+
+    exit_code = 2
+
+
+class DataError(SuiteError):
+    """Pictures or labels that are missing, damaged or not what they claim to be."""
+
+    exit_code = 2
+
+
+class GenomeError(SuiteError):
+    """A genome text that does not parse, or names a network outside the study's space."""
+
+    exit_code = 2
+
+
+class RunDirectoryError(SuiteError):
+    """A run directory that is missing, locked, damaged, or belongs to another study."""
+
+    exit_code = 2
+
+
+class StorageError(SuiteError):
+    """An Optuna storage that cannot be opened, reached or written."""
+
+    exit_code = 2
+
+
+class DeviceError(SuiteError):
+    """A device was asked for that this machine does not have."""
+
+    exit_code = 2
+
+
+class SealedTestError(SuiteError):
+    """The test pictures were asked for without, or against, the written choice."""
+
+
+class TrainingError(SuiteError):
+    """A training that cannot go on, such as a loss that is no longer a number."""
