@@ -300,7 +300,7 @@ def _explain(fault: Any) -> str:
 
 
 def _nearest(location: tuple[int | str, ...]) -> str:
-    """", did you mean X" for an unknown key, from the keys its table has."""
+    """ ", did you mean X" for an unknown key, from the keys its table has."""
     model: Any = StudySettings
     for part in location[:-1]:
         model = model.model_fields[part].annotation

@@ -1,0 +1,86 @@
+"""One calm display of what a run is doing: a bar per phase for people, plain lines for logs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class Phase:
+    """One phase under way: `update(done, note)` moves its bar, or now and then prints a line."""
+
+    def __init__(self, title: str, total: int, console: Console | None, bars: Progress | None) -> None:
+        self.title = title
+        self.total = total
+        self._console = console
+        self._bars = bars
+        self._task: TaskID | None = bars.add_task(title, total=total, note="") if bars else None
+        self._started = self._last_line = time.monotonic()
+
+    def update(self, done: int, note: str = "") -> None:
+        """Say that `done` of the total is behind us; `note` is the best so far, the loss, or the like."""
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, completed=done, note=note)
+        elif self._console is not None and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._last_line = time.monotonic()
+            self._line(done, note)
+
+    def finish(self, done: int, note: str = "") -> None:
+        """Leave the bar where it ended, or print the last line."""
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, completed=done, note=note)
+            self._bars.stop_task(self._task)
+        elif self._console is not None:
+            self._line(done, note)
+
+    def _line(self, done: int, note: str) -> None:
+        assert self._console is not None
+        seconds = time.monotonic() - self._started
+        text = f"{self.title}: {done}/{self.total} in {seconds:.0f} s" + (f", {note}" if note else "")
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class Display:
+    """Where a run speaks to people. Quiet says nothing but the end; not a terminal gets plain lines."""
+
+    def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True)
+        self._quiet = quiet
+
+    def say(self, text: str) -> None:
+        """One plain line (never read as markup: it may hold a user's own words)."""
+        if not self._quiet:
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def phase(self, title: str, total: int) -> Iterator[Phase]:
+        """Show a phase for as long as the block runs."""
+        if self._quiet or not self._console.is_terminal:
+            yield Phase(title, total, None if self._quiet else self._console, None)
+            return
+        bars = Progress(
+            TextColumn("{task.description:<22}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}", markup=False),
+            console=self._console,
+        )
+        with bars:
+            yield Phase(title, total, None, bars)

@@ -1,0 +1,246 @@
+"""Where one run keeps things: atomic writes, a lock, checksummed checkpoints, one result file per phase."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from suite.errors import RunDirectoryError
+
+FORMAT_VERSION = 1
+_CHECKPOINT_MAGIC = b"nas-suite checkpoint 1\n"
+
+
+class RunDirectory:
+    """The directory of one run; every file a run writes goes through here or beside it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path) -> RunDirectory:
+        """Make a new, empty run directory.
+
+        Raises:
+            RunDirectoryError: something is there already, or it cannot be made.
+        """
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise RunDirectoryError(
+                "is there already.",
+                where=str(path),
+                remedy="Go on with it by --resume, or give another --run-dir.",
+            )
+        try:
+            for folder in ("checkpoints", "results"):
+                (path / folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunDirectoryError(f"cannot be made: {error.strerror}.", where=str(path)) from None
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> RunDirectory:
+        """Open what an earlier execution made.
+
+        Raises:
+            RunDirectoryError: it is no run directory.
+        """
+        if not (path / "run.json").is_file():
+            raise RunDirectoryError(
+                "is no run directory (it has no run.json).",
+                where=str(path),
+                remedy="Give the directory of a run, such as runs/digits/20260101-120000.",
+            )
+        return cls(path)
+
+    @property
+    def run_id(self) -> str:
+        """The directory's own name."""
+        return self.path.name
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run for this process; the operating system lets go of it when the process dies.
+
+        Raises:
+            RunDirectoryError: another process holds it; names that process.
+        """
+        lock = filelock.FileLock(self.path / ".lock", timeout=0)
+        holder = self.path / ".lock-holder.json"
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise RunDirectoryError(
+                f"is in use by {_describe_holder(holder)}.",
+                where=str(self.path),
+                remedy="Wait for it or stop it, or give another --run-dir.",
+            ) from None
+        try:
+            facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": utc_now()}
+            write_atomically(holder, json.dumps(facts).encode())
+            yield
+        finally:
+            holder.unlink(missing_ok=True)
+            lock.release()
+
+    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        """Write a small JSON file of the run, atomically, stamped with the format version."""
+        text = json.dumps({"format_version": FORMAT_VERSION, **value}, indent=1, allow_nan=False)
+        write_atomically(self.path / name, text.encode() + b"\n")
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """Read what write_json wrote, or None if it is not there.
+
+        Raises:
+            RunDirectoryError: damaged, or of a newer format.
+        """
+        path = self.path / name
+        try:
+            value = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise RunDirectoryError(f"cannot be read: {error}.", where=str(path)) from None
+        version = value.get("format_version") if isinstance(value, dict) else None
+        if not isinstance(version, int) or version > FORMAT_VERSION:
+            raise RunDirectoryError(
+                f"has format version {version!r}; this suite reads up to {FORMAT_VERSION}.",
+                where=str(path),
+                remedy="Use the suite that wrote it, or a newer one.",
+            )
+        return dict(value)
+
+    def write_result(self, phase: str, value: Mapping[str, Any]) -> None:
+        """Write a phase's result; its being there means that the phase is done."""
+        self.write_json(f"results/{phase}.json", value)
+
+    def read_result(self, phase: str) -> dict[str, Any] | None:
+        """A phase's result, or None if the phase is not done."""
+        return self.read_json(f"results/{phase}.json")
+
+    def save_checkpoint(self, phase: str, state: Mapping[str, Any]) -> None:
+        """Write a phase's state (tensors and plain values); the one before stays as `.previous`."""
+        import torch  # late: the door looks at run directories before it pays for torch
+
+        buffer = io.BytesIO()
+        torch.save(dict(state), buffer)
+        body = buffer.getvalue()
+        path = self._checkpoint(phase)
+        if path.exists():
+            os.replace(path, path.with_suffix(".previous"))
+        write_atomically(path, _CHECKPOINT_MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+
+    def load_checkpoint(self, phase: str) -> dict[str, Any] | None:
+        """A phase's last good state, or None if there is none; a damaged one gives way to the one before.
+
+        Raises:
+            RunDirectoryError: there are checkpoints and none is whole.
+        """
+        path = self._checkpoint(phase)
+        candidates = [p for p in (path, path.with_suffix(".previous")) if p.exists()]
+        for candidate in candidates:
+            state = _read_checkpoint(candidate)
+            if state is not None:
+                return state
+        if candidates:
+            raise RunDirectoryError(
+                "is damaged, and so is the one before it.",
+                where=str(path),
+                remedy="Delete both to do this phase again from its start.",
+            )
+        return None
+
+    def drop_checkpoint(self, phase: str) -> None:
+        """Forget a phase's checkpoints, once its result is written."""
+        for path in (self._checkpoint(phase), self._checkpoint(phase).with_suffix(".previous")):
+            path.unlink(missing_ok=True)
+
+    def _checkpoint(self, phase: str) -> Path:
+        return self.path / "checkpoints" / f"{phase}.ckpt"
+
+
+def new_run_path(root: Path, study: str) -> Path:
+    """A directory for a new run: root/<study>/<UTC time>, made unlike any that is there."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    path, copy = root / study / stamp, 2
+    while path.exists():
+        path, copy = root / study / f"{stamp}-{copy}", copy + 1
+    return path
+
+
+def latest_run(root: Path, study: str | None = None) -> RunDirectory:
+    """The run begun last, of one study or of any.
+
+    Raises:
+        RunDirectoryError: there is none.
+    """
+    runs = sorted(
+        root.glob(f"{study or '*'}/*/run.json"), key=lambda file: (file.stat().st_mtime, file.parent.name)
+    )
+    if not runs:
+        raise RunDirectoryError(
+            "holds no run yet.", where=str(root), remedy="Make one: suite search studies/digits.toml"
+        )
+    return RunDirectory(runs[-1].parent)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """All of the content or none of it, also when the machine stops in the middle."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def utc_now() -> str:
+    """Now, as ISO 8601 to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":  # Windows has no fsync of folders
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any] | None:
+    import torch
+
+    magic, digest_line, body = _split_checkpoint(path.read_bytes())
+    if magic != _CHECKPOINT_MAGIC or hashlib.sha256(body).hexdigest().encode() != digest_line.strip():
+        return None
+    state: dict[str, Any] = torch.load(io.BytesIO(body), weights_only=True, map_location="cpu")
+    return state
+
+
+def _split_checkpoint(content: bytes) -> tuple[bytes, bytes, bytes]:
+    start, end = len(_CHECKPOINT_MAGIC), len(_CHECKPOINT_MAGIC) + 65
+    return content[:start], content[start:end], content[end:]
+
+
+def _describe_holder(holder: Path) -> str:
+    try:
+        facts = json.loads(holder.read_bytes())
+        return f"process {facts['pid']} on {facts['host']}, since {facts['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

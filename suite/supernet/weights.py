@@ -1,0 +1,121 @@
+"""The shared weights: every network of the space is a slice of them.
+
+One-shot NAS with shared weights: Bender et al. 2018; slices as widths: Yu et al. 2019 (slimmable networks).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from suite.blocks import ConvBlock, DenseBlock, ElasticClassifier, ElasticConv, ElasticDense
+from suite.cnn import StandaloneCNN
+from suite.space import Genome, SearchSpace
+
+
+class Supernet(nn.Module):
+    """Elastic convolutions, one first FC weight per depth, further FC weights, one classifier per FC count.
+
+    The first FC weight is per depth because the flattened maps it reads differ in size and meaning.
+    """
+
+    def __init__(self, space: SearchSpace, dropout: float) -> None:
+        super().__init__()
+        settings = space.settings
+        self.space = space
+        filters, units = max(settings.filters), max(settings.fc_units)
+        inputs = [space.shape[0]] + [filters] * (max(settings.depth) - 1)
+        self.convs = nn.ModuleList(
+            ElasticConv(channels, filters, settings.kernel, space.norm) for channels in inputs
+        )
+        self.first_fcs = nn.ModuleDict(
+            {
+                str(depth): ElasticDense(_flattened(space, filters, depth), units, dropout)
+                for depth in settings.depth
+            }
+        )
+        self.later_fcs = nn.ModuleList(
+            ElasticDense(units, units, dropout) for _ in range(max(settings.fc_layers) - 1)
+        )
+        self.classifiers = nn.ModuleDict(
+            {str(count): ElasticClassifier(units, space.classes) for count in settings.fc_layers}
+        )
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, pictures: Tensor, genome: Genome) -> Tensor:
+        """The genome's subnet: (B, C, H, W) normalised pictures -> (B, classes) logits."""
+        features = pictures
+        for conv, conv_layer in zip(self.convs, genome.convs, strict=False):
+            features = conv(features, conv_layer)
+        features = features.flatten(1)
+        for fc, fc_layer in zip(self.fcs_of(genome), genome.fcs, strict=True):
+            features = fc(features, fc_layer)
+        logits: Tensor = self.classifiers[str(len(genome.fcs))](features)
+        return logits
+
+    def draw(self, generator: torch.Generator) -> Supernet:
+        """Draw first weights and return the supernet."""
+        for module in self.modules():
+            if isinstance(module, (ElasticConv, ElasticDense, ElasticClassifier)):
+                module.draw(generator)
+        return self
+
+    def fcs_of(self, genome: Genome) -> list[ElasticDense]:
+        """The FC positions a genome uses: its depth's first, then the shared later ones."""
+        first = self.first_fcs[str(len(genome.convs))]
+        later = list(self.later_fcs)[: len(genome.fcs) - 1]
+        return [module for module in (first, *later) if isinstance(module, ElasticDense)]
+
+    def extract(self, genome: Genome, calibration: Tensor | None = None) -> StandaloneCNN:
+        """The subnet as a standalone network, weights copied.
+
+        Under norm = "batch" the statistics are those of one pass over `calibration`, (N, C, H, W) normalised
+        training pictures: shared weights have none of their own (Bender et al. 2018, section 3.4).
+
+        Raises:
+            ValueError: the space has batch norm and no calibration pictures were given.
+        """
+        network = StandaloneCNN(self.space, genome).to(next(self.parameters()).device)
+        for conv, conv_layer, conv_block in zip(self.convs, genome.convs, network.convs, strict=False):
+            assert isinstance(conv, ElasticConv)
+            assert isinstance(conv_block, ConvBlock)
+            conv.copy_into(conv_block, conv_layer)
+        for fc, fc_layer, fc_block in zip(self.fcs_of(genome), genome.fcs, network.fcs, strict=True):
+            assert isinstance(fc_block, DenseBlock)
+            fc.copy_into(fc_block, fc_layer)
+        ending = self.classifiers[str(len(genome.fcs))]
+        assert isinstance(ending, ElasticClassifier)
+        ending.copy_into(network.classifier)
+        if self.space.norm == "batch":
+            if calibration is None:
+                raise ValueError('norm = "batch" needs calibration pictures')
+            calibrate(network, calibration)
+        return network.eval()
+
+
+@torch.no_grad()
+def calibrate(network: StandaloneCNN, pictures: Tensor) -> None:
+    """Set batch norm's running statistics to those of `pictures`, (N, C, H, W), in one pass.
+
+    Biased variance, as normalising the batch itself uses, so that the result is the batch's own statistics.
+    """
+    maps = pictures
+    for block in network.convs:
+        assert isinstance(block, ConvBlock)
+        assert isinstance(block.norm, nn.BatchNorm2d)
+        before = block.conv(maps)
+        variance, mean = torch.var_mean(before, dim=(0, 2, 3), correction=0)
+        assert block.norm.running_mean is not None
+        assert block.norm.running_var is not None
+        block.norm.running_mean.copy_(mean)
+        block.norm.running_var.copy_(variance)
+        block.norm.eval()
+        maps = block.pool(torch.relu(block.norm(before)))
+
+
+def _flattened(space: SearchSpace, filters: int, depth: int) -> int:
+    """Features in front of the first FC layer, at the greatest width."""
+    _, height, width = space.shape
+    return math.prod((filters, height >> depth, width >> depth))

@@ -1,0 +1,169 @@
+"""The one loop that trains: a standalone network by itself, or shared weights by a step rule.
+
+Everything random comes from one seed, and the whole state can be saved between any two steps, so a training
+that was stopped goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from suite.blocks import Dropout
+from suite.data import Data, Split, augment
+from suite.errors import TrainingError
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""(B, C, H, W) normalised pictures, (B,) labels -> the loss to descend, a scalar."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long, how fast, on what batches."""
+
+    epochs: int
+    learning_rate: float
+    batch_size: int
+    augment: str
+
+
+class Training:
+    """A training under way: network, Adam, data order and random state."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        data: Data,
+        split: Split,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device,
+        *,
+        loss: Loss | None = None,
+    ) -> None:
+        self.network = network.to(device)
+        self.recipe = recipe
+        self.epoch = 0
+        self.step = 0  # of this epoch
+        self._data = data
+        self._pictures, self._labels = split.pictures.to(device), split.labels.to(device)
+        self._loss = loss or self._cross_entropy
+        self._seed = seed
+        self._loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+        self._generator = torch.Generator(device).manual_seed(seed)
+        for module in network.modules():
+            if isinstance(module, Dropout):
+                module.generator = self._generator
+        self.optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in an epoch; the last, short one is left out unless it is the only one."""
+        return max(1, len(self._labels) // self.recipe.batch_size)
+
+    @property
+    def done(self) -> bool:
+        """Whether every epoch is behind us."""
+        return self.epoch >= self.recipe.epochs
+
+    def run_epoch(self, after_step: Callable[[Training], None] | None = None) -> float:
+        """Train to the end of the current epoch; returns its mean loss.
+
+        Raises:
+            TrainingError: the loss is no longer a number.
+        """
+        self.network.train()
+        order = self._order()
+        while self.step < self.steps_per_epoch:
+            start = self.step * self.recipe.batch_size
+            self._descend(order[start : start + self.recipe.batch_size])
+            self.step += 1
+            if after_step is not None:
+                after_step(self)
+        mean = float(self._loss_sum) / self.steps_per_epoch
+        if not math.isfinite(mean):
+            raise TrainingError(
+                f"the loss became {mean} in epoch {self.epoch + 1}.",
+                where=f"training of {type(self.network).__name__}",
+                remedy=f"Lower the learning rate (it is {self.recipe.learning_rate:g}).",
+            )
+        self.epoch, self.step = self.epoch + 1, 0
+        self._loss_sum.zero_()
+        return mean
+
+    def state(self) -> dict[str, Any]:
+        """Everything the rest of the training depends on."""
+        return {
+            "network": self.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "epoch": self.epoch,
+            "step": self.step,
+            "loss_sum": self._loss_sum,
+            "generator": self._generator.get_state(),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from where `state` was taken."""
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.epoch, self.step = state["epoch"], state["step"]
+        self._loss_sum.copy_(state["loss_sum"])
+        self._generator.set_state(state["generator"])
+
+    def _descend(self, batch: Tensor) -> None:
+        pictures = augment(self._pictures[batch], self.recipe.augment, self._generator)
+        loss = self._loss(self._data.normalise(pictures), self._labels[batch])
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        self._loss_sum += loss.detach()
+
+    def _order(self) -> Tensor:
+        """The epoch's order of pictures, from seed and epoch alone, so that it need not be stored."""
+        generator = torch.Generator().manual_seed(self._seed * 1_000_003 + self.epoch)
+        return torch.randperm(len(self._labels), generator=generator).to(self._labels.device)
+
+    def _cross_entropy(self, pictures: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(self.network(pictures), labels)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a network said of each picture of a split."""
+
+    losses: Tensor  # (N,) float64, cross-entropy per picture
+    predicted: Tensor  # (N,) int64
+    labels: Tensor  # (N,) int64
+
+    @property
+    def correct(self) -> Tensor:
+        """(N,) bool."""
+        return self.predicted == self.labels
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction of pictures classed right."""
+        return self.correct.double().mean().item()
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy."""
+        return self.losses.mean().item()
+
+
+@torch.inference_mode()
+def evaluate(network: nn.Module, data: Data, split: Split, device: torch.device, batch: int = 250) -> Outcome:
+    """Run a network in evaluation mode over a split, in picture order."""
+    network = network.to(device).eval()
+    losses, predicted = [], []
+    for pictures, labels in zip(split.pictures.split(batch), split.labels.split(batch), strict=True):
+        logits = network(data.normalise(pictures.to(device)))
+        losses.append(F.cross_entropy(logits, labels.to(device), reduction="none").double().cpu())
+        predicted.append(logits.argmax(1).cpu())
+    return Outcome(torch.cat(losses), torch.cat(predicted), split.labels)
