@@ -7,6 +7,7 @@ import io
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -166,6 +167,21 @@ class RunDirectory:
 
     def _checkpoint(self, phase: str) -> Path:
         return self.path / "checkpoints" / f"{phase}.ckpt"
+
+
+class EverySeconds:
+    """Says now and then that it is time, for checkpoints inside long epochs."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._last = time.monotonic()
+
+    def due(self) -> bool:
+        """Whether the seconds are over; if so, they begin anew."""
+        if time.monotonic() - self._last < self._seconds:
+            return False
+        self._last = time.monotonic()
+        return True
 
 
 def new_run_path(root: Path, study: str) -> Path:

@@ -7,6 +7,8 @@ that was stopped goes on as if it had not been.
 from __future__ import annotations
 
 import math
+import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +20,11 @@ from torch import Tensor, nn
 from suite.blocks import Dropout
 from suite.data import Data, Split, augment
 from suite.errors import TrainingError
+from suite.progress import Display
+from suite.run_directory import EverySeconds, RunDirectory
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""(B, C, H, W) normalised pictures, (B,) labels -> the loss to descend, a scalar."""
+Loss = Callable[[Tensor, Tensor, random.Random], Tensor]
+"""(B, C, H, W) normalised pictures, (B,) labels, random source -> the loss to descend, a scalar."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Training:
         self._loss = loss or self._cross_entropy
         self._seed = seed
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+        self._rng = random.Random(seed)
         self._generator = torch.Generator(device).manual_seed(seed)
         for module in network.modules():
             if isinstance(module, Dropout):
@@ -72,8 +77,14 @@ class Training:
         """Whether every epoch is behind us."""
         return self.epoch >= self.recipe.epochs
 
-    def run_epoch(self, after_step: Callable[[Training], None] | None = None) -> float:
+    def run_epoch(
+        self,
+        on_step: Callable[[int], None] = lambda step: None,
+        save: Callable[[], None] = lambda: None,
+    ) -> float:
         """Train to the end of the current epoch; returns its mean loss.
+
+        After each step `on_step` is told the steps of all epochs so far, and `save` may store the state.
 
         Raises:
             TrainingError: the loss is no longer a number.
@@ -84,8 +95,8 @@ class Training:
             start = self.step * self.recipe.batch_size
             self._descend(order[start : start + self.recipe.batch_size])
             self.step += 1
-            if after_step is not None:
-                after_step(self)
+            on_step(self.epoch * self.steps_per_epoch + self.step)
+            save()
         mean = float(self._loss_sum) / self.steps_per_epoch
         if not math.isfinite(mean):
             raise TrainingError(
@@ -106,6 +117,7 @@ class Training:
             "step": self.step,
             "loss_sum": self._loss_sum,
             "generator": self._generator.get_state(),
+            "rng": self._rng.getstate(),
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -115,10 +127,11 @@ class Training:
         self.epoch, self.step = state["epoch"], state["step"]
         self._loss_sum.copy_(state["loss_sum"])
         self._generator.set_state(state["generator"])
+        self._rng.setstate(state["rng"])
 
     def _descend(self, batch: Tensor) -> None:
         pictures = augment(self._pictures[batch], self.recipe.augment, self._generator)
-        loss = self._loss(self._data.normalise(pictures), self._labels[batch])
+        loss = self._loss(self._data.normalise(pictures), self._labels[batch], self._rng)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
@@ -129,8 +142,49 @@ class Training:
         generator = torch.Generator().manual_seed(self._seed * 1_000_003 + self.epoch)
         return torch.randperm(len(self._labels), generator=generator).to(self._labels.device)
 
-    def _cross_entropy(self, pictures: Tensor, labels: Tensor) -> Tensor:
+    def _cross_entropy(self, pictures: Tensor, labels: Tensor, rng: random.Random) -> Tensor:
         return F.cross_entropy(self.network(pictures), labels)
+
+
+def train_to_end(
+    training: Training, phase_name: str, title: str, run: RunDirectory, display: Display
+) -> dict[str, Any]:
+    """Train to the last epoch, from the phase's checkpoint if there is one; returns losses and seconds.
+
+    The checkpoint is written every half minute and at every epoch's end; dropping it is the caller's, once the
+    phase's result is written.
+
+    Raises:
+        TrainingError: the loss is no longer a number.
+    """
+    log: dict[str, Any] = {"train_loss": [], "seconds": 0.0}
+    checkpoint = run.load_checkpoint(phase_name)
+    if checkpoint is not None:
+        training.load(checkpoint["training"])
+        log = checkpoint["log"]
+    clock, save_clock = time.monotonic(), EverySeconds(30)
+
+    def save() -> None:
+        nonlocal clock
+        now = time.monotonic()
+        log["seconds"] += now - clock
+        clock = now
+        run.save_checkpoint(phase_name, {"training": training.state(), "log": log})
+
+    def note() -> str:
+        return f"loss {log['train_loss'][-1]:.3f}" if log["train_loss"] else ""
+
+    steps = training.steps_per_epoch * training.recipe.epochs
+    with display.phase(title, steps) as phase:
+        while not training.done:
+            loss = training.run_epoch(
+                on_step=lambda step: phase.update(step, note()),
+                save=lambda: save() if save_clock.due() else None,
+            )
+            log["train_loss"].append(loss)
+            save()
+        phase.finish(steps, note())
+    return log
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,77 @@
+"""Who is trained, and who wins: both decided on val-B, which the search has not seen."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from suite.data import Data
+from suite.fitness import criteria
+from suite.pareto import pareto_front
+from suite.space import Genome, SearchSpace
+from suite.study import StudySettings
+from suite.supernet import Scorer
+
+
+def choose_candidates(
+    study: StudySettings, search_result: dict[str, Any], space: SearchSpace, scorer: Scorer, data: Data
+) -> list[Genome]:
+    """The genomes to train: the best `count` of the search's front and population by val-B.
+
+    On several objectives they are spread along the front as val-B sees it, most accurate first, so that a front's
+    far end (fast and poor) is left out; the best of the rest fill up what a short front leaves open.
+    """
+    evaluated = {row["genome"]: row for row in search_result["evaluated"]}
+    texts = dict.fromkeys([row["genome"] for row in search_result["front"]] + search_result["population"])
+    genomes = [space.parse(text) for text in texts]
+    scores = dict(zip(genomes, scorer.score(genomes, data.val_choice), strict=True))
+
+    def quality(genome: Genome) -> float:
+        score = scores[genome]
+        return -score.loss if study.search.score == "loss" else score.accuracy
+
+    goals = criteria(study)
+    rest = ("latency_ms", "params", "macs")
+    values = {
+        genome: (quality(genome), *(evaluated[genome.text][g.metric] for g in goals if g.metric in rest))
+        for genome in genomes
+    }
+    weights = (1.0, *(g.weight for g in goals if g.metric in rest))
+    front = pareto_front(values, weights)
+    count = study.finalists.count
+    spread = [front[i * len(front) // count] for i in range(count)] if len(front) > count else front
+    others = sorted((g for g in genomes if g not in spread), key=quality, reverse=True)
+    return [*spread, *others][:count]
+
+
+def choose_winner(study: StudySettings, result: dict[str, Any], cost: dict[str, float]) -> dict[str, Any]:
+    """The finalist that the study's rule chooses on val-B; `cost` is what cheap means, by genome text.
+
+    `one_se`: the cheapest whose accuracy is within one standard error of the best one's, the standard error being
+    that of their paired difference on the same pictures (Breiman et al. 1984, the 1-SE rule).
+    """
+    standing = [row for row in result["finalists"] if not row["pruned"]]
+    best = max(standing, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
+    rule = study.finalists.choose
+    if rule == "accuracy":
+        return dict(best)
+    if rule == "one_se":
+        good = [row for row in standing if _within_one_se(row, best)]
+    else:
+        threshold = float(rule.removeprefix("cheapest_above:"))
+        good = [row for row in standing if row["val_accuracy"] >= threshold] or [best]
+    return dict(min(good, key=lambda row: cost[row["genome"]]))
+
+
+def _within_one_se(row: dict[str, Any], best: dict[str, Any]) -> bool:
+    """Whether the difference to the best is at most one standard error of the paired difference."""
+    pairs = zip(row["curves"], best["curves"], strict=True)
+    n = row["val_pictures"]
+    differences = [
+        (len(set(b["wrong"]) - set(a["wrong"])), len(set(a["wrong"]) - set(b["wrong"]))) for a, b in pairs
+    ]
+    gained = sum(up for up, _ in differences) / len(differences)
+    lost = sum(down for _, down in differences) / len(differences)
+    difference = (lost - gained) / n
+    variance = (gained + lost) / n - difference**2
+    return difference <= math.sqrt(max(0.0, variance) / n)

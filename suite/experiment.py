@@ -1,0 +1,73 @@
+"""The whole arrow line, phase by phase: data to supernet to search to finalists to the tested winner."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from suite.choice import choose_candidates, choose_winner
+from suite.data import Data
+from suite.finalists import PHASE as FINALISTS
+from suite.finalists import checkpoint_name, train_finalists
+from suite.fitness import Fitness, criteria, within_size_limits
+from suite.progress import Display
+from suite.results import write_results, write_trials_csv
+from suite.run_directory import RunDirectory
+from suite.search import PHASE as SEARCH
+from suite.search import search
+from suite.space import SearchSpace
+from suite.study import StudySettings
+from suite.supernet import Scorer, train_supernet
+from suite.trials import Trials, open_storage
+from suite.winner import PHASE as FINAL
+from suite.winner import finish_winner
+
+
+def run_experiment(
+    study: StudySettings,
+    data: Data,
+    device: torch.device,
+    storage_url: str,
+    run: RunDirectory,
+    display: Display,
+) -> dict[str, Any]:
+    """Run every phase that has no result yet; returns results.json. Call it again to go on after a stop."""
+    space = SearchSpace(study.space, data.picture_shape, len(data.classes))
+    storage = open_storage(storage_url)
+    name = f"{study.name}/{run.run_id}"
+
+    supernet = train_supernet(study, space, data, device, run, display)
+    scorer = Scorer(supernet, data, device)
+
+    searched = run.read_result(SEARCH)
+    if searched is None:
+        fitness = Fitness(study, space, supernet, scorer, data.val_search, device)
+        trials = Trials(storage, f"{name}/search", space, criteria(study))
+        searched = search(
+            study, space, fitness, trials, run, lambda g: within_size_limits(study, space, g), display
+        )
+
+    trained = run.read_result(FINALISTS)
+    if trained is None:
+        candidates = choose_candidates(study, searched, space, scorer, data)
+        trained = train_finalists(
+            study, space, candidates, data, device, storage, f"{name}/finalists", run, display
+        )
+
+    tested = run.read_result(FINAL)
+    if tested is None:
+        winner = choose_winner(study, trained, _cost(study, searched))
+        tested = finish_winner(study, space, winner, data, device, run, display)
+        for number in range(len(trained["finalists"])):
+            run.drop_checkpoint(checkpoint_name(number))
+        run.drop_checkpoint(FINAL)
+
+    write_trials_csv(storage, f"{name}/search", run)
+    return write_results(study, run)
+
+
+def _cost(study: StudySettings, searched: dict[str, Any]) -> dict[str, float]:
+    """What cheap means, by genome text: the study's first objective besides accuracy, or the parameters."""
+    measure = next((o for o in searched["objectives"] if o in ("latency_ms", "params", "macs")), "params")
+    return {row["genome"]: row[measure] for row in searched["evaluated"]}

@@ -1,0 +1,275 @@
+"""Finalists: genomes trained on their own, in step, under successive halving."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+import torch
+from optuna.distributions import CategoricalDistribution
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from suite.cnn import StandaloneCNN
+from suite.data import Data
+from suite.progress import Display, Phase
+from suite.run_directory import EverySeconds, RunDirectory
+from suite.space import Genome, SearchSpace
+from suite.study import StudySettings
+from suite.training import Recipe, Training, evaluate
+
+PHASE = "finalists"
+_RUNGS = (0.25, 0.5)  # fractions of the epochs at which the worse half stops
+_NEVER_FEWER_THAN = 2  # a choice needs two
+
+
+def train_finalists(
+    study: StudySettings,
+    space: SearchSpace,
+    candidates: Sequence[Genome],
+    data: Data,
+    device: torch.device,
+    storage: BaseStorage,
+    name: str,
+    run: RunDirectory,
+    display: Display,
+) -> dict[str, Any]:
+    """Train the candidates in step, halving their number at each rung; returns results/finalists.json.
+
+    Each is a trial of the Optuna study `name`, its curve of val-B accuracy reported epoch by epoch. The last epoch
+    counts, never the best one.
+    """
+    optuna_study = optuna.create_study(
+        storage=storage,
+        study_name=name,
+        direction="maximize",
+        pruner=SynchronousHalving(_rungs(study.finalists.epochs)),
+        load_if_exists=True,
+    )
+    finalists = [
+        Finalist(i, genome, study, space, data, device, run, _trial_of(optuna_study, space, genome))
+        for i, genome in enumerate(candidates)
+    ]
+    epochs = study.finalists.epochs
+    with display.phase("Finalists", len(finalists) * epochs) as phase:
+        for epoch in range(1, epochs + 1):
+            racing = [finalist for finalist in finalists if not finalist.pruned]
+            for finalist in racing:
+                finalist.train_to(epoch, phase, done=_epochs_done(finalists))
+            for finalist in racing:
+                if finalist.epoch == epoch:  # on resume, earlier rungs were judged before
+                    finalist.prune_if_behind()
+            phase.update(_epochs_done(finalists), _leader(finalists))
+        phase.finish(_epochs_done(finalists), _leader(finalists))
+    for finalist in finalists:
+        finalist.tell(optuna_study)
+
+    result = {
+        "epochs": epochs,
+        "seeds": list(_seeds(study)),
+        "seconds": sum(finalist.seconds for finalist in finalists),
+        "finalists": [finalist.to_json(space) for finalist in finalists],
+    }
+    run.write_result(PHASE, result)
+    return result
+
+
+class SynchronousHalving(optuna.pruners.BasePruner):
+    """Successive halving (Jamieson and Talwalkar 2016) for trials that advance in step.
+
+    Optuna's own SuccessiveHalvingPruner is asynchronous and lets the first few to a rung pass; with five trials
+    that is all of them. Here every trial has reported when the first is judged.
+    """
+
+    def __init__(self, rungs: Sequence[int]) -> None:
+        self._rungs = tuple(rungs)
+
+    def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+        """Whether the trial is in the worse half of those that reached its last step, if that is a rung."""
+        step = trial.last_step
+        if step not in self._rungs:
+            return False
+        reached = [t.intermediate_values[step] for t in study.get_trials() if step in t.intermediate_values]
+        keep = max(_NEVER_FEWER_THAN, math.ceil(len(reached) / 2))
+        return sum(value > trial.intermediate_values[step] for value in reached) >= keep
+
+
+@dataclass
+class _Curve:
+    """What one seed's training showed, epoch by epoch."""
+
+    train_loss: list[float]
+    val_loss: list[float]
+    val_accuracy: list[float]
+    wrong: list[int]  # indices into val-B after the last epoch
+
+
+class Finalist:
+    """One genome in training, with as many seeds as the study asks for, and its trial."""
+
+    def __init__(
+        self,
+        number: int,
+        genome: Genome,
+        study: StudySettings,
+        space: SearchSpace,
+        data: Data,
+        device: torch.device,
+        run: RunDirectory,
+        trial: optuna.Trial | None,
+    ) -> None:
+        self.genome = genome
+        self.pruned = False
+        self.seconds = 0.0
+        self._number, self._data, self._device, self._run = number, data, device, run
+        self._trial = trial
+        self._seeds = _seeds(study)
+        self._trainings = [
+            standalone_training(study, space, genome, data, device, seed) for seed in self._seeds
+        ]
+        self._curves = [_Curve([], [], [], []) for _ in self._seeds]
+        self._save_clock = EverySeconds(30)
+        self._resume()
+
+    @property
+    def epoch(self) -> int:
+        """Epochs behind every seed."""
+        return min(training.epoch for training in self._trainings)
+
+    @property
+    def accuracy(self) -> float:
+        """Val-B accuracy after the last epoch, mean over seeds."""
+        last = [curve.val_accuracy[-1] for curve in self._curves if curve.val_accuracy]
+        return sum(last) / len(last) if last else 0.0
+
+    def train_to(self, epoch: int, phase: Phase, done: int) -> None:
+        """Train every seed to the end of `epoch` and report; nothing happens if that is behind us."""
+        for training, curve in zip(self._trainings, self._curves, strict=True):
+            while training.epoch < epoch:
+                clock = time.monotonic()
+                train_loss = training.run_epoch(save=lambda: self._save_if_due())
+                outcome = evaluate(training.network, self._data, self._data.val_choice, self._device)
+                curve.train_loss.append(train_loss)
+                curve.val_loss.append(outcome.loss)
+                curve.val_accuracy.append(outcome.accuracy)
+                curve.wrong = (~outcome.correct).nonzero().flatten().tolist()
+                self.seconds += time.monotonic() - clock
+                self._save()
+                phase.update(done, f"{self.genome.text} at {outcome.accuracy:.4f}")
+        if self._trial is not None and epoch not in _reported(self._trial):
+            accuracies = [curve.val_accuracy[epoch - 1] for curve in self._curves]
+            self._trial.report(sum(accuracies) / len(accuracies), epoch)
+
+    def prune_if_behind(self) -> None:
+        """Leave the race if the pruner says so."""
+        if self._trial is not None and self._trial.should_prune():
+            self.pruned = True
+            self._save()
+
+    def tell(self, study: optuna.Study) -> None:
+        """Close the trial."""
+        if self._trial is not None:
+            state = TrialState.PRUNED if self.pruned else TrialState.COMPLETE
+            study.tell(self._trial, None if self.pruned else self.accuracy, state=state)
+
+    def to_json(self, space: SearchSpace) -> dict[str, Any]:
+        """The finalist's row in results/finalists.json."""
+        losses = [curve.val_loss[-1] for curve in self._curves]
+        return {
+            "number": self._number,
+            "genome": self.genome.text,
+            "params": space.parameters(self.genome),
+            "macs": space.macs(self.genome),
+            "pruned": self.pruned,
+            "epochs": self.epoch,
+            "seconds": self.seconds,
+            "val_accuracy": self.accuracy,
+            "val_loss": sum(losses) / len(losses),
+            "val_pictures": len(self._data.val_choice),
+            "curves": [
+                {"seed": s, **vars(curve)} for s, curve in zip(self._seeds, self._curves, strict=True)
+            ],
+        }
+
+    def _save_if_due(self) -> None:
+        if self._save_clock.due():
+            self._save()
+
+    def _save(self) -> None:
+        self._run.save_checkpoint(
+            checkpoint_name(self._number),
+            {
+                "trainings": [training.state() for training in self._trainings],
+                "curves": [vars(curve) for curve in self._curves],
+                "pruned": self.pruned,
+                "seconds": self.seconds,
+            },
+        )
+
+    def _resume(self) -> None:
+        state = self._run.load_checkpoint(checkpoint_name(self._number))
+        if state is None:
+            return
+        for training, saved in zip(self._trainings, state["trainings"], strict=True):
+            training.load(saved)
+        self._curves = [_Curve(**curve) for curve in state["curves"]]
+        self.pruned, self.seconds = state["pruned"], state["seconds"]
+
+
+def standalone_training(
+    study: StudySettings, space: SearchSpace, genome: Genome, data: Data, device: torch.device, seed: int
+) -> Training:
+    """A finalist's training before its first step: the supernet's recipe, weights drawn from the seed."""
+    recipe = Recipe(
+        study.finalists.epochs,
+        study.supernet.learning_rate,
+        study.supernet.batch_size,
+        study.data.augment,
+    )
+    network = StandaloneCNN(space, genome).draw(torch.Generator().manual_seed(seed))
+    return Training(network, data, data.train, recipe, seed, device)
+
+
+def checkpoint_name(number: int) -> str:
+    """Of the finalist of that number; kept until the winner is tested."""
+    return f"finalist-{number}"
+
+
+def _seeds(study: StudySettings) -> range:
+    return range(study.seed, study.seed + study.finalists.seeds)
+
+
+def _rungs(epochs: int) -> list[int]:
+    return sorted({max(1, round(epochs * fraction)) for fraction in _RUNGS})
+
+
+def _trial_of(study: optuna.Study, space: SearchSpace, genome: Genome) -> optuna.Trial | None:
+    """The genome's trial: the one an earlier execution began, or a new one; None if it is closed already."""
+    for frozen in study.get_trials(deepcopy=False):
+        if frozen.user_attrs.get("genome") == genome.text:
+            running = frozen.state == TrialState.RUNNING
+            return optuna.Trial(study, frozen._trial_id) if running else None
+    params = space.active_genes(genome)
+    study.enqueue_trial(params, user_attrs={"genome": genome.text, "evaluated_on": "val-B"})
+    choices = {gene.name: CategoricalDistribution(gene.choices) for gene in space.genes}
+    return study.ask({name: choices[name] for name in params})
+
+
+def _reported(trial: optuna.Trial) -> dict[int, float]:
+    frozen: FrozenTrial = trial.storage.get_trial(trial._trial_id)
+    return frozen.intermediate_values
+
+
+def _epochs_done(finalists: Sequence[Finalist]) -> int:
+    """Epochs behind us, those that pruned finalists were spared among them."""
+    longest = max(finalist.epoch for finalist in finalists)
+    return sum(longest if finalist.pruned else finalist.epoch for finalist in finalists)
+
+
+def _leader(finalists: Sequence[Finalist]) -> str:
+    best = max((f for f in finalists if not f.pruned), key=lambda finalist: finalist.accuracy)
+    return f"best val-B accuracy {best.accuracy:.4f}, {sum(not f.pruned for f in finalists)} racing"

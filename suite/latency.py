@@ -1,0 +1,187 @@
+"""Timed inference: CUDA events on a GPU, blocks of forward passes under a careful clock on a CPU.
+
+The quantity is the time of one eager forward pass, batch norm folded, weights in memory. Networks are timed
+interleaved in random order, so that a machine that speeds up or slows down does so for all of them.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from suite.blocks import Shape
+from suite.cnn import StandaloneCNN, for_inference
+from suite.study import LatencySettings
+
+_BLOCK_MS = 2.0  # long against the clock's resolution and the loop's own cost, short against a drift in speed
+_WARM_UP_FORWARDS = 5
+_FLOOR_REPEATS = 12
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds of one forward pass of one batch."""
+
+    median_ms: float
+    p90_ms: float
+    iqr_ms: float
+    batch: int
+    threads: int
+    device: str
+    forwards: int  # how many were timed
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)
+
+
+def measure(
+    networks: Sequence[StandaloneCNN],
+    shape: Shape,
+    settings: LatencySettings,
+    device: torch.device,
+    rng: random.Random,
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[Latency]:
+    """Time each network on pictures of `shape` (C, H, W) for about `budget_ms`, in the order given.
+
+    `progress` is told how many networks' worth of timing is behind us.
+    """
+    ready = [for_inference(network).to(device) for network in networks]
+    pictures = torch.zeros(settings.batch, *shape, device=device).to(memory_format=torch.channels_last)
+    with torch.inference_mode(), _undisturbed(settings.threads):
+        timing = _time_on_cuda if device.type == "cuda" else _time_on_cpu
+        samples = timing(ready, pictures, settings.budget_ms, rng, progress)
+    return [_summary(times, forwards, settings, device) for times, forwards in samples]
+
+
+def noise_floor_ms(
+    network: StandaloneCNN, shape: Shape, settings: LatencySettings, device: torch.device, rng: random.Random
+) -> float:
+    """The smallest difference between two medians that is not noise, in ms.
+
+    The same network is measured several times over, interleaved as different networks are; two measurements of
+    one thing differ by less than 1.96 * sqrt(2) standard deviations in 95 cases of 100.
+    """
+    medians = [m.median_ms for m in measure([network] * _FLOOR_REPEATS, shape, settings, device, rng)]
+    return 1.96 * math.sqrt(2) * float(np.std(medians, ddof=1))
+
+
+def rounded_to_floor(milliseconds: float, floor_ms: float) -> float:
+    """A latency with its noise taken off: differences below the floor become ties."""
+    if floor_ms <= 0:
+        return milliseconds
+    return max(1, round(milliseconds / floor_ms)) * floor_ms
+
+
+_Samples = list[tuple[list[float], int]]
+"""Per network: ms per forward pass of each sample, and how many forward passes there were."""
+
+
+def _time_on_cpu(
+    networks: Sequence[StandaloneCNN],
+    pictures: Tensor,
+    budget_ms: float,
+    rng: random.Random,
+    progress: Callable[[int], None],
+) -> _Samples:
+    """Blocks of forward passes of about 2 ms each, the clock read around a block."""
+    per_block = []
+    for network in networks:
+        _cpu_block(network, pictures, _WARM_UP_FORWARDS)
+        estimate = _cpu_block(network, pictures, _WARM_UP_FORWARDS)
+        per_block.append(max(1, math.ceil(_BLOCK_MS / estimate)))
+    rounds = max(3, round(budget_ms / _BLOCK_MS))
+    samples: list[list[float]] = [[] for _ in networks]
+    for done in range(rounds):
+        for i in _shuffled(len(networks), rng):
+            spent = sum(samples[i]) * per_block[i]
+            if spent < budget_ms or len(samples[i]) < 3:
+                samples[i].append(_cpu_block(networks[i], pictures, per_block[i]))
+        progress(len(networks) * (done + 1) // rounds)
+    return [(times, len(times) * forwards) for times, forwards in zip(samples, per_block, strict=True)]
+
+
+def _cpu_block(network: StandaloneCNN, pictures: Tensor, forwards: int) -> float:
+    """Milliseconds per forward pass over a block of them."""
+    start = time.perf_counter_ns()
+    for _ in range(forwards):
+        network(pictures)
+    return (time.perf_counter_ns() - start) / 1e6 / forwards
+
+
+def _time_on_cuda(
+    networks: Sequence[StandaloneCNN],
+    pictures: Tensor,
+    budget_ms: float,
+    rng: random.Random,
+    progress: Callable[[int], None],
+) -> _Samples:
+    """An event before and after every forward pass on the current stream, read after one synchronise.
+
+    Synchronising inside the loop would let the GPU run dry and time its restart; reading the clock of the host
+    would time the launch and not the work.
+    """
+    forwards = []
+    for network in networks:
+        for _ in range(_WARM_UP_FORWARDS):
+            network(pictures)
+        torch.cuda.synchronize()
+        start = time.perf_counter_ns()
+        for _ in range(_WARM_UP_FORWARDS):
+            network(pictures)
+        torch.cuda.synchronize()
+        estimate = (time.perf_counter_ns() - start) / 1e6 / _WARM_UP_FORWARDS
+        forwards.append(max(10, math.ceil(budget_ms / estimate)))
+    events: list[list[tuple[torch.cuda.Event, torch.cuda.Event]]] = [[] for _ in networks]
+    rounds = max(forwards)
+    for done in range(rounds):
+        for i in _shuffled(len(networks), rng):
+            if len(events[i]) < forwards[i]:
+                before = torch.cuda.Event(enable_timing=True)
+                after = torch.cuda.Event(enable_timing=True)
+                before.record()
+                networks[i](pictures)
+                after.record()
+                events[i].append((before, after))
+        progress(len(networks) * (done + 1) // rounds)
+    torch.cuda.synchronize()
+    return [([before.elapsed_time(after) for before, after in pairs], len(pairs)) for pairs in events]
+
+
+def _summary(
+    times: Sequence[float], forwards: int, settings: LatencySettings, device: torch.device
+) -> Latency:
+    p25, median, p75, p90 = (float(p) for p in np.percentile(times, [25, 50, 75, 90]))
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return Latency(median, p90, p75 - p25, settings.batch, settings.threads, name, forwards)
+
+
+def _shuffled(count: int, rng: random.Random) -> list[int]:
+    order = list(range(count))
+    rng.shuffle(order)
+    return order
+
+
+@contextmanager
+def _undisturbed(threads: int) -> Iterator[None]:
+    """The stated number of threads and no garbage collection for as long as the block runs."""
+    before, collecting = torch.get_num_threads(), gc.isenabled()
+    torch.set_num_threads(threads)
+    gc.disable()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        if collecting:
+            gc.enable()

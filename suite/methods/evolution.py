@@ -1,0 +1,186 @@
+"""Evolution with DEAP: NSGA-II on several objectives (Deb et al. 2002), the plain best-of on one.
+
+Each generation: parents by binary tournament, pairs crossed over uniformly with probability `crossover`, then each
+offspring with probability `mutation` gets exactly one active gene moved; survivors from parents and offspring.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from deap import base, tools
+
+from suite.methods.method import Judgement, Problem, Proposal, distinct_random, rng_from_state
+from suite.space import Chromosome, Genome
+from suite.study import SearchSettings
+
+
+class Evolution:
+    """A random pool first, then `generations` of offspring of a population."""
+
+    def __init__(self, settings: SearchSettings, problem: Problem, rng: random.Random) -> None:
+        self.generation = 0
+        self._settings = settings
+        self._problem = problem
+        self._rng = rng
+        self._population: list[_Individual] = []
+        self._fitness_type = _fitness_type(problem.weights)
+
+    @property
+    def done(self) -> bool:
+        """Whether the last generation was told."""
+        return self.generation > self._settings.generations
+
+    @property
+    def population(self) -> tuple[Genome, ...]:
+        """The survivors so far, best first."""
+        return tuple(individual.genome for individual in self._population)
+
+    def ask(self) -> list[Proposal]:
+        """The random pool, and from then on a generation of offspring."""
+        if self.generation == 0 or not self._population:
+            return distinct_random(self._problem, self._settings.random_pool, self._rng)
+        parents = [self._tournament() for _ in range(self._settings.population + 1)]
+        offspring: list[Proposal] = []
+        for one, other in zip(parents[0::2], parents[1::2], strict=False):
+            offspring += self._offspring(one, other)
+        return [o for o in offspring[: self._settings.population] if self._problem.allowed(o.genome)]
+
+    def tell(self, proposals: list[Proposal], judged: Mapping[Genome, Judgement]) -> None:
+        """Survivors are the best of parents and offspring, each genome once."""
+        contenders = {individual.genome: individual for individual in self._population}
+        for proposal in proposals:
+            judgement = judged.get(proposal.genome)
+            if judgement is not None and proposal.genome not in contenders:
+                fitness = self._fitness_type(judgement.values)
+                fitness.violation = judgement.violation
+                contenders[proposal.genome] = _Individual(proposal.chromosome, proposal.genome, fitness)
+        self._population = self._survivors(list(contenders.values()))
+        self.generation += 1
+
+    def state(self) -> dict[str, Any]:
+        """Plain values from which `load` goes on."""
+        return {
+            "generation": self.generation,
+            "population": [
+                [list(i), i.genome.text, list(i.fitness.values), i.fitness.violation]
+                for i in self._population
+            ],
+            "rng": self._rng.getstate(),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from where `state` was taken."""
+        self.generation = state["generation"]
+        self._rng = rng_from_state(state["rng"])
+        restored = []
+        for chromosome, text, values, violation in state["population"]:
+            fitness = self._fitness_type(tuple(values))
+            fitness.violation = violation
+            restored.append(_Individual(chromosome, Genome.parse(text), fitness))
+        self._population = self._survivors(restored)  # as selected, and crowding distances again
+
+    def _survivors(self, contenders: list[_Individual]) -> list[_Individual]:
+        if len(self._problem.weights) == 1:
+            return sorted(contenders, key=lambda i: i.fitness.rank)[: self._settings.population]
+        if not contenders:
+            return []
+        survivors: list[_Individual] = tools.selNSGA2(contenders, self._settings.population)
+        return survivors
+
+    def _tournament(self) -> _Individual:
+        """The better of two: by dominance, then by crowding distance (on one objective, by value)."""
+        if len(self._population) < 2:
+            return self._population[0]
+        one, other = self._rng.sample(self._population, 2)
+        if len(self._problem.weights) == 1:
+            return min(one, other, key=lambda i: i.fitness.rank)
+        if one.fitness.dominates(other.fitness):
+            return one
+        if other.fitness.dominates(one.fitness):
+            return other
+        return one if one.fitness.crowding_dist >= other.fitness.crowding_dist else other
+
+    def _offspring(self, one: _Individual, other: _Individual) -> list[Proposal]:
+        """Two children of a pair, each with the names of the operators that made it."""
+        children = [list(one), list(other)]
+        crossed = self._rng.random() < self._settings.crossover
+        if crossed:
+            with _deap_random(self._rng):
+                tools.cxUniform(*children, indpb=0.5)
+        offspring = []
+        for child in children:
+            mutated = self._rng.random() < self._settings.mutation and self._mutate(child)
+            origin = "+".join(name for name, used in (("crossover", crossed), ("mutation", mutated)) if used)
+            parents = (one.genome, other.genome) if crossed else ((one, other)[len(offspring)].genome,)
+            genome = self._problem.space.decode(child)
+            offspring.append(Proposal(genome, tuple(child), origin or "clone", parents))
+        return offspring
+
+    def _mutate(self, chromosome: list[int]) -> bool:
+        """Move one active gene that has a choice to another value; False if the space leaves no gene to move."""
+        space = self._problem.space
+        active = space.active_genes(space.decode(chromosome))
+        movable = [i for i, gene in enumerate(space.genes) if gene.name in active and len(gene.choices) > 1]
+        if not movable:
+            return False
+        i = self._rng.choice(movable)
+        others = [choice for choice in range(len(space.genes[i].choices)) if choice != chromosome[i]]
+        chromosome[i] = self._rng.choice(others)
+        return True
+
+
+class _Individual(list[int]):
+    """What DEAP varies and selects: a list of choice indices with a fitness."""
+
+    def __init__(self, chromosome: Sequence[int] | Chromosome, genome: Genome, fitness: Any) -> None:
+        super().__init__(chromosome)
+        self.genome = genome
+        self.fitness = fitness
+
+
+def _fitness_type(objective_weights: tuple[float, ...]) -> Any:
+    """A DEAP fitness for these objectives; a class of our own, since `creator` would make a global one.
+
+    A genome that keeps the limits dominates one that breaks them; of two that break them, the lesser violation
+    dominates (Deb et al. 2002, section VI).
+    """
+
+    class ConstrainedFitness(base.Fitness):  # type: ignore[misc]
+        weights = objective_weights
+        violation = 0.0
+        crowding_dist = 0.0
+
+        @property
+        def rank(self) -> tuple[float, ...]:
+            """Smaller is better, by violation and then by value."""
+            return (max(0.0, self.violation), *(-value for value in self.wvalues))
+
+        def dominates(self, other: Any, obj: slice = slice(None)) -> bool:
+            mine, theirs = max(0.0, self.violation), max(0.0, other.violation)
+            if mine != theirs:
+                return bool(mine < theirs)
+            return bool(super().dominates(other, obj))
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, ConstrainedFitness) and self.rank == other.rank
+
+        def __hash__(self) -> int:  # DEAP sorts by groups of equal fitness
+            return hash(self.rank)
+
+    return ConstrainedFitness
+
+
+@contextmanager
+def _deap_random(rng: random.Random) -> Iterator[None]:
+    """DEAP's operators draw from the global `random`: lend them ours, and leave the global as it was."""
+    before = random.getstate()
+    random.setstate(rng.getstate())
+    try:
+        yield
+    finally:
+        rng.setstate(random.getstate())
+        random.setstate(before)

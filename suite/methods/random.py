@@ -1,0 +1,60 @@
+"""Random search: distinct genomes, depths drawn evenly; the method every other has to beat."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from suite.methods.method import Judgement, Problem, Proposal, distinct_random, rng_from_state
+from suite.space import Genome
+from suite.study import SearchSettings
+
+
+class RandomSearch:
+    """Draws the same number of genomes as evolution would evaluate at most, in batches of a population."""
+
+    def __init__(self, settings: SearchSettings, problem: Problem, rng: random.Random) -> None:
+        self.generation = 0
+        self._settings = settings
+        self._problem = problem
+        self._rng = rng
+        self._seen: list[Genome] = []
+        self._exhausted = False
+
+    @property
+    def done(self) -> bool:
+        """Whether all batches were drawn, or the space is used up."""
+        return self._exhausted or self.generation > self._settings.generations
+
+    @property
+    def population(self) -> tuple[Genome, ...]:
+        """All genomes drawn so far."""
+        return tuple(self._seen)
+
+    def ask(self) -> list[Proposal]:
+        """Distinct genomes, none asked for before."""
+        count = self._settings.random_pool if self.generation == 0 else self._settings.population
+        return distinct_random(self._problem, count, self._rng, set(self._seen))
+
+    def tell(self, proposals: list[Proposal], judged: Mapping[Genome, Judgement]) -> None:
+        """Remember what was drawn."""
+        self._seen += [proposal.genome for proposal in proposals]
+        self._exhausted = not proposals
+        self.generation += 1
+
+    def state(self) -> dict[str, Any]:
+        """Plain values from which `load` goes on."""
+        return {
+            "generation": self.generation,
+            "seen": [genome.text for genome in self._seen],
+            "exhausted": self._exhausted,
+            "rng": self._rng.getstate(),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from where `state` was taken."""
+        self.generation = state["generation"]
+        self._seen = [Genome.parse(text) for text in state["seen"]]
+        self._exhausted = state["exhausted"]
+        self._rng = rng_from_state(state["rng"])

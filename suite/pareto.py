@@ -1,0 +1,42 @@
+"""Pareto fronts and hypervolumes of objective values (by moocore, which DEAP itself uses)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import moocore
+import numpy as np
+
+Key = TypeVar("Key")
+
+
+def pareto_front(values: Mapping[Key, tuple[float, ...]], weights: Sequence[float]) -> list[Key]:
+    """The keys no other dominates, best first on the first objective; ties all stay.
+
+    `weights` are +1 for an objective to maximise, -1 for one to minimise.
+    """
+    if not values:
+        return []
+    keys, costs = list(values), _costs(list(values.values()), weights)
+    if len(weights) == 1:
+        on_front = costs[:, 0] == costs[:, 0].min()
+    else:
+        on_front = moocore.is_nondominated(costs, keep_weakly=True)
+    chosen = [i for i in range(len(keys)) if on_front[i]]
+    return [keys[i] for i in sorted(chosen, key=lambda i: tuple(costs[i]))]
+
+
+def hypervolume(
+    values: Sequence[tuple[float, ...]], weights: Sequence[float], reference: tuple[float, ...]
+) -> float:
+    """The volume that `values` dominate up to the reference point (Zitzler and Thiele 1998)."""
+    if not values:
+        return 0.0
+    costs, corner = _costs(values, weights), _costs([reference], weights)[0]
+    return float(moocore.hypervolume(costs, ref=corner))
+
+
+def _costs(values: Sequence[tuple[float, ...]], weights: Sequence[float]) -> np.ndarray:
+    """(N, objectives) with every objective to be minimised."""
+    return -np.asarray(values, dtype=np.float64) * np.asarray(weights)

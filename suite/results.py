@@ -1,0 +1,67 @@
+"""results.json and trials.csv: what a run found, assembled from its phases for people and programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
+
+from suite.run_directory import RunDirectory, write_atomically
+from suite.study import StudySettings
+
+
+def write_results(study: StudySettings, run: RunDirectory) -> dict[str, Any]:
+    """Assemble and write results.json from the phases that are done."""
+    facts = run.read_json("run.json") or {}
+    supernet, searched, trained, final = (
+        run.read_result(phase) or {} for phase in ("supernet", "search", "finalists", "final")
+    )
+    seconds = {
+        "supernet": supernet.get("seconds", 0.0),
+        "search": searched.get("seconds", {}).get("total", 0.0),
+        "finalists": trained.get("seconds", 0.0),
+        "final": final.get("seconds", 0.0),
+    }
+    result: dict[str, Any] = {
+        "study": study.name,
+        "run": run.run_id,
+        "seed": study.seed,
+        "dataset": facts.get("dataset", {}),
+        "search": {
+            "method": study.search.method,
+            "evaluations": searched.get("evaluations", 0),
+            "unique_genomes": searched.get("unique_genomes", 0),
+            "seconds": {**seconds, "total": sum(seconds.values())},
+        },
+        "references": [],
+    }
+    if final:
+        result["winner"] = {
+            "genome": final["genome"],
+            "params": final["params"],
+            "macs": final["macs"],
+            "latency_ms": _latency_fields(final["latency"]["objective"]),
+        }
+        result["test"] = final["test"]
+    run.write_json("results.json", result)
+    return result
+
+
+def write_trials_csv(storage: BaseStorage, study_name: str, run: RunDirectory) -> None:
+    """Every trial of a phase as a row of trials.csv."""
+    frame = optuna.load_study(study_name=study_name, storage=storage).trials_dataframe()
+    frame.columns = [str(column).removeprefix("user_attrs_") for column in frame.columns]
+    system = [column for column in frame.columns if column.startswith("system_attrs_")]
+    write_atomically(run.path / "trials.csv", frame.drop(columns=system).to_csv(index=False).encode())
+
+
+def _latency_fields(latency: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "median": latency["median_ms"],
+        "p90": latency["p90_ms"],
+        "iqr": latency["iqr_ms"],
+        "batch": latency["batch"],
+        "threads": latency["threads"],
+        "device": latency["device"],
+    }

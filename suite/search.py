@@ -1,0 +1,188 @@
+"""The search: a method proposes genomes, fitness judges them, Optuna records them, until the method is done."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from suite.fitness import Criterion, Evaluation, Fitness, constraints, criteria, needs_latency
+from suite.methods import Judgement, Method, Problem, Proposal, new_method
+from suite.pareto import pareto_front
+from suite.progress import Display
+from suite.run_directory import RunDirectory
+from suite.space import Genome, SearchSpace
+from suite.study import StudySettings
+from suite.trials import Trials
+
+PHASE = "search"
+
+
+def search(
+    study: StudySettings,
+    space: SearchSpace,
+    fitness: Fitness,
+    trials: Trials,
+    run: RunDirectory,
+    allowed: Callable[[Genome], bool],
+    display: Display,
+) -> dict[str, Any]:
+    """Run the search to its end, going on from its checkpoint if there is one; returns results/search.json.
+
+    A generation is the unit: one that was cut off is evaluated again as the same set, and what was recorded of
+    it already is taken as recorded.
+    """
+    goals = criteria(study)
+    problem = Problem(space, tuple(goal.weight for goal in goals), allowed)
+    method = new_method(study.search, problem, random.Random(study.seed))
+    log = _resume(run, method)
+    if needs_latency(study) and log.noise_floor_ms == 0.0:
+        log.noise_floor_ms = fitness.noise_floor_ms(random.Random(study.seed))
+    judge = _Judge(study, goals, log.noise_floor_ms)
+    known = trials.recorded()
+
+    total = study.search.random_pool + study.search.population * study.search.generations
+    with display.phase("Search", total) as phase:
+        while not method.done:
+            began = time.monotonic()
+            generation, proposals = method.generation, method.ask()
+            new = [p for p in _distinct(proposals) if p.genome not in known]
+            batch = fitness.evaluate(
+                [p.genome for p in new],
+                random.Random(study.seed + generation),
+                lambda done, note: phase.update(log.proposed + done, note),
+            )
+            for proposal, evaluation in zip(new, batch.evaluations, strict=True):
+                known[evaluation.genome] = evaluation
+                values, excess = judge.values(evaluation), constraints(study, evaluation)
+                trials.record(batch, evaluation, proposal, generation, values, excess)
+            method.tell(proposals, judge.judgements(known[p.genome] for p in proposals))
+            log.add(generation, proposals, method, batch.seconds, time.monotonic() - began)
+            run.save_checkpoint(PHASE, {"method": method.state(), "log": vars(log)})
+            phase.update(log.proposed, judge.best(known.values()))
+        phase.finish(log.proposed, judge.best(known.values()))
+
+    result = _result(study, method, known, judge, log)
+    run.write_result(PHASE, result)
+    run.drop_checkpoint(PHASE)
+    return result
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Reads evaluations as objective values, with latency's noise taken off."""
+
+    study: StudySettings
+    goals: Sequence[Criterion]
+    noise_floor_ms: float
+
+    def values(self, evaluation: Evaluation) -> tuple[float, ...] | None:
+        """The objective values in order, or None if the evaluation failed."""
+        values = [goal.value(evaluation, self.noise_floor_ms) for goal in self.goals]
+        if evaluation.failure is not None or any(value is None for value in values):
+            return None
+        return tuple(value for value in values if value is not None)
+
+    def judgements(self, evaluations: Iterable[Evaluation]) -> dict[Genome, Judgement]:
+        """What the method is told; a failed evaluation is missing."""
+        judged = {}
+        for evaluation in evaluations:
+            values = self.values(evaluation)
+            if values is not None:
+                violation = sum(max(0.0, excess) for excess in constraints(self.study, evaluation).values())
+                judged[evaluation.genome] = Judgement(values, violation)
+        return judged
+
+    def front(self, evaluations: Iterable[Evaluation]) -> list[Evaluation]:
+        """The Pareto front of those that keep the limits, best first on the first objective."""
+        by_genome = {evaluation.genome: evaluation for evaluation in evaluations}
+        feasible = {g: j.values for g, j in self.judgements(by_genome.values()).items() if not j.violation}
+        weights = [goal.weight for goal in self.goals]
+        return [by_genome[genome] for genome in pareto_front(feasible, weights)]
+
+    def best(self, evaluations: Iterable[Evaluation]) -> str:
+        """The best so far on the first objective, for people."""
+        front = self.front(evaluations)
+        if not front:
+            return "none within the limits yet"
+        value = self.goals[0].value(front[0], self.noise_floor_ms)
+        return f"best {self.goals[0].metric} {value:.4g}, {len(front)} on the front"
+
+
+@dataclass
+class _Log:
+    """What the trials do not hold: the membership and the seconds of each generation."""
+
+    noise_floor_ms: float = 0.0
+    proposed: int = 0
+    generations: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(
+        self,
+        generation: int,
+        proposals: list[Proposal],
+        method: Method,
+        spent: Mapping[str, float],
+        seconds: float,
+    ) -> None:
+        """Close a generation."""
+        self.proposed += len(proposals)
+        self.generations.append(
+            {
+                "generation": generation,
+                "proposed": [proposal.genome.text for proposal in proposals],
+                "population": [genome.text for genome in method.population],
+                "seconds": {**spent, "total": seconds},
+            }
+        )
+
+
+def _resume(run: RunDirectory, method: Method) -> _Log:
+    """The log as checkpointed, with the method put back where it was; a fresh one otherwise."""
+    checkpoint = run.load_checkpoint(PHASE)
+    if checkpoint is None:
+        return _Log()
+    method.load(checkpoint["method"])
+    return _Log(**checkpoint["log"])
+
+
+def _distinct(proposals: list[Proposal]) -> list[Proposal]:
+    """The first proposal of each genome."""
+    first: dict[Genome, Proposal] = {}
+    for proposal in proposals:
+        first.setdefault(proposal.genome, proposal)
+    return list(first.values())
+
+
+def _result(
+    study: StudySettings, method: Method, known: Mapping[Genome, Evaluation], judge: _Judge, log: _Log
+) -> dict[str, Any]:
+    spent = [generation["seconds"] for generation in log.generations]
+    return {
+        "method": study.search.method,
+        "objectives": [goal.metric for goal in judge.goals],
+        "weights": [goal.weight for goal in judge.goals],
+        "evaluations": log.proposed,
+        "unique_genomes": len(known),
+        "failed": sum(evaluation.failure is not None for evaluation in known.values()),
+        "noise_floor_ms": log.noise_floor_ms,
+        "seconds": {part: sum(s.get(part, 0.0) for s in spent) for part in ("scoring", "timing", "total")},
+        "generations": log.generations,
+        "front": [_plain(evaluation) for evaluation in judge.front(known.values())],
+        "population": [genome.text for genome in method.population],
+        "evaluated": [_plain(evaluation) for evaluation in known.values()],
+    }
+
+
+def _plain(evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "genome": evaluation.genome.text,
+        "params": evaluation.params,
+        "macs": evaluation.macs,
+        "val_loss": evaluation.loss,
+        "val_accuracy": evaluation.accuracy,
+        "latency_ms": evaluation.latency.median_ms if evaluation.latency else None,
+        "failure": evaluation.failure,
+    }

@@ -1,0 +1,157 @@
+"""Optuna as the record: every evaluated genome is a trial, and what was recorded can be read back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from suite.errors import StorageError
+from suite.fitness import Batch, Criterion, Evaluation
+from suite.latency import Latency
+from suite.methods import Proposal
+from suite.space import Genome, SearchSpace
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def open_storage(url: str) -> BaseStorage:
+    """The storage for `sqlite:///FILE`, `journal:FILE`, or a PostgreSQL URL.
+
+    Raises:
+        StorageError: the URL is not understood, or the storage cannot be opened; never shows a password.
+    """
+    if url.startswith("journal:"):
+        path = Path(url.removeprefix("journal:"))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return JournalStorage(JournalFileBackend(str(path)))
+        except OSError as error:
+            raise StorageError(f"cannot be opened: {error.strerror}.", where=url) from None
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StorageError(
+            "is no storage URL.",
+            where="--storage",
+            remedy="Use sqlite:///FILE, journal:FILE or postgresql+psycopg://USER@HOST/DATABASE",
+        ) from None
+    if parsed.drivername == "postgresql":  # SQLAlchemy's default driver has changed before: say which
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    try:
+        return RDBStorage(parsed.render_as_string(hide_password=False))
+    except (SQLAlchemyError, ImportError, RuntimeError, ValueError) as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        if parsed.password:
+            reason = reason.replace(str(parsed.password), "***")
+        raise StorageError(f"cannot be opened: {reason}.", where=shown_url(url)) from None
+
+
+def shown_url(url: str) -> str:
+    """A storage URL as it may be shown and stored: without its password."""
+    if url.startswith("journal:"):
+        return url
+    try:
+        parsed = make_url(url)
+        return str(parsed.set(password=None, query={}))
+    except ArgumentError:
+        return "(not a URL)"
+
+
+class Trials:
+    """The Optuna study of one phase of one run: `<study>/<run-id>/<phase>`."""
+
+    def __init__(
+        self, storage: BaseStorage, name: str, space: SearchSpace, criteria: Sequence[Criterion]
+    ) -> None:
+        self._space = space
+        self._criteria = tuple(criteria)
+        self._distributions: dict[str, BaseDistribution] = {
+            gene.name: CategoricalDistribution(gene.choices) for gene in space.genes
+        }
+        self.study = optuna.create_study(
+            storage=storage,
+            study_name=name,
+            directions=["maximize" if c.weight > 0 else "minimize" for c in criteria],
+            load_if_exists=True,
+        )
+        if not self.study.metric_names:
+            self.study.set_metric_names([c.metric for c in criteria])
+
+    def record(
+        self,
+        batch: Batch,
+        evaluation: Evaluation,
+        proposal: Proposal,
+        generation: int,
+        values: tuple[float, ...] | None,
+        constraints: dict[str, float],
+    ) -> None:
+        """Add one genome of an evaluated batch; without values it is a FAIL trial with its reason.
+
+        Its times are those of the batch: subnets are scored together and timed interleaved.
+        """
+        params = self._space.active_genes(evaluation.genome)
+        trial = create_trial(
+            state=TrialState.COMPLETE if values is not None else TrialState.FAIL,
+            values=values,
+            params=params,
+            distributions={name: self._distributions[name] for name in params},
+            constraints=constraints or None,
+            user_attrs=_attributes(evaluation, proposal, generation),
+        )
+        trial.datetime_start, trial.datetime_complete = batch.started, batch.ended
+        self.study.add_trial(trial)
+
+    def recorded(self) -> dict[Genome, Evaluation]:
+        """Every genome on record, as it was evaluated."""
+        return {
+            evaluation.genome: evaluation
+            for evaluation in map(_read, self.study.get_trials(deepcopy=False))
+            if evaluation is not None
+        }
+
+
+def _attributes(evaluation: Evaluation, proposal: Proposal, generation: int) -> dict[str, Any]:
+    attributes: dict[str, Any] = {
+        "genome": evaluation.genome.text,
+        "chromosome": list(proposal.chromosome),
+        "generation": generation,
+        "origin": proposal.origin,
+        "parents": [parent.text for parent in proposal.parents],
+        "params": evaluation.params,
+        "macs": evaluation.macs,
+        "evaluated_on": "val-A",
+    }
+    if evaluation.failure is not None:
+        attributes["failure"] = evaluation.failure
+    else:
+        attributes |= {"val_loss": evaluation.loss, "val_accuracy": evaluation.accuracy}
+    if evaluation.latency is not None:
+        attributes["latency"] = evaluation.latency.to_json()
+    return attributes
+
+
+def _read(trial: FrozenTrial) -> Evaluation | None:
+    """An evaluation as recorded; None for a trial that is not one of ours."""
+    attributes = trial.user_attrs
+    if "genome" not in attributes or "params" not in attributes:
+        return None
+    latency = attributes.get("latency")
+    return Evaluation(
+        Genome.parse(attributes["genome"]),
+        attributes["params"],
+        attributes["macs"],
+        attributes.get("val_loss"),
+        attributes.get("val_accuracy"),
+        Latency(**latency) if latency else None,
+        attributes.get("failure"),
+    )

@@ -1,0 +1,126 @@
+"""The winner: fine-tuned on train + val by the fixed recipe, then tested once, through the sealed test."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+import torch
+from safetensors.torch import save as to_safetensors
+
+from suite.cnn import StandaloneCNN
+from suite.data import Data, WrittenChoice
+from suite.finalists import checkpoint_name
+from suite.latency import measure
+from suite.progress import Display
+from suite.run_directory import RunDirectory, write_atomically
+from suite.space import SearchSpace
+from suite.study import LatencySettings, StudySettings
+from suite.training import Outcome, Recipe, Training, evaluate, train_to_end
+
+PHASE = "final"
+CHOICE_FILE = "results/choice.json"
+LEDGER_FILE = "results/test_ledger.jsonl"
+_TEST_BATCH = 250
+
+
+def finish_winner(
+    study: StudySettings,
+    space: SearchSpace,
+    winner: dict[str, Any],
+    data: Data,
+    device: torch.device,
+    run: RunDirectory,
+    display: Display,
+) -> dict[str, Any]:
+    """Fine-tune, write the choice down, test once, time the network; returns results/final.json.
+
+    `winner` is its row of results/finalists.json.
+    """
+    training = _fine_tuning(study, space, winner, data, device, run)
+    log = train_to_end(training, PHASE, "Fine-tuning", run, display)
+    network = training.network
+    assert isinstance(network, StandaloneCNN)
+
+    write_atomically(run.path / "model" / "winner.safetensors", to_safetensors(network.state_dict()))
+    choice = WrittenChoice(
+        genome=winner["genome"],
+        seeds=(study.seed,),
+        recipe={
+            "finalists": study.finalists.model_dump(mode="json"),
+            "final": study.final.model_dump(mode="json"),
+        },
+        declared=("winner",),
+    )
+    choice.write(run.path / CHOICE_FILE)
+    test = data.open_test(run.path / CHOICE_FILE, run.path / LEDGER_FILE)
+    pictures = test.pictures_for("winner", study.seed, "the one test of the chosen, fine-tuned network")
+    clock = time.perf_counter()
+    outcome = evaluate(network, data, pictures, device, batch=_TEST_BATCH)
+    runtime = time.perf_counter() - clock
+
+    result = {
+        "genome": winner["genome"],
+        "params": winner["params"],
+        "macs": winner["macs"],
+        "seconds": log["seconds"],
+        "fine_tuning": log["train_loss"],
+        "test": _test_fields(outcome, runtime, winner["epochs"] + study.final.epochs),
+        "confusion": _confusion(outcome, len(data.classes)),
+        "classes": list(data.classes),
+        "predicted": outcome.predicted.tolist(),
+        "latency": _latencies(network, study, space, device),
+    }
+    run.write_result(PHASE, result)
+    return result
+
+
+def _fine_tuning(
+    study: StudySettings,
+    space: SearchSpace,
+    winner: dict[str, Any],
+    data: Data,
+    device: torch.device,
+    run: RunDirectory,
+) -> Training:
+    """The fine-tuning before its first step: the finalist's weights, of its first seed, under a fresh Adam."""
+    recipe = Recipe(
+        study.final.epochs, study.final.learning_rate, study.supernet.batch_size, study.data.augment
+    )
+    network = StandaloneCNN(space, space.parse(winner["genome"]))
+    finalist = run.load_checkpoint(checkpoint_name(winner["number"]))
+    assert finalist is not None, "a finalist's checkpoint is kept until the winner is tested"
+    network.load_state_dict(finalist["trainings"][0]["network"])
+    return Training(network, data, data.all_training, recipe, study.seed, device)
+
+
+def _test_fields(outcome: Outcome, runtime: float, epochs: int) -> dict[str, float]:
+    """The test in the fields that the Hugging Face Trainer made common."""
+    pictures = len(outcome.labels)
+    return {
+        "eval_loss": outcome.loss,
+        "eval_accuracy": outcome.accuracy,
+        "eval_runtime": runtime,
+        "eval_samples_per_second": pictures / runtime,
+        "eval_steps_per_second": -(-pictures // _TEST_BATCH) / runtime,
+        "epoch": float(epochs),
+    }
+
+
+def _confusion(outcome: Outcome, classes: int) -> list[list[int]]:
+    """Rows: the true class; columns: what the network said."""
+    pairs = outcome.labels * classes + outcome.predicted
+    return torch.bincount(pairs, minlength=classes**2).reshape(classes, classes).tolist()
+
+
+def _latencies(
+    network: StandaloneCNN, study: StudySettings, space: SearchSpace, device: torch.device
+) -> dict[str, Any]:
+    """The study's own latency, and batch 64 on all threads beside it."""
+    own = study.latency
+    throughput = LatencySettings(batch=64, threads=torch.get_num_threads(), budget_ms=max(own.budget_ms, 200))
+    return {
+        name: measure([network], space.shape, settings, device, random.Random(study.seed))[0].to_json()
+        for name, settings in (("objective", own), ("batch_64_all_threads", throughput))
+    }
