@@ -108,6 +108,14 @@ class Training:
         self._loss_sum.zero_()
         return mean
 
+    def run_steps(self, steps: int) -> None:
+        """Take a few steps on the first batches, to see how long they take; not a part of any epoch."""
+        self.network.train()
+        order = self._order()
+        for step in range(steps):
+            start = step % self.steps_per_epoch * self.recipe.batch_size
+            self._descend(order[start : start + self.recipe.batch_size])
+
     def state(self) -> dict[str, Any]:
         """Everything the rest of the training depends on."""
         return {

@@ -1,0 +1,134 @@
+"""Before a run starts: what it will do, about how long each phase takes, and how to fit it into a time budget."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+
+import torch
+
+from suite.data import Data, Split
+from suite.finalists import standalone_training
+from suite.fitness import needs_latency
+from suite.space import Genome, SearchSpace
+from suite.study import StudySettings
+from suite.supernet import Scorer, Supernet, new_training
+from suite.training import Training
+
+_STEPS = 12
+_RECORDING_SECONDS = 0.02  # a trial on SQLite; `suite bench recording` measures it
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What was measured on this machine, in seconds."""
+
+    supernet_epoch: float
+    standalone_epoch: float
+    evaluation: float  # one genome: scored, timed, recorded
+    all_training_epoch: float
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """About how many seconds each phase takes."""
+
+    supernet: float
+    search: float
+    finalists: float
+    final: float
+
+    @property
+    def total(self) -> float:
+        """All phases."""
+        return self.supernet + self.search + self.finalists + self.final
+
+
+def measure_pace(study: StudySettings, space: SearchSpace, data: Data, device: torch.device) -> Pace:
+    """Time a few steps of each kind, on throw-away networks; a few seconds in all."""
+    genomes = [space.sample(random.Random(study.seed + i)) for i in range(8)]
+    supernet_training = new_training(study, space, data, device)
+    supernet_step = _seconds_per_step(supernet_training)
+    steps = [
+        _seconds_per_step(standalone_training(study, space, genome, data, device, study.seed))
+        for genome in genomes[:4]
+    ]
+    standalone_step = sum(steps) / len(steps)
+    batch = study.supernet.batch_size
+    assert isinstance(supernet_training.network, Supernet)
+    return Pace(
+        supernet_epoch=supernet_step * supernet_training.steps_per_epoch,
+        standalone_epoch=standalone_step * supernet_training.steps_per_epoch,
+        evaluation=_seconds_per_evaluation(study, supernet_training.network, genomes, data, device),
+        all_training_epoch=standalone_step * (len(data.all_training) // batch),
+    )
+
+
+def forecast(study: StudySettings, pace: Pace) -> Forecast:
+    """Seconds per phase. Halving stops the worse half of the finalists at a quarter and at half of the epochs."""
+    search, finalists = study.search, study.finalists
+    evaluations = search.random_pool + search.generations * search.population
+    racing = finalists.count * 0.25 + max(2, finalists.count / 2) * 0.25 + max(2, finalists.count / 4) * 0.5
+    return Forecast(
+        supernet=pace.supernet_epoch * study.supernet.epochs,
+        search=pace.evaluation * evaluations,
+        finalists=pace.standalone_epoch * finalists.epochs * finalists.seeds * min(racing, finalists.count),
+        final=pace.all_training_epoch * study.final.epochs,
+    )
+
+
+def fit_to_budget(study: StudySettings, pace: Pace, seconds: float) -> StudySettings:
+    """The study with epochs and generations shortened by one common factor until the forecast fits.
+
+    Nothing goes below one epoch and no generation; a budget too small even for that gets that.
+    """
+    shortest, longest = 0.0, 1.0
+    if forecast(study, pace).total <= seconds:
+        return study
+    for _ in range(30):
+        middle = (shortest + longest) / 2
+        fits = forecast(_shortened(study, middle), pace).total <= seconds
+        shortest, longest = (middle, longest) if fits else (shortest, middle)
+    return _shortened(study, shortest)
+
+
+def _shortened(study: StudySettings, factor: float) -> StudySettings:
+    def epochs(whole: int) -> int:
+        return max(1, int(whole * factor))
+
+    pool = max(study.search.population, int(study.search.random_pool * max(factor, 0.25)))
+    return study.model_copy(
+        update={
+            "supernet": study.supernet.model_copy(update={"epochs": epochs(study.supernet.epochs)}),
+            "search": study.search.model_copy(
+                update={"generations": int(study.search.generations * factor), "random_pool": pool}
+            ),
+            "finalists": study.finalists.model_copy(update={"epochs": epochs(study.finalists.epochs)}),
+            "final": study.final.model_copy(update={"epochs": epochs(study.final.epochs)}),
+        }
+    )
+
+
+def _seconds_per_step(training: Training) -> float:
+    """Of a training that is thrown away afterwards; the first steps pay for set-up and are not counted."""
+    for _ in range(2):
+        training.run_steps(1)
+    start = time.perf_counter()
+    training.run_steps(_STEPS)
+    return (time.perf_counter() - start) / _STEPS
+
+
+def _seconds_per_evaluation(
+    study: StudySettings, supernet: Supernet, genomes: list[Genome], data: Data, device: torch.device
+) -> float:
+    """Scoring extrapolated from a few pictures, timing by its budget, recording by its known cost."""
+    few = min(500, len(data.val_search))
+    part = Split(data.val_search.pictures[:few], data.val_search.labels[:few])
+    scorer = Scorer(supernet, data, device)
+    scorer.score(genomes[:1], part)
+    start = time.perf_counter()
+    scorer.score(genomes, part)
+    scoring = (time.perf_counter() - start) / len(genomes) * len(data.val_search) / few
+    timing = study.latency.budget_ms / 1000 * 1.1 if needs_latency(study) else 0.0
+    return scoring + timing + _RECORDING_SECONDS

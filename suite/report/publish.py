@@ -1,0 +1,67 @@
+"""Publishing: a run's page, figures and results copied to reports/, never its weights or databases."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from suite.errors import RunDirectoryError
+from suite.report.style import count, duration, escaped, percent, table
+from suite.run_directory import RunDirectory, write_atomically
+
+_FILES = ("results.json", "trials.csv", "study.toml")
+
+
+def publish_report(run: RunDirectory, reports: Path) -> Path:
+    """Copy a written report to reports/<study>/<run-id>/ and make the index anew; returns the copy's page.
+
+    Raises:
+        RunDirectoryError: the run has no report or no results yet.
+    """
+    page, results = run.path / "report" / "report.md", run.read_json("results.json")
+    if results is None or not page.exists():
+        raise RunDirectoryError(
+            "has nothing to publish yet.", where=str(run.path), remedy="Let the run finish first: --resume"
+        )
+    target = reports / results["study"] / run.run_id
+    if target.exists():
+        shutil.rmtree(target)
+    shutil.copytree(run.path / "report", target)
+    for name in _FILES:
+        if (run.path / name).exists():
+            shutil.copyfile(run.path / name, target / name)
+    _write_index(reports)
+    return target / "report.md"
+
+
+def _write_index(reports: Path) -> None:
+    """reports/README.md: every published run, newest first within its study."""
+    rows = [
+        _row(path, json.loads(path.read_text()))
+        for path in sorted(reports.glob("*/*/results.json"), reverse=True)
+    ]
+    header = ["Report", "Seed", "Test accuracy", "Winner", "Parameters", "Latency (ms)", "Time"]
+    text = (
+        "# Reports\n\nMade by `suite report --publish`; do not edit.\n\n" + table(header, sorted(rows)) + "\n"
+    )
+    write_atomically(reports / "README.md", text.encode())
+
+
+def _row(path: Path, results: dict[str, Any]) -> list[str]:
+    winner, test = results.get("winner"), results.get("test")
+    link = (
+        f"[{escaped(results['study'])}, {escaped(results['run'])}]({'/'.join(path.parts[-3:-1])}/report.md)"
+    )
+    if not winner or not test:
+        return [link, str(results["seed"]), "unfinished", "", "", "", ""]
+    return [
+        link,
+        str(results["seed"]),
+        percent(test["eval_accuracy"]),
+        winner["genome"],
+        count(winner["params"]),
+        f"{winner['latency_ms']['median']:.3f}",
+        duration(results["search"]["seconds"]["total"]),
+    ]

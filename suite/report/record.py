@@ -1,0 +1,65 @@
+"""All that a run has on disk, read once for every section of the report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from suite.run_directory import RunDirectory
+from suite.space import Genome, SearchSpace
+from suite.study import StudySettings, read_study
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """Results by phase; a phase that has not run is None, and so its sections are absent."""
+
+    run: RunDirectory
+    study: StudySettings
+    facts: dict[str, Any]
+    space: SearchSpace
+    supernet: dict[str, Any] | None
+    search: dict[str, Any] | None
+    finalists: dict[str, Any] | None
+    final: dict[str, Any] | None
+    ledger: tuple[dict[str, Any], ...]
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names in label order."""
+        return list(self.facts["dataset"]["classes"])
+
+    @property
+    def winner(self) -> Genome | None:
+        """The tested network's genome, once there is one."""
+        return Genome.parse(self.final["genome"]) if self.final else None
+
+
+def read_record(run: RunDirectory) -> RunRecord:
+    """Read a run.
+
+    Raises:
+        RunDirectoryError: a file is damaged or of a newer format.
+    """
+    facts = run.read_json("run.json") or {}
+    study = read_study(run.path / "study.toml")
+    dataset = facts["dataset"]
+    return RunRecord(
+        run=run,
+        study=study,
+        facts=facts,
+        space=SearchSpace(study.space, tuple(dataset["picture_shape"]), len(dataset["classes"])),
+        supernet=run.read_result("supernet"),
+        search=run.read_result("search"),
+        finalists=run.read_result("finalists"),
+        final=run.read_result("final"),
+        ledger=_ledger(run),
+    )
+
+
+def _ledger(run: RunDirectory) -> tuple[dict[str, Any], ...]:
+    path = run.path / "results" / "test_ledger.jsonl"
+    if not path.exists():
+        return ()
+    return tuple(json.loads(line) for line in path.read_text().splitlines() if line.strip())

@@ -1,0 +1,13 @@
+"""A part of the report: a title and Markdown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Section:
+    """One titled part; `body` is Markdown."""
+
+    title: str
+    body: str

@@ -1,0 +1,38 @@
+"""The report's sections, in the order of a reader's questions. To add one: a file here, and its place below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from suite.report.record import RunRecord
+from suite.report.section import Section
+from suite.report.sections import (
+    answer,
+    architecture,
+    cost,
+    finalists,
+    ledger,
+    pareto,
+    provenance,
+    repeat,
+    search_history,
+    settings,
+    supernet,
+    test_result,
+)
+from suite.report.style import Figures
+
+SECTIONS: tuple[Callable[[RunRecord, Figures], Section | None], ...] = (
+    answer.section,
+    architecture.section,
+    search_history.section,
+    pareto.section,
+    supernet.section,
+    finalists.section,
+    test_result.section,
+    cost.section,
+    settings.section,
+    provenance.section,
+    ledger.section,
+    repeat.section,
+)

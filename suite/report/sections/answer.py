@@ -1,0 +1,54 @@
+"""The answer first: the winner, its tested accuracy with an interval, size, speed and cost."""
+
+from __future__ import annotations
+
+from scipy.stats import binomtest
+
+from suite.report.record import RunRecord
+from suite.report.section import Section
+from suite.report.style import Figures, count, duration, escaped, millions, percent, table
+
+
+def section(record: RunRecord, figures: Figures) -> Section | None:
+    """What was found."""
+    if record.final is None or record.search is None or record.finalists is None:
+        return None
+    final, test = record.final, record.final["test"]
+    pictures = len(final["predicted"])
+    interval = binomtest(round(test["eval_accuracy"] * pictures), pictures).proportion_ci(method="wilson")
+    latency = final["latency"]["objective"]
+    seconds = sum(
+        part["seconds"] if not isinstance(part["seconds"], dict) else part["seconds"]["total"]
+        for part in (record.supernet, record.search, record.finalists, final)
+        if part is not None
+    )
+    device = record.facts["device"]
+    rows = [
+        ["Winner", f"`{final['genome']}`"],
+        ["Test accuracy", f"**{percent(test['eval_accuracy'])}** on {count(pictures)} pictures, seen once"],
+        ["95 % interval (Wilson)", f"{percent(interval.low)} to {percent(interval.high)}"],
+        ["Test loss", f"{test['eval_loss']:.4f}"],
+        ["Parameters", count(final["params"])],
+        ["Multiply-accumulates", f"{millions(final['macs'])} a picture"],
+        [
+            "One forward pass",
+            f"{latency['median_ms']:.3f} ms (90 % within {latency['p90_ms']:.3f} ms; batch {latency['batch']}, "
+            f"{_threads(latency['threads'], device['device'])})",
+        ],
+        [
+            "Searched",
+            f"{count(record.search['unique_genomes'])} of {count(record.space.size)} networks, by "
+            f"{escaped(record.search['method'])}",
+        ],
+        ["Time, all phases", duration(seconds)],
+        ["Machine", escaped(f"{device['name']}, {device['threads']} threads")],
+    ]
+    notes = [
+        f"> {escaped(note)}"
+        for note in (*record.facts["dataset"]["notes"], *record.facts["dataset"]["warnings"])
+    ]
+    return Section("The answer", "\n\n".join([table(["", ""], rows, left=2), *notes]))
+
+
+def _threads(threads: int, device: str) -> str:
+    return "default stream" if device == "cuda" else f"{threads} thread{'s' if threads > 1 else ''}"

@@ -1,0 +1,38 @@
+"""What it cost: seconds by phase."""
+
+from __future__ import annotations
+
+from suite.report.record import RunRecord
+from suite.report.section import Section
+from suite.report.style import BLUE, Figures, duration, table
+
+
+def section(record: RunRecord, figures: Figures) -> Section | None:
+    """Time by phase."""
+    parts: list[tuple[str, float]] = []
+    if record.supernet:
+        parts.append(("Supernet training", record.supernet["seconds"]))
+    if record.search:
+        seconds = record.search["seconds"]
+        other = seconds["total"] - seconds["scoring"] - seconds["timing"]
+        parts += [
+            ("Search: scoring", seconds["scoring"]),
+            ("Search: timing", seconds["timing"]),
+            ("Search: proposing, recording", other),
+        ]
+    if record.finalists:
+        parts.append(("Finalists", record.finalists["seconds"]))
+    if record.final:
+        parts.append(("Fine-tuning", record.final["seconds"]))
+    if not parts:
+        return None
+    total = sum(seconds for _, seconds in parts)
+    figure, (axes,) = figures.axes(height=0.55 * len(parts) + 1.2)
+    axes.barh([name for name, _ in reversed(parts)], [seconds for _, seconds in reversed(parts)], color=BLUE)
+    axes.set(xlabel="seconds")
+    image = figures.save(
+        figure, "cost", "; ".join(f"{name} {duration(seconds)}" for name, seconds in parts) + "."
+    )
+    rows = [[name, duration(seconds), f"{100 * seconds / total:.1f} %"] for name, seconds in parts]
+    rows.append(["**all**", f"**{duration(total)}**", ""])
+    return Section("What it cost", f"{image}\n\n{table(['Phase', 'Time', 'Share'], rows)}")

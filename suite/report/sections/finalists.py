@@ -1,0 +1,61 @@
+"""The finalists: trained on their own, chosen on val-B."""
+
+from __future__ import annotations
+
+import math
+
+from matplotlib.ticker import MaxNLocator
+
+from suite.report.record import RunRecord
+from suite.report.section import Section
+from suite.report.style import CYCLE, Figures, count, millions, percent, table
+
+
+def section(record: RunRecord, figures: Figures) -> Section | None:
+    """Curves and the table the winner was chosen from."""
+    if record.finalists is None:
+        return None
+    rows = record.finalists["finalists"]
+    figure, (axes,) = figures.axes()
+    for row, colour in zip(rows, CYCLE * len(rows), strict=False):
+        for i, curve in enumerate(row["curves"]):
+            axes.plot(
+                range(1, len(curve["val_accuracy"]) + 1),
+                curve["val_accuracy"],
+                "--" if row["pruned"] else "-",
+                color=colour,
+                label=row["genome"] + (" (pruned)" if row["pruned"] else "") if i == 0 else None,
+            )
+    axes.set(xlabel="epoch", ylabel="accuracy on val-B")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(fontsize=12, loc="lower right")
+    best = max(row["val_accuracy"] for row in rows)
+    image = figures.save(figure, "finalists", f"{len(rows)} finalists' curves; the best ends at {best:.4f}.")
+    return Section("The finalists", f"{image}\n\n{_table(record)}")
+
+
+def _table(record: RunRecord) -> str:
+    assert record.finalists is not None
+    winner = record.final["genome"] if record.final else None
+    scored = {row["genome"]: row for row in record.search["evaluated"]} if record.search else {}
+    rows = []
+    for row in sorted(record.finalists["finalists"], key=lambda row: -row["val_accuracy"]):
+        error = math.sqrt(row["val_accuracy"] * (1 - row["val_accuracy"]) / row["val_pictures"])
+        supernet = scored.get(row["genome"], {}).get("val_accuracy")
+        rows.append(
+            [
+                f"`{row['genome']}`" + (" **winner**" if row["genome"] == winner else ""),
+                f"{percent(row['val_accuracy'])} ± {100 * error:.2f}",
+                f"{row['val_loss']:.4f}",
+                percent(supernet) if supernet is not None else "",
+                f"{row['epochs']}" + (" (pruned)" if row["pruned"] else ""),
+                count(row["params"]),
+                millions(row["macs"]),
+            ]
+        )
+    header = ["Genome", "Val-B accuracy", "Val-B loss", "Supernet said", "Epochs", "Parameters", "MACs"]
+    rule = record.study.finalists.choose
+    return (
+        f"Chosen by the rule `{rule}` on val-B, which the search never saw. ± is one standard error; the last epoch "
+        "counts, never the best one.\n\n" + table(header, rows)
+    )

@@ -1,0 +1,68 @@
+"""The Pareto front: what can be had at what price."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from suite.report.record import RunRecord
+from suite.report.section import Section
+from suite.report.sections.search_history import column_of
+from suite.report.style import BLUE, ORANGE, PALE, VERMILION, Figures, count, millions, percent, table
+
+_LABELS = {
+    "loss": "cross-entropy on val-A",
+    "accuracy": "accuracy on val-A",
+    "latency_ms": "one forward pass (ms)",
+    "params": "parameters",
+    "macs": "multiply-accumulates",
+}
+
+
+def section(record: RunRecord, figures: Figures) -> Section | None:
+    """The front of the first two objectives."""
+    search = record.search
+    if search is None or len(search["objectives"]) < 2:
+        return None
+    quality, price = search["objectives"][:2]
+    figure, (axes,) = figures.axes()
+    rows = [row for row in search["evaluated"] if row["failure"] is None]
+    front = sorted(search["front"], key=lambda row: row[column_of(price)])
+    finalists = {row["genome"] for row in record.finalists["finalists"]} if record.finalists else set()
+
+    def draw(chosen: list[dict[str, Any]], style: str, colour: str, label: str, size: float) -> None:
+        xs, ys = [row[column_of(price)] for row in chosen], [row[column_of(quality)] for row in chosen]
+        axes.plot(xs, ys, style, color=colour, label=label, markersize=size)
+
+    draw(rows, ".", PALE, "evaluated", 5)
+    draw(front, "o-", BLUE, "front", 6)
+    draw([row for row in rows if row["genome"] in finalists], "D", ORANGE, "trained as finalist", 9)
+    if record.final:
+        draw([row for row in rows if row["genome"] == record.final["genome"]], "*", VERMILION, "winner", 20)
+    axes.set(xlabel=_LABELS[price], ylabel=_LABELS[quality], xscale="log")
+    axes.legend()
+    image = figures.save(
+        figure, "front", f"{len(front)} of {len(rows)} networks form the front of {quality} against {price}."
+    )
+    return Section("The front", f"{image}\n\n{_rows(front, search)}")
+
+
+def _rows(front: list[dict[str, Any]], search: dict[str, Any]) -> str:
+    """The front as a table, thinned to a dozen."""
+    step = max(1, -(-len(front) // 12))
+    rows = [
+        [
+            f"`{row['genome']}`",
+            percent(row["val_accuracy"]),
+            f"{row['val_loss']:.4f}",
+            f"{row['latency_ms']:.3f}" if row["latency_ms"] is not None else "",
+            count(row["params"]),
+            millions(row["macs"]),
+        ]
+        for row in front[::step]
+    ]
+    header = ["Genome", "Supernet accuracy", "Loss", "Latency (ms)", "Parameters", "MACs"]
+    thinned = f"\n\nEvery {step}th of {len(front)}; all are in trials.csv." if step > 1 else ""
+    return (
+        "Accuracies here are the supernet's, with shared weights, on val-A: good for ranking, "
+        "not what a network reaches when trained alone.\n\n" + table(header, rows) + thinned
+    )

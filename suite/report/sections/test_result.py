@@ -1,0 +1,67 @@
+"""The one test: the evaluation fields, per-class results, and the confusion matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from suite.report.record import RunRecord
+from suite.report.section import Section
+from suite.report.style import Figures, count, escaped, percent, table
+
+
+def section(record: RunRecord, figures: Figures) -> Section | None:
+    """The winner on the test pictures."""
+    if record.final is None:
+        return None
+    confusion = np.asarray(record.final["confusion"])
+    figure, (axes,) = figures.axes(width=8.6, height=7.6)
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.grid(visible=False)
+    names = [name if len(name) <= 14 else name[:13] + "…" for name in record.classes]
+    axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="said", ylabel="true")
+    if len(names) <= 20:
+        for i, j in np.ndindex(*shares.shape):
+            if shares[i, j] >= 0.005:
+                colour = "white" if shares[i, j] > 0.5 else "#222222"
+                axes.text(
+                    j, i, f"{100 * shares[i, j]:.0f}", ha="center", va="center", color=colour, fontsize=12
+                )
+    image = figures.save(figure, "confusion", _confusion_alt(confusion, record.classes))
+    caption = "Per cent of each true class (row); blanks are under 0.5 %."
+    body = "\n\n".join([_fields(record.final["test"]), image, caption, _per_class(confusion, record.classes)])
+    return Section("The test", body)
+
+
+def _fields(test: dict[str, Any]) -> str:
+    formats = {
+        "eval_loss": ".4f",
+        "eval_accuracy": ".4f",
+        "eval_runtime": ".2f",
+        "eval_samples_per_second": ",.0f",
+        "eval_steps_per_second": ",.1f",
+        "epoch": ".0f",
+    }
+    return table(
+        ["Field", "Value"], [[f"`{name}`", format(test[name], spec)] for name, spec in formats.items()]
+    )
+
+
+def _per_class(confusion: np.ndarray, classes: list[str]) -> str:
+    rows = []
+    for i, name in enumerate(classes):
+        true, said, hit = confusion[i].sum(), confusion[:, i].sum(), confusion[i, i]
+        recall, precision = hit / max(true, 1), hit / max(said, 1)
+        f1 = 2 * recall * precision / (recall + precision) if hit else 0.0
+        rows.append([escaped(name), count(true), percent(precision), percent(recall), f"{f1:.3f}"])
+    return table(["Class", "Pictures", "Precision", "Recall", "F1"], rows)
+
+
+def _confusion_alt(confusion: np.ndarray, classes: list[str]) -> str:
+    off = confusion - np.diag(np.diag(confusion))
+    i, j = np.unravel_index(off.argmax(), off.shape)
+    return f"Confusion matrix; most often, {classes[i]} is taken for {classes[j]}, {off[i, j]} times."

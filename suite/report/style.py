@@ -1,0 +1,102 @@
+"""One look for every figure and table: colours that survive colour-blindness, sizes legible at half size."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from suite.run_directory import write_atomically
+
+# Okabe and Ito 2008, "Color Universal Design"
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#D55E00",
+    "#CC79A7",
+    "#56B4E9",
+    "#F0E442",
+)
+CYCLE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION)
+GREY = "#8A8A8A"
+PALE = "#CFD4D9"
+
+_STYLE = {
+    "font.size": 15,
+    "axes.titlesize": 16,
+    "axes.labelsize": 15,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#E6E6E6",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "legend.fontsize": 13,
+    "lines.linewidth": 2.4,
+    "figure.facecolor": "white",  # right on a dark page too: a card of its own
+    "axes.prop_cycle": matplotlib.cycler(color=CYCLE),
+    "savefig.dpi": 110,
+}
+
+
+class Figures:
+    """Draws figures in the one style and keeps them as PNG files of a report."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def axes(self, columns: int = 1, *, width: float = 9.0, height: float = 5.2) -> tuple[Figure, list[Axes]]:
+        """A figure (inches) with a row of axes; no pyplot, so no global state and no window."""
+        with matplotlib.rc_context(_STYLE):
+            figure = Figure(figsize=(width, height), layout="constrained")
+            grid = figure.subplots(1, columns, squeeze=False)
+        return figure, list(grid[0])
+
+    def save(self, figure: Figure, name: str, alt: str) -> str:
+        """Write `<name>.png`; returns the Markdown image, with its alt text."""
+        buffer = io.BytesIO()
+        with matplotlib.rc_context(_STYLE):
+            figure.savefig(buffer, format="png", metadata={"Software": None})
+        write_atomically(self.folder / f"{name}.png", buffer.getvalue())
+        return f"![{escaped(alt)}](figures/{name}.png)"
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
+    """A Markdown table: the first `left` columns to the left, the rest (numbers) to the right."""
+    rule = [":---" if i < left else "---:" for i in range(len(headers))]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (headers, rule, *rows))
+
+
+def escaped(text: str) -> str:
+    """A user's own words (class names, paths) as plain text in Markdown, HTML and tables."""
+    one_line = " ".join(str(text).split())
+    for character in "\\`*_[]|<>#":
+        one_line = one_line.replace(character, f"&#{ord(character)};")
+    return one_line
+
+
+def count(number: float) -> str:
+    """1234567 -> `1,234,567`."""
+    return f"{number:,.0f}"
+
+
+def millions(number: float) -> str:
+    """In millions, with three digits: 39719936 -> `39.7 M`."""
+    return f"{number / 1e6:#.3g} M"
+
+
+def percent(fraction: float) -> str:
+    """0.8123 -> `81.23 %`."""
+    return f"{100 * fraction:.2f} %"
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, whichever reads best."""
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.2f} h"
