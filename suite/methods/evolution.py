@@ -65,10 +65,7 @@ class Evolution:
         """Plain values from which `load` goes on."""
         return {
             "generation": self.generation,
-            "population": [
-                [list(i), i.genome.text, list(i.fitness.values), i.fitness.violation]
-                for i in self._population
-            ],
+            "population": [individual.to_plain() for individual in self._population],
             "rng": self._rng.getstate(),
         }
 
@@ -76,12 +73,9 @@ class Evolution:
         """Go on from where `state` was taken."""
         self.generation = state["generation"]
         self._rng = rng_from_state(state["rng"])
-        restored = []
-        for chromosome, text, values, violation in state["population"]:
-            fitness = self._fitness_type(tuple(values))
-            fitness.violation = violation
-            restored.append(_Individual(chromosome, Genome.parse(text), fitness))
-        self._population = self._survivors(restored)  # as selected, and crowding distances again
+        self._population = [
+            _Individual.from_plain(plain, self._fitness_type) for plain in state["population"]
+        ]
 
     def _survivors(self, contenders: list[_Individual]) -> list[_Individual]:
         if len(self._problem.weights) == 1:
@@ -140,6 +134,19 @@ class _Individual(list[int]):
         super().__init__(chromosome)
         self.genome = genome
         self.fitness = fitness
+
+    def to_plain(self) -> list[Any]:
+        """Plain values; the crowding distance too, as it depends on contenders that did not survive."""
+        fitness = self.fitness
+        return [list(self), self.genome.text, list(fitness.wvalues), fitness.violation, fitness.crowding_dist]
+
+    @classmethod
+    def from_plain(cls, plain: Sequence[Any], fitness_type: Any) -> _Individual:
+        """Read `to_plain` back."""
+        chromosome, text, wvalues, violation, crowding_dist = plain
+        fitness = fitness_type()
+        fitness.wvalues, fitness.violation, fitness.crowding_dist = tuple(wvalues), violation, crowding_dist
+        return cls(chromosome, Genome.parse(text), fitness)
 
 
 def _fitness_type(objective_weights: tuple[float, ...]) -> Any:

@@ -1,0 +1,56 @@
+"""Shared pieces: small studies, spaces and pictures that every room's tests build on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from suite.space import SearchSpace
+from suite.study import StudySettings, validate_study
+
+ROOT = Path(__file__).parent.parent
+
+
+def tiny_table(**tables: dict[str, Any]) -> dict[str, Any]:
+    """A study that runs from data to report in seconds, as nested tables; keywords override keys of tables."""
+    study: dict[str, Any] = {
+        "name": "tiny",
+        "data": {
+            "name": "digits",
+            "image_size": [16, 16],
+            "augment": "crop",
+            "val_search": 0.15,
+            "val_choice": 0.15,
+        },
+        "space": {"depth": [1, 2], "filters": [4, 8], "kernel": [3, 5], "fc_units": [8, 16], "dropout": 0.1},
+        "supernet": {"epochs": 2, "dropout": 0.1},
+        "search": {"objectives": ["accuracy", "macs"], "random_pool": 12, "population": 6, "generations": 2},
+        "latency": {"budget_ms": 10},
+        "finalists": {"count": 3, "epochs": 4},
+        "final": {"epochs": 1},
+    }
+    for name, keys in tables.items():
+        study[name] = {**study[name], **keys}
+    return study
+
+
+@pytest.fixture
+def tiny_study() -> StudySettings:
+    """The study of `tiny_table`."""
+    return validate_study(tiny_table(), where="tiny")
+
+
+def space_of(shape: tuple[int, int, int] = (3, 32, 32), classes: int = 10, **choices: Any) -> SearchSpace:
+    """A space of pictures of `shape`, cifar10's choices where none are given."""
+    data = {"name": "x", "image_size": list(shape[1:])}
+    study = validate_study({"name": "x", "data": data, "space": choices}, where="x")
+    return SearchSpace(study.space, shape, classes)
+
+
+@pytest.fixture
+def generator() -> torch.Generator:
+    """A seeded source of tensors."""
+    return torch.Generator().manual_seed(0)

@@ -1,0 +1,189 @@
+"""Every search method through the same cases, and evolution's own promises."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from deap import tools
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from suite.errors import StudyFileError
+from suite.methods import Judgement, Method, Problem, Proposal, new_method
+from suite.methods.evolution import Evolution, _Individual
+from suite.pareto import pareto_front
+from suite.space import Genome
+from suite.study import SearchSettings
+from tests.conftest import space_of
+
+SPACE = space_of()
+METHODS = ("evolution", "random")
+
+
+def problem(objectives: int = 2, allowed: object = None) -> Problem:
+    return Problem(SPACE, (-1.0,) * objectives, allowed or (lambda genome: True))  # type: ignore[arg-type]
+
+
+def judge(genome: Genome, objectives: int = 2) -> Judgement:
+    """Two objectives that pull apart: capacity is good for the first and bad for the second."""
+    macs = SPACE.macs(genome) / 1e6
+    return Judgement((1 / macs + 0.001 * genome.fcs[0].units, macs)[:objectives])
+
+
+def run(method: Method, objectives: int = 2) -> list[list[Proposal]]:
+    generations = []
+    while not method.done:
+        proposals = method.ask()
+        generations.append(proposals)
+        method.tell(proposals, {p.genome: judge(p.genome, objectives) for p in proposals})
+    return generations
+
+
+def small(**keys: object) -> SearchSettings:
+    return SearchSettings.model_validate({"random_pool": 24, "population": 10, "generations": 4, **keys})
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("objectives", [1, 2])
+def test_the_same_seed_proposes_the_same(name: str, objectives: int) -> None:
+    one, other = (
+        run(new_method(small(method=name), problem(objectives), random.Random(5)), objectives)
+        for _ in range(2)
+    )
+    assert one == other
+    different = run(new_method(small(method=name), problem(objectives), random.Random(6)), objectives)
+    assert one != different
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_put_back_from_its_state_goes_on_the_same(name: str) -> None:
+    method = new_method(small(method=name), problem(), random.Random(1))
+    for _ in range(2):
+        proposals = method.ask()
+        method.tell(proposals, {p.genome: judge(p.genome) for p in proposals})
+    restored = new_method(small(method=name), problem(), random.Random(99))
+    restored.load(method.state())
+    assert run(restored) == run(method)
+    assert restored.population == method.population
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_global_random_state_is_left_alone(name: str) -> None:
+    random.seed(123)
+    before = random.getstate()
+    run(new_method(small(method=name), problem(), random.Random(1)))
+    assert random.getstate() == before
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_nothing_forbidden_is_proposed(name: str) -> None:
+    allowed = lambda genome: SPACE.parameters(genome) < 100_000  # noqa: E731
+    generations = run(new_method(small(method=name), problem(allowed=allowed), random.Random(1)))
+    assert all(allowed(p.genome) for proposals in generations for p in proposals)
+    assert len(generations[0]) == 24
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_limits_that_nothing_keeps_are_an_error(name: str) -> None:
+    with pytest.raises(StudyFileError, match=r"search\.limits"):
+        new_method(small(method=name), problem(allowed=lambda genome: False), random.Random(1)).ask()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_first_round_is_distinct_and_even_over_depths(name: str) -> None:
+    pool = new_method(small(method=name), problem(), random.Random(1)).ask()
+    assert len({p.genome for p in pool}) == 24
+    assert [len(p.genome.convs) for p in pool].count(2) == 8
+
+
+def test_a_space_smaller_than_the_budget_is_used_up() -> None:
+    tiny = space_of((1, 8, 8), depth=[1], filters=[4], kernel=[3, 5], fc_layers=[1], fc_units=[8])
+    settings_ = small(method="random")
+    method = new_method(settings_, Problem(tiny, (-1.0,), lambda genome: True), random.Random(0))
+    proposed = []
+    while not method.done:
+        proposals = method.ask()
+        proposed += proposals
+        method.tell(proposals, {p.genome: Judgement((1.0,)) for p in proposals})
+    assert len(proposed) == tiny.size == 4
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 13), st.sampled_from([1, 2]))
+def test_evolution_keeps_its_size_and_its_best(seed: int, population: int, objectives: int) -> None:
+    settings_ = SearchSettings(random_pool=20, population=population, generations=3)
+    method = Evolution(settings_, problem(objectives), random.Random(seed))
+    seen: dict[Genome, tuple[float, ...]] = {}
+    while not method.done:
+        proposals = method.ask()
+        assert len(proposals) == (20 if method.generation == 0 else population)
+        judged = {p.genome: judge(p.genome, objectives) for p in proposals}
+        seen |= {genome: judgement.values for genome, judgement in judged.items()}
+        method.tell(proposals, judged)
+        assert len(set(method.population)) == len(method.population) == population
+        front = pareto_front(seen, [-1.0] * objectives)
+        assert front[0] in method.population or seen[method.population[0]] == seen[front[0]]
+
+
+def test_mutation_moves_exactly_one_active_gene() -> None:
+    method = Evolution(small(crossover=0.0, mutation=1.0), problem(), random.Random(2))
+    run(method)
+    one = method._population[0]
+    for child in (c for _ in range(50) for c in method._offspring(one, one)):
+        changed = [g.name for g, a, b in zip(SPACE.genes, one, child.chromosome, strict=True) if a != b]
+        assert len(changed) == 1
+        assert changed[0] in SPACE.active_genes(one.genome)
+        assert child.origin == "mutation"
+        assert child.genome != one.genome or changed[0] in ("depth", "fc.layers")
+
+
+def test_rates_are_kept() -> None:
+    method = Evolution(small(), problem(), random.Random(4))
+    run(method)
+    one, other = method._population[:2]
+    origins = [child.origin for _ in range(2_000) for child in method._offspring(one, other)]
+    crossed = sum("crossover" in origin for origin in origins) / len(origins)
+    mutated = sum("mutation" in origin for origin in origins) / len(origins)
+    assert crossed == pytest.approx(0.9, abs=0.03)
+    assert mutated == pytest.approx(0.1, abs=0.03)
+
+
+def test_children_of_a_crossover_take_every_gene_from_a_parent() -> None:
+    method = Evolution(small(crossover=1.0, mutation=0.0), problem(), random.Random(4))
+    run(method)
+    one, other = method._population[:2]
+    for child in method._offspring(one, other):
+        assert all(
+            gene in pair for gene, pair in zip(child.chromosome, zip(one, other, strict=True), strict=True)
+        )
+
+
+def test_survivors_are_deaps_own_selection() -> None:
+    method = Evolution(small(), problem(), random.Random(3))
+    pool = method.ask()
+    method.tell(pool, {p.genome: judge(p.genome) for p in pool})
+    contenders = [
+        _Individual(p.chromosome, p.genome, method._fitness_type(judge(p.genome).values)) for p in pool
+    ]
+    assert list(method.population) == [i.genome for i in tools.selNSGA2(contenders, 10)]
+
+
+def test_a_genome_within_the_limits_outlives_any_beyond_them() -> None:
+    method = Evolution(small(), problem(), random.Random(3))
+    pool = method.ask()
+    kept = {p.genome for p in pool[:10]}
+    judged = {
+        p.genome: Judgement((9.0, 9.0)) if p.genome in kept else Judgement((0.0, 0.0), violation=1.0)
+        for p in pool
+    }
+    method.tell(pool, judged)
+    assert set(method.population) == kept
+
+
+def test_a_failed_genome_never_enters_the_population() -> None:
+    method = Evolution(small(), problem(), random.Random(3))
+    pool = method.ask()
+    failed = pool[0].genome
+    method.tell(pool, {p.genome: judge(p.genome) for p in pool if p.genome != failed})
+    assert failed not in method.population
