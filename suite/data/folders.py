@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import Literal
 
 PICTURE_ENDINGS = frozenset(
-    ".png .jpg .jpeg .bmp .gif .webp .tif .tiff .ppm .pgm".split()  # what Pillow reads everywhere
+    [
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".bmp",
+        ".gif",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".ppm",
+        ".pgm",
+    ]  # what Pillow reads everywhere
 )
 _SHARD = re.compile(r"(?P<stem>.*)-(?P<number>\d+)-of-(?P<count>\d+)\.parquet$")
 

@@ -116,7 +116,9 @@ def _in_hub_cache(name: str) -> Place | str:
         if isinstance(holding, str):
             why = why or holding
         elif holding.kind == "parquet" and ("test" in holding.files or name not in hub.REPOSITORIES):
-            source = f"{hub.repository(name)} of the Hugging Face hub, downloaded earlier ({snapshot.name[:8]})"
+            source = (
+                f"{hub.repository(name)} of the Hugging Face hub, downloaded earlier ({snapshot.name[:8]})"
+            )
             return Place("hub-cache", name, holding.files, source)
     return f"{home}{hub.repository(name)} is there, but {why or 'not whole'}"
 
@@ -135,7 +137,9 @@ def _on_hub(name: str) -> Place | str:
 def _remedy(name: str) -> str:
     known = ["digits", *hub.REPOSITORIES]
     if _is_path(name):
-        return "Make it a folder of class folders (FOLDER/<class>/*.png) or of train*.parquet and test*.parquet."
+        return (
+            "Make it a folder of class folders (FOLDER/<class>/*.png) or of train*.parquet and test*.parquet."
+        )
     close = [] if name in known else difflib.get_close_matches(name, known, n=1)
     hint = f'Did you mean "{close[0]}"? ' if close else ""
     package = ", install Debian's dataset-fashion-mnist" if name in SYSTEM_FOLDERS else ""

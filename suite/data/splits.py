@@ -65,7 +65,7 @@ def check_every_class_in(parts: Mapping[str, Indices], classes: Sequence[str], r
 def _shares(counts: Indices, fraction: float) -> Indices:
     """How many of each class (K,): proportional, summing to round(fraction * N), by largest remainder."""
     exact = counts * fraction
-    shares = np.floor(exact + 1e-9).astype(np.int64)  # 0.1 * 30 is a little over 3, 0.29 * 100 a little under 29
+    shares: Indices = np.floor(exact + 1e-9).astype(np.int64)  # 0.29 * 100 comes out a little under 29
     left = round(float(fraction * counts.sum())) - int(shares.sum())
     first = np.argsort(-(exact - shares).round(9), kind="stable")[: max(left, 0)]
     shares[first] += 1
@@ -73,4 +73,5 @@ def _shares(counts: Indices, fraction: float) -> Indices:
 
 
 def _in_order(indices: Indices, key: NDArray[np.float64]) -> Indices:
-    return indices[np.argsort(key[indices], kind="stable")]
+    ordered: Indices = indices[np.argsort(key[indices], kind="stable")]
+    return ordered

@@ -1,0 +1,237 @@
+"""Place -> pictures: whole data sets as uint8 arrays, decoded once and kept in the cache."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suite.data import picture
+from suite.data.cache import (
+    FORMAT_VERSION,
+    Array,
+    default_cache_folder,
+    files_sha256,
+    new_array,
+    read_cached,
+    write_manifest,
+)
+from suite.data.places import Place
+from suite.data.table import Rows, Table, open_table
+from suite.errors import DataError
+
+Progress = Callable[[int, int], None]
+"""Called now and then with (pictures done, pictures in all)."""
+
+# As on the hub; the IDX files name none.
+FASHION_CLASSES = (
+    *("T - shirt / top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+)
+_EVERY = 500  # pictures between two calls of progress
+_JPEG = b"\xff\xd8\xff"
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """A data set decoded: by split, pictures (N, C, H, W) uint8 and labels (N,) int64."""
+
+    pictures: Mapping[str, NDArray[np.uint8]]
+    labels: Mapping[str, NDArray[np.int64]]
+    classes: tuple[str, ...]
+    sha256: str  # of the source's files
+    notes: tuple[str, ...]
+
+
+def decode(
+    place: Place,
+    image_size: tuple[int, int],
+    *,
+    cache_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> Pictures:
+    """Decode a data set to pictures of one size, or take it from the cache if that was done before.
+
+    Raises:
+        DataError: a file, picture or label is damaged or missing, a split is empty, or there is one class only;
+            or the cache folder cannot be written.
+    """
+    if place.kind == "digits":
+        return _digits(image_size)
+    home = cache_dir or default_cache_folder()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if place.kind == "hub":  # what its files are is known only after loading
+            with open_table(place, home) as table:
+                return _through_cache(place, table, _table_sha256(table), image_size, home, progress)
+        return _through_cache(place, None, source_sha256(place), image_size, home, progress)
+    except OSError as error:
+        raise DataError(
+            f"cannot be written: {error.strerror or error}.",
+            where=f"the cache of decoded pictures, {home}",
+            remedy="Make room, or set SUITE_CACHE_DIR to a folder that can be written.",
+        ) from error
+
+
+def source_sha256(place: Place) -> str:
+    """The checksum of a place's files; the same files elsewhere have the same one.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    named = {}
+    for split, files in place.files.items():
+        for file in files:
+            inside = f"{file.parent.name}/{file.name}" if place.kind == "folder" else file.name
+            named[f"{split}/{inside}"] = file
+    return files_sha256(named)
+
+
+def _through_cache(
+    place: Place,
+    table: Table | None,
+    sha256: str,
+    size: tuple[int, int],
+    home: Path,
+    progress: Progress | None,
+) -> Pictures:
+    folder = home / f"{sha256[:20]}-{size[0]}x{size[1]}-v{FORMAT_VERSION}"
+    found = read_cached(folder)
+    if found is None:
+        folder.mkdir(exist_ok=True)
+        if place.kind == "idx":
+            facts = _fill_from_idx(place, folder, size)
+        elif table is not None:
+            facts = _fill_from_table(table, folder, size, progress)
+        else:
+            with open_table(place, home) as opened:
+                facts = _fill_from_table(opened, folder, size, progress)
+        write_manifest(folder, {"source_sha256": sha256, **facts})
+        found = read_cached(folder)
+    if found is None:
+        raise OSError(f"{folder} does not read back as it was written")
+    arrays, manifest = found
+    return Pictures(
+        {split: arrays[f"{split}-pictures"] for split in ("train", "test") if f"{split}-pictures" in arrays},
+        {split: arrays[f"{split}-labels"] for split in ("train", "test") if f"{split}-labels" in arrays},
+        tuple(manifest["classes"]),
+        sha256,
+        tuple(manifest["notes"]),
+    )
+
+
+def _fill_from_table(
+    table: Table, folder: Path, size: tuple[int, int], progress: Progress | None
+) -> dict[str, list[str]]:
+    """Decode every row into the cache folder; returns what the manifest is to say of it."""
+    channels = 1 if all(_all_grey(rows) for rows in table.splits.values()) else 3
+    total = sum(len(rows.labels) for rows in table.splits.values())
+    done = jpegs = other_sizes = 0
+    for split, rows in table.splits.items():
+        _save(folder / f"{split}-labels.npy", rows.labels)
+        shape = (len(rows.labels), channels, *size)
+        with new_array(folder / f"{split}-pictures.npy", shape, np.uint8) as append:
+            for row, encoded in enumerate(rows):
+                try:
+                    decoded = picture.pixels(encoded, channels)
+                except picture.FAULTS as error:
+                    raise _bad_picture(rows, row, error) from error
+                append(picture.resized(decoded, size))
+                other_sizes += decoded.shape[1:] != size
+                jpegs += encoded.startswith(_JPEG)
+                done += 1
+                if progress and (done % _EVERY == 0 or done == total):
+                    progress(done, total)
+    return {"classes": list(table.classes), "notes": _notes(total, jpegs, other_sizes, size)}
+
+
+def _notes(total: int, jpegs: int, other_sizes: int, size: tuple[int, int]) -> list[str]:
+    notes = []
+    if jpegs:
+        which = "The pictures" if jpegs == total else f"{jpegs} of {total} pictures"
+        notes.append(
+            f"{which} come from JPEG files: the pixels are lossily compressed, so accuracies are not exactly "
+            "comparable with those on uncompressed originals."
+        )
+    if other_sizes:
+        which = "All" if other_sizes == total else f"{other_sizes} of {total}"
+        notes.append(f"{which} pictures were resized to {size[0]}x{size[1]}.")
+    return notes
+
+
+def _all_grey(rows: Rows) -> bool:
+    for row, encoded in enumerate(rows):
+        try:
+            if not picture.is_grey(encoded):
+                return False
+        except picture.FAULTS as error:
+            raise _bad_picture(rows, row, error) from error
+    return True
+
+
+def _bad_picture(rows: Rows, row: int, error: BaseException) -> DataError:
+    return DataError(
+        f"its picture cannot be decoded: {str(error).rstrip('.')}.",
+        where=rows.where(row),
+        remedy="Replace it, or leave it out.",
+    )
+
+
+def _fill_from_idx(place: Place, folder: Path, size: tuple[int, int]) -> dict[str, list[str]]:
+    resized = 0
+    for split, (pictures_file, labels_file) in place.files.items():
+        pictures, labels = _idx(pictures_file, 3), _idx(labels_file, 1)
+        if len(pictures) != len(labels) or labels.max(initial=0) >= len(FASHION_CLASSES):
+            raise DataError("does not fit the pictures beside it.", where=str(labels_file))
+        _save(folder / f"{split}-labels.npy", labels.astype(np.int64))
+        _save(folder / f"{split}-pictures.npy", picture.resized(pictures[:, None], size))
+        resized += len(pictures) if pictures.shape[1:] != size else 0
+    return {"classes": list(FASHION_CLASSES), "notes": _notes(resized, 0, resized, size)}
+
+
+def _idx(file: Path, dimensions: int) -> NDArray[np.uint8]:
+    """An IDX file of unsigned bytes: magic 0, 0, 8, dimensions; sizes as big-endian int32; the values."""
+    try:
+        content = gzip.decompress(file.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"cannot be unpacked: {error}.", where=str(file), remedy="Install it again."
+        ) from None
+    start = 4 + 4 * dimensions
+    shape = tuple(np.frombuffer(content[4:start], dtype=">i4").tolist())
+    if content[:4] != bytes([0, 0, 8, dimensions]) or len(content) - start != np.prod(shape, dtype=np.int64):
+        raise DataError("is not a whole IDX file.", where=str(file), remedy="Install it again.")
+    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+
+
+def _digits(size: tuple[int, int]) -> Pictures:
+    from sklearn.datasets import load_digits  # late: the other data sets do without it
+
+    digits = load_digits()
+    images = np.rint(digits.images * (255 / 16)).astype(np.uint8)  # 0..16 as they come
+    labels = digits.target.astype(np.int64)
+    sha256 = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
+    pictures = np.ascontiguousarray(picture.resized(images[:, None], size))
+    notes = _notes(len(labels), 0, len(labels) if size != (8, 8) else 0, size)
+    return Pictures({"train": pictures}, {"train": labels}, tuple("0123456789"), sha256, tuple(notes))
+
+
+def _table_sha256(table: Table) -> str:
+    """A checksum of what a table holds, for a source that has no files of its own."""
+    total = hashlib.sha256("\0".join(table.classes).encode())
+    for split, rows in table.splits.items():
+        total.update(f"\n{split}\0".encode() + rows.labels.tobytes())
+        for encoded in rows:
+            total.update(hashlib.sha256(encoded).digest())
+    return total.hexdigest()
+
+
+def _save(path: Path, values: Array) -> None:
+    with new_array(path, values.shape, values.dtype.type) as append:
+        append(values)

@@ -1,0 +1,68 @@
+"""One encoded picture to pixels: modes, transparency, orientation, depth and size made alike.
+
+Pillow decodes everything, so that no two pictures of a data set go through two decoders.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+FAULTS = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+"""What Pillow raises on damaged pictures."""
+
+Pixels = NDArray[np.uint8]
+_DEEP_MODES = frozenset(["I", "I;16", "I;16B", "I;16L", "I;16N"])
+_GREY_MODES = frozenset(["1", "L", "LA", "La"]) | _DEEP_MODES
+
+
+def is_grey(encoded: bytes) -> bool:
+    """Whether a picture is stored as grey; a palette counts as colour. Reads the header only."""
+    return _open(encoded).mode in _GREY_MODES
+
+
+def pixels(encoded: bytes, channels: int) -> Pixels:
+    """Decode to (C, h, w) uint8 in the picture's own size; C = 1 is grey, C = 3 is RGB.
+
+    The orientation a camera noted is applied; transparent pixels lie on white; 16 bits are scaled to 8.
+
+    Raises:
+        one of FAULTS: the picture is damaged, or of a kind that has no 8-bit rendering.
+    """
+    image = _open(encoded)
+    if "exif" in image.info:
+        image = ImageOps.exif_transpose(image)
+    if image.mode == "F":
+        raise ValueError("floating-point pixels have no known range")
+    if image.mode in _DEEP_MODES:
+        deep = np.clip(np.asarray(image, dtype=np.float64) / 257, 0, 255)
+        image = Image.fromarray(np.rint(deep).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, image)
+    array = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+    return array[None] if channels == 1 else array.transpose(2, 0, 1)
+
+
+def resized(pictures: Pixels, size: tuple[int, int]) -> Pixels:
+    """(..., C, h, w) uint8 -> (..., C, H, W) uint8, bilinear with antialiasing; proportions are not kept."""
+    if pictures.shape[-2:] == size:
+        return pictures
+    # Late: most data sets have the right size, and torchvision takes a second to import.
+    from torchvision.transforms.v2 import functional
+
+    source = torch.from_numpy(np.ascontiguousarray(pictures))
+    result: Pixels = functional.resize(source, list(size), antialias=True).numpy()
+    return result
+
+
+def _open(encoded: bytes) -> Image.Image:
+    if not encoded:
+        raise ValueError("there is no picture in it")
+    return Image.open(io.BytesIO(encoded))
