@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from suite import __version__
 from suite.errors import RunDirectoryError, StudyFileError, SuiteError
 from suite.progress import Display
 from suite.run_directory import RunDirectory, latest_run, new_run_path, utc_now, write_atomically
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # torch is imported late, so that a mistake is told before it
 
 RUNS = Path("runs")
 INTERRUPTED = 130
+BENCHMARKS = ("recording",)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -73,11 +75,16 @@ def search(
 
     run = _run_to_resume(study, run_dir, storage) if resume else None
     place = find_data(study.data, data_dir)
+    opened_device = _device(device, run)
+    if storage is not None:
+        from suite.trials import open_storage
+
+        open_storage(storage)  # a refused storage leaves no run behind
     if run is None:
         run = RunDirectory.create(run_dir or new_run_path(RUNS, study.name))
     try:
         with run.locked():
-            _search(study, run, place, storage, device, budget, display)
+            _search(study, run, place, storage, opened_device, budget, display)
     except KeyboardInterrupt:
         where = "" if run_dir is None else f" --run-dir {run_dir}"
         display.say(
@@ -130,6 +137,33 @@ def dashboard(
         ) from None
 
 
+@app.command(
+    epilog="Examples:  suite bench recording   |   suite bench recording --storage postgresql://ME@HOST/DB"
+)
+def bench(
+    what: Annotated[str, typer.Argument(metavar="recording", help="What to measure.")],
+    storage: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="A further storage to measure; may be repeated.")
+    ] = None,
+) -> None:
+    """Measure this machine: ratios and costs, each from one run."""
+    from importlib import import_module
+
+    if what not in BENCHMARKS:
+        raise StudyFileError(
+            f"{what!r} is no benchmark.", where="suite bench", remedy=f"There is {BENCHMARKS[0]}."
+        )
+    try:
+        benchmark = import_module(f"benchmarks.{what}")
+    except ModuleNotFoundError:
+        raise RunDirectoryError(
+            "is not here.",
+            where="benchmarks/",
+            remedy="Benchmarks are part of a checkout; run this from its folder.",
+        ) from None
+    print(benchmark.show(benchmark.run(Display(), urls=storage or [])))
+
+
 def main() -> None:
     """Entry point: a SuiteError is one paragraph and an exit code, never a traceback."""
     try:
@@ -144,23 +178,21 @@ def _search(
     run: RunDirectory,
     place: Any,
     storage: str | None,
-    device_name: str,
+    device: Any,
     budget: float | None,
     display: Display,
 ) -> None:
     """The work behind `suite search`, the run's lock held."""
     from suite.data import open_data
-    from suite.device import device_facts, open_device
+    from suite.device import device_facts
     from suite.experiment import run_experiment
     from suite.report import write_report
     from suite.trials import shown_url
 
     facts = run.read_json("run.json")
-    threads = facts["device"]["threads"] if facts else None
-    device = open_device(device_name, threads=threads)
-    with display.phase("Data", 1) as phase:
-        data = open_data(study.data, place)
-        phase.finish(1, f"{data.provenance.source}")
+    with display.phase("Pictures") as phase:
+        data = open_data(study.data, place, progress=lambda done, total: phase.update(done, total=total))
+        phase.finish(len(data.all_training), data.provenance.source)
     for warning in data.warnings:
         display.say(f"Note: {warning}")
     if facts is None:
@@ -194,6 +226,14 @@ def _search(
     _say_result(result, path, run)
 
 
+def _device(name: str, run: RunDirectory | None) -> Any:
+    """The torch device; a run that goes on keeps the number of threads it began with, on which sums depend."""
+    from suite.device import open_device
+
+    facts = run.read_json("run.json") if run else None
+    return open_device(name, threads=facts["device"]["threads"] if facts else None)
+
+
 def _plan(
     study: StudySettings, data: Any, device: Any, budget: float | None, display: Display
 ) -> StudySettings:
@@ -223,10 +263,8 @@ def _plan_text(study: StudySettings, size: int, data: Any, device: str, expected
         ("final", f"{study.final.epochs} epochs of fine-tuning, one test", expected.final),
     ]
     lines = [f"  {name:<10} {what:<44} about {_duration(seconds)}" for name, what, seconds in rows]
-    return "\n".join(
-        [f"Study {study.name}, seed {study.seed}, on {device}:", *lines]
-        + [f"  {'in all':<55} about {_duration(expected.total)}"]
-    )
+    last = f"  {'in all':<55} about {_duration(expected.total)}"
+    return "\n".join([f"Study {study.name}, seed {study.seed}, on {device}:", *lines, last])
 
 
 def _say_result(result: dict[str, Any], report_path: Path, run: RunDirectory) -> None:
@@ -305,8 +343,8 @@ def _repeated(overrides: list[str] | None, seed: int | None, data_dir: Path | No
 def _versions() -> dict[str, str]:
     from importlib.metadata import version
 
-    packages = ("nas-suite", "torch", "torchvision", "optuna", "deap", "datasets", "numpy")
-    return {package: version(package) for package in packages}
+    packages = ("torch", "torchvision", "optuna", "deap", "datasets", "numpy")
+    return {"nas-suite": __version__, **{package: version(package) for package in packages}}
 
 
 def _provenance(data: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 class Phase:
     """One phase under way: `update(done, note)` moves its bar, or now and then prints a line."""
 
-    def __init__(self, title: str, total: int, console: Console | None, bars: Progress | None) -> None:
+    def __init__(self, title: str, total: int | None, console: Console | None, bars: Progress | None) -> None:
         self.title = title
         self.total = total
         self._console = console
@@ -31,18 +31,20 @@ class Phase:
         self._task: TaskID | None = bars.add_task(title, total=total, note="") if bars else None
         self._started = self._last_line = time.monotonic()
 
-    def update(self, done: int, note: str = "") -> None:
+    def update(self, done: int, note: str = "", *, total: int | None = None) -> None:
         """Say that `done` of the total is behind us; `note` is the best so far, the loss, or the like."""
+        self.total = total or self.total
         if self._bars is not None and self._task is not None:
-            self._bars.update(self._task, completed=done, note=note)
+            self._bars.update(self._task, completed=done, note=note, total=self.total)
         elif self._console is not None and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             self._line(done, note)
 
     def finish(self, done: int, note: str = "") -> None:
         """Leave the bar where it ended, or print the last line."""
+        self.total = self.total or done
         if self._bars is not None and self._task is not None:
-            self._bars.update(self._task, completed=done, note=note)
+            self._bars.update(self._task, completed=done, note=note, total=self.total)
             self._bars.stop_task(self._task)
         elif self._console is not None:
             self._line(done, note)
@@ -67,8 +69,8 @@ class Display:
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
-    def phase(self, title: str, total: int) -> Iterator[Phase]:
-        """Show a phase for as long as the block runs."""
+    def phase(self, title: str, total: int | None = None) -> Iterator[Phase]:
+        """Show a phase for as long as the block runs; a total may come with the first update."""
         if self._quiet or not self._console.is_terminal:
             yield Phase(title, total, None if self._quiet else self._console, None)
             return

@@ -12,11 +12,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import filelock
 
 from suite.errors import RunDirectoryError
+
+if TYPE_CHECKING:  # the door looks at run directories before it pays for torch
+    from torch import nn
 
 FORMAT_VERSION = 1
 _CHECKPOINT_MAGIC = b"nas-suite checkpoint 1\n"
@@ -128,9 +131,35 @@ class RunDirectory:
         """A phase's result, or None if the phase is not done."""
         return self.read_json(f"results/{phase}.json")
 
+    def write_weights(self, name: str, network: nn.Module) -> str:
+        """Write a network's weights as safetensors, atomically; returns the file's sha256."""
+        from safetensors.torch import save
+
+        content = save({key: value.contiguous() for key, value in network.state_dict().items()})
+        write_atomically(self.path / name, content)
+        return hashlib.sha256(content).hexdigest()
+
+    def read_weights(self, name: str, network: nn.Module, sha256: str) -> None:
+        """Load what write_weights wrote into a network of the same architecture.
+
+        Raises:
+            RunDirectoryError: the file is missing, or is not what was written.
+        """
+        from safetensors.torch import load
+
+        path = self.path / name
+        content = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise RunDirectoryError(
+                "is missing or damaged.",
+                where=str(path),
+                remedy="Delete the phase's file in results/ to do that phase again, or begin a new run.",
+            )
+        network.load_state_dict(load(content))
+
     def save_checkpoint(self, phase: str, state: Mapping[str, Any]) -> None:
         """Write a phase's state (tensors and plain values); the one before stays as `.previous`."""
-        import torch  # late: the door looks at run directories before it pays for torch
+        import torch
 
         buffer = io.BytesIO()
         torch.save(dict(state), buffer)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -84,7 +86,8 @@ class Trials:
             load_if_exists=True,
         )
         if not self.study.metric_names:
-            self.study.set_metric_names([c.metric for c in criteria])
+            with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
+                self.study.set_metric_names([c.metric for c in criteria])
 
     def record(
         self,

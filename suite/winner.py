@@ -7,20 +7,20 @@ import time
 from typing import Any
 
 import torch
-from safetensors.torch import save as to_safetensors
 
 from suite.cnn import StandaloneCNN
 from suite.data import Data, WrittenChoice
 from suite.finalists import checkpoint_name
 from suite.latency import measure
 from suite.progress import Display
-from suite.run_directory import RunDirectory, write_atomically
+from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
 from suite.study import LatencySettings, StudySettings
 from suite.training import Outcome, Recipe, Training, evaluate, train_to_end
 
 PHASE = "final"
 CHOICE_FILE = "results/choice.json"
+WEIGHTS_FILE = "model/winner.safetensors"
 LEDGER_FILE = "results/test_ledger.jsonl"
 _TEST_BATCH = 250
 
@@ -43,7 +43,7 @@ def finish_winner(
     network = training.network
     assert isinstance(network, StandaloneCNN)
 
-    write_atomically(run.path / "model" / "winner.safetensors", to_safetensors(network.state_dict()))
+    sha256 = run.write_weights(WEIGHTS_FILE, network)
     choice = WrittenChoice(
         genome=winner["genome"],
         seeds=(study.seed,),
@@ -62,6 +62,7 @@ def finish_winner(
 
     result = {
         "genome": winner["genome"],
+        "sha256": sha256,
         "params": winner["params"],
         "macs": winner["macs"],
         "seconds": log["seconds"],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
+from suite.data import LedgerEntry, read_ledger
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
 from suite.study import StudySettings, read_study
+from suite.winner import LEDGER_FILE
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class RunRecord:
     search: dict[str, Any] | None
     finalists: dict[str, Any] | None
     final: dict[str, Any] | None
-    ledger: tuple[dict[str, Any], ...]
+    ledger: tuple[LedgerEntry, ...]
 
     @property
     def classes(self) -> list[str]:
@@ -54,12 +55,5 @@ def read_record(run: RunDirectory) -> RunRecord:
         search=run.read_result("search"),
         finalists=run.read_result("finalists"),
         final=run.read_result("final"),
-        ledger=_ledger(run),
+        ledger=tuple(read_ledger(run.path / LEDGER_FILE)),
     )
-
-
-def _ledger(run: RunDirectory) -> tuple[dict[str, Any], ...]:
-    path = run.path / "results" / "test_ledger.jsonl"
-    if not path.exists():
-        return ()
-    return tuple(json.loads(line) for line in path.read_text().splitlines() if line.strip())

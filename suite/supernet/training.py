@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import torch
-from safetensors.torch import load as read_safetensors
-from safetensors.torch import save as to_safetensors
 
 from suite.data import Data
-from suite.errors import RunDirectoryError
 from suite.progress import Display
-from suite.run_directory import RunDirectory, write_atomically
+from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
 from suite.study import StudySettings
 from suite.supernet.step_rules import STEP_RULES
@@ -42,9 +37,8 @@ def train_supernet(
 
     training = new_training(study, space, data, device)
     log = train_to_end(training, PHASE, "Supernet", run, display)
-    weights = to_safetensors(training.network.state_dict())
-    write_atomically(run.path / _WEIGHTS, weights)
-    run.write_result(PHASE, {**log, "sha256": hashlib.sha256(weights).hexdigest()})
+    sha256 = run.write_weights(_WEIGHTS, training.network)
+    run.write_result(PHASE, {**log, "sha256": sha256})
     run.drop_checkpoint(PHASE)
     assert isinstance(training.network, Supernet)
     return training.network.eval()
@@ -56,19 +50,8 @@ def load_supernet(study: StudySettings, space: SearchSpace, run: RunDirectory, s
     Raises:
         RunDirectoryError: the file is missing, or is not what was written.
     """
-    path = run.path / _WEIGHTS
-    try:
-        content = path.read_bytes()
-    except OSError:
-        content = b""
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise RunDirectoryError(
-            "is missing or damaged.",
-            where=str(path),
-            remedy="Delete results/supernet.json to train the supernet again, or begin a new run.",
-        )
     supernet = Supernet(space, study.supernet.dropout)
-    supernet.load_state_dict(read_safetensors(content))
+    run.read_weights(_WEIGHTS, supernet, sha256)
     return supernet.eval()
 
 

@@ -12,7 +12,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     if not record.ledger:
         return None
     rows = [
-        [escaped(entry["network"]), str(entry["seed"]), escaped(entry["when"]), escaped(entry["why"])]
+        [escaped(entry.network), str(entry.seed), escaped(entry.when), escaped(entry.why)]
         for entry in record.ledger
     ]
     text = "The test pictures are sealed until the choice is written; each time they are handed out is listed here."

@@ -1,0 +1,90 @@
+"""What recording a trial costs on each storage: `suite bench recording`.
+
+The storages take turns, trial by trial, so that a machine that slows down does so for all of them.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from suite.fitness import OBJECTIVES, Batch, Evaluation
+from suite.latency import Latency
+from suite.methods import Proposal
+from suite.progress import Display
+from suite.space import SearchSpace
+from suite.study import SpaceSettings
+from suite.trials import Trials, open_storage, shown_url
+
+LIMITS_MS = {"sqlite": 25.0, "journal": 3.0}
+
+
+def run(display: Display, trials: int = 200, urls: Sequence[str] = ()) -> dict[str, Any]:
+    """Record the same trials on SQLite, the journal, and any further storage URLs; milliseconds each."""
+    space = SearchSpace(SpaceSettings(), (3, 32, 32), 10)
+    with tempfile.TemporaryDirectory() as folder:
+        storages = {
+            "sqlite": f"sqlite:///{Path(folder) / 'study.db'}",
+            "journal": f"journal:{Path(folder) / 'study.log'}",
+            **{shown_url(url): url for url in urls},
+        }
+        criteria = [OBJECTIVES["loss"], OBJECTIVES["latency"]]
+        name = f"bench/{datetime.now():%Y%m%d-%H%M%S}/recording"
+        records = {label: Trials(open_storage(url), name, space, criteria) for label, url in storages.items()}
+        spent: dict[str, list[float]] = {label: [] for label in records}
+        with display.phase("Recording", trials) as phase:
+            for i in range(trials):
+                batch, proposal = _evaluated(space, i)
+                for label, record in records.items():
+                    start = time.perf_counter()
+                    record.record(batch, batch.evaluations[0], proposal, 0, (0.5, 1.0), {})
+                    spent[label].append(1000 * (time.perf_counter() - start))
+                phase.update(i + 1)
+            phase.finish(trials)
+    return {label: _row(label, times) for label, times in spent.items()}
+
+
+def show(result: dict[str, Any]) -> str:
+    """The result as lines of text."""
+    lines = [f"{'storage':<28} {'median':>8} {'p90':>8} {'most':>8}   ms a trial"]
+    for label, row in result.items():
+        limit = f"limit {row['limit_ms']:g}: {'kept' if row['kept'] else 'BROKEN'}" if row["limit_ms"] else ""
+        lines.append(
+            f"{label:<28} {row['median_ms']:>8.2f} {row['p90_ms']:>8.2f} {row['max_ms']:>8.2f}   {limit}"
+        )
+    return "\n".join(lines)
+
+
+def _row(label: str, times: list[float]) -> dict[str, Any]:
+    median, p90, most = (float(x) for x in np.percentile(times, [50, 90, 100]))
+    limit = LIMITS_MS.get(label)
+    kept = limit is None or median <= limit
+    return {
+        "trials": len(times),
+        "median_ms": median,
+        "p90_ms": p90,
+        "max_ms": most,
+        "limit_ms": limit,
+        "kept": kept,
+    }
+
+
+def _evaluated(space: SearchSpace, seed: int) -> tuple[Batch, Proposal]:
+    """A trial as large as real ones: a genome of the CIFAR-10 space with its latency and parents."""
+    rng = random.Random(seed)
+    chromosome = space.sample_chromosome(rng)
+    genome = space.decode(chromosome)
+    parents = (space.sample(rng), space.sample(rng))
+    latency = Latency(0.4123456789, 0.4323456789, 0.0123456789, 1, 1, "cpu", 4_000)
+    evaluation = Evaluation(
+        genome, space.parameters(genome), space.macs(genome), 1.2345678901, 0.5678901234, latency
+    )
+    now = datetime.now()
+    return Batch([evaluation], now, now, {}), Proposal(genome, chromosome, "crossover+mutation", parents)

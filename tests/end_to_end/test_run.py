@@ -1,0 +1,331 @@
+"""What a user does: run a study on real digits, stop it anywhere, go on, read the report, browse the trials."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from suite.run_directory import RunDirectory
+from suite.study import study_toml, validate_study
+from suite.trials import open_storage
+from tests.conftest import ROOT, tiny_table
+
+PHASES = ("supernet", "search", "finalists", "final")
+
+
+def write_study(folder: Path, **tables: dict[str, Any]) -> Path:
+    path = folder / "tiny.toml"
+    path.write_text(study_toml(validate_study(tiny_table(**tables), where="tiny")))
+    return path
+
+
+def suite(*words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "suite", *map(str, words)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def outcome(run: Path) -> dict[str, Any]:
+    """What must be the same whenever and however often a run was stopped: no seconds, no latencies."""
+    results = json.loads((run / "results.json").read_text())
+    search = json.loads((run / "results" / "search.json").read_text())
+    finalists = json.loads((run / "results" / "finalists.json").read_text())
+    return {
+        "winner": {key: results["winner"][key] for key in ("genome", "params", "macs")},
+        "test": {key: results["test"][key] for key in ("eval_loss", "eval_accuracy", "epoch")},
+        "supernet": json.loads((run / "results" / "supernet.json").read_text())["sha256"],
+        "evaluated": search["evaluated"],
+        "generations": [(g["proposed"], g["population"]) for g in search["generations"]],
+        "finalists": [{k: row[k] for k in row if k != "seconds"} for row in finalists["finalists"]],
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was never stopped; two objectives without latency, so that it can be repeated exactly."""
+    folder = tmp_path_factory.mktemp("finished")
+    done = suite("search", write_study(folder), "--run-dir", "run", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "Study tiny, seed 0, on cpu" in done.stderr
+    assert "Winner" in done.stdout
+    return folder / "run"
+
+
+def test_a_run_leaves_what_the_contract_says(finished: Path) -> None:
+    results = json.loads((finished / "results.json").read_text())
+    assert {"format_version", "study", "seed", "dataset", "search", "winner", "test", "references"} <= set(
+        results
+    )
+    assert {"name", "source", "sha256"} <= set(results["dataset"])
+    assert set(results["search"]["seconds"]) == {"supernet", "search", "finalists", "final", "total"}
+    assert set(results["winner"]["latency_ms"]) == {"median", "p90", "iqr", "batch", "threads", "device"}
+    assert results["test"]["epoch"] == 5.0
+    for name in (
+        "study.toml",
+        "study.db",
+        "run.json",
+        "supernet.safetensors",
+        "trials.csv",
+        "report/report.md",
+    ):
+        assert (finished / name).is_file(), name
+    assert list((finished / "checkpoints").iterdir()) == []
+
+
+def test_every_evaluated_genome_is_a_trial(finished: Path) -> None:
+    search = json.loads((finished / "results" / "search.json").read_text())
+    study = optuna.load_study(
+        study_name="tiny/run/search", storage=open_storage(f"sqlite:///{finished}/study.db")
+    )
+    assert [t.user_attrs["genome"] for t in study.trials] == [row["genome"] for row in search["evaluated"]]
+    assert len(study.trials) == search["unique_genomes"] <= search["evaluations"] == 12 + 2 * 6
+    finalists = optuna.load_study(
+        study_name="tiny/run/finalists", storage=open_storage(f"sqlite:///{finished}/study.db")
+    )
+    assert len(finalists.trials) == 3
+    assert {t.state.name for t in finalists.trials} == {"PRUNED", "COMPLETE"}
+    assert all(len(t.intermediate_values) in (1, 2, 4) for t in finalists.trials)
+
+
+def test_the_test_was_opened_once(finished: Path) -> None:
+    lines = (finished / "results" / "test_ledger.jsonl").read_text().splitlines()
+    assert [json.loads(line)["network"] for line in lines] == ["winner"]
+
+
+def test_the_report_answers_first_and_shows_every_figure(finished: Path) -> None:
+    page = (finished / "report" / "report.md").read_text()
+    titles = [line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")]
+    assert titles[:2] == ["The answer", "The winner"]
+    assert {
+        "The front",
+        "The finalists",
+        "The test",
+        "What it cost",
+        "Test ledger",
+        "How to repeat it",
+    } <= set(titles)
+    figures = {line.split("(")[1].split(")")[0] for line in page.splitlines() if line.startswith("![")}
+    assert len(figures) == 7
+    for figure in figures:
+        assert (finished / "report" / figure).read_bytes().startswith(b"\x89PNG")
+    for line in page.splitlines():
+        if line.startswith("!["):
+            assert len(line.split("]")[0]) > 20, "a figure without a telling alt text"
+
+
+def test_publishing_copies_neither_weights_nor_databases(finished: Path) -> None:
+    done = suite("report", finished, "--publish", cwd=finished.parent)
+    assert done.returncode == 0, done.stderr
+    published = finished.parent / "reports" / "tiny" / "run"
+    kinds = {path.suffix for path in published.rglob("*") if path.is_file()}
+    assert kinds == {".md", ".png", ".json", ".csv", ".toml"}
+    index = (finished.parent / "reports" / "README.md").read_text()
+    assert "tiny/run/report.md" in index
+
+
+def test_the_same_seed_gives_the_same_run(finished: Path, tmp_path: Path) -> None:
+    done = suite("search", write_study(tmp_path), "--run-dir", "run", "--quiet", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert outcome(tmp_path / "run") == outcome(finished)
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_run_stopped_by_ctrl_c_in_any_phase_goes_on_to_the_same_end(
+    phase: str, finished: Path, tmp_path: Path
+) -> None:
+    study = write_study(tmp_path)
+    stopped = _run_and_interrupt_in(phase, study, tmp_path)
+    assert stopped.returncode == 130, stopped.stderr
+    assert "go on with" in stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    assert RunDirectory(tmp_path / "run").read_result(phase) is None
+    resumed = suite("search", study, "--run-dir", "run", "--resume", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    assert outcome(tmp_path / "run") == outcome(finished)
+    study_ = optuna.load_study(
+        study_name="tiny/run/search", storage=open_storage(f"sqlite:///{tmp_path}/run/study.db")
+    )
+    genomes = [trial.user_attrs["genome"] for trial in study_.trials]
+    assert len(genomes) == len(set(genomes))
+
+
+def _run_and_interrupt_in(phase: str, study: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Ctrl-C, by a real signal, as the phase writes its second checkpoint: some of its work is done."""
+    script = f"""
+import os, signal, sys
+from suite.run_directory import RunDirectory
+from suite.cli import main
+save, seen = RunDirectory.save_checkpoint, []
+def save_and_interrupt(self, phase, state):
+    save(self, phase, state)
+    seen.append(phase.startswith({phase.removesuffix("s")!r}))
+    if sum(seen) == {1 if phase == "final" else 2}:
+        os.kill(os.getpid(), signal.SIGINT)
+RunDirectory.save_checkpoint = save_and_interrupt
+sys.argv = ["suite", "search", {str(study)!r}, "--run-dir", "run"]
+main()
+"""
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_resuming_with_other_settings_is_refused_naming_the_difference(finished: Path) -> None:
+    study = finished.parent / "tiny.toml"
+    done = suite(
+        "search", study, "--run-dir", "run", "--resume", "--set", "search.population=8", cwd=finished.parent
+    )
+    assert done.returncode == 2
+    assert "search.population: 6 then, 8 now" in done.stderr
+
+
+def test_a_new_run_never_overwrites_an_old_one(finished: Path) -> None:
+    before = (finished / "results.json").read_bytes()
+    done = suite("search", finished.parent / "tiny.toml", "--run-dir", "run", cwd=finished.parent)
+    assert (done.returncode, "is there already" in done.stderr) == (2, True)
+    assert (finished / "results.json").read_bytes() == before
+
+
+def test_a_time_budget_shortens_the_run_and_is_recorded(tmp_path: Path) -> None:
+    study = write_study(
+        tmp_path, supernet={"epochs": 400}, finalists={"epochs": 400}, search={"generations": 90}
+    )
+    done = suite("search", study, "--run-dir", "run", "--time-budget", "8s", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Shortened to fit" in done.stderr
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert facts["time_budget_seconds"] == 8
+    assert facts["asked"]["supernet"]["epochs"] == 400
+    supernet = json.loads((tmp_path / "run" / "results" / "supernet.json").read_text())
+    assert len(supernet["train_loss"]) < 400
+    assert "shortened to fit" in (tmp_path / "run" / "report" / "report.md").read_text()
+
+
+def test_latency_limits_and_the_journal(tmp_path: Path) -> None:
+    study = write_study(
+        tmp_path,
+        search={
+            "objectives": ["accuracy", "latency"],
+            "limits": {"max_params": 4000, "max_latency_ms": 1000.0},
+        },
+    )
+    done = suite("search", study, "--run-dir", "run", "--storage", "journal:trials.log", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    study_ = optuna.load_study(
+        study_name="tiny/run/search", storage=open_storage(f"journal:{tmp_path}/trials.log")
+    )
+    assert all(t.user_attrs["params"] <= 4000 for t in study_.trials)
+    assert all(set(t.constraints) == {"max_params", "max_latency_ms"} for t in study_.trials)
+    assert all(t.user_attrs["latency"]["median_ms"] > 0 for t in study_.trials)
+
+
+def test_random_search_on_one_objective(tmp_path: Path) -> None:
+    study = write_study(
+        tmp_path, search={"method": "random", "objectives": ["accuracy"], "score": "accuracy"}
+    )
+    done = suite("search", study, "--run-dir", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    search = json.loads((tmp_path / "run" / "results" / "search.json").read_text())
+    assert (search["method"], search["unique_genomes"]) == ("random", 24)
+    assert "## The front" not in (tmp_path / "run" / "report" / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["search", "nowhere.toml"], "no such study file"),
+        (["search", "tiny.toml", "--set", "search.mutation=2"], "search.mutation"),
+        (["search", "tiny.toml", "--time-budget", "soon"], "no time"),
+        (["search", "tiny.toml", "--storage", "nonsense"], "no storage URL"),
+        (["search", "tiny.toml", "--device", "tpu"], "no device"),
+        (["search", "tiny.toml", "--resume"], "no run yet"),
+        (["report"], "no run yet"),
+        (["report", "."], "no run directory"),
+        (["bench", "everything"], "no benchmark"),
+        (["search"], "Missing argument"),
+    ],
+)
+def test_wrong_use_is_one_paragraph_and_exit_2(words: list[str], said: str, tmp_path: Path) -> None:
+    write_study(tmp_path)
+    done = suite(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs" / "tiny").exists(), "a refused run leaves nothing behind"
+
+
+def test_a_data_set_that_is_nowhere_is_said_before_torch_is_loaded(tmp_path: Path) -> None:
+    study = write_study(tmp_path, data={"name": "cifar10", "image_size": [32, 32]})
+    empty = {"HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1", "SUITE_DATA_DIR": str(tmp_path / "none")}
+    script = (
+        "import sys\nfrom suite.cli import main\nsys.argv = ['suite', 'search', 'tiny.toml']\n"
+        "try:\n    main()\nfinally:\n    print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, **empty, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert study.exists()
+    assert str(tmp_path / "none") in done.stderr
+    assert done.stdout.strip() == "False"
+
+
+def test_the_dashboard_shows_the_trials_on_loopback(finished: Path) -> None:
+    port = 18_431
+    server = subprocess.Popen(
+        [sys.executable, "-u", "-m", "suite", "dashboard", str(finished), "--port", str(port)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        assert f"127.0.0.1:{port}" in server.stdout.readline()
+        studies = json.loads(_fetch(f"http://127.0.0.1:{port}/api/studies"))
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(30)
+    assert {s["study_name"] for s in studies["study_summaries"]} == {"tiny/run/search", "tiny/run/finalists"}
+
+
+def _fetch(url: str) -> bytes:
+    """The answer, asked for until the server listens (its line is printed just before it does)."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    for _ in range(2_000):
+        try:
+            return bytes(opener.open(url, timeout=10).read())
+        except ConnectionRefusedError:
+            continue
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionRefusedError):
+                raise
+    raise AssertionError("the dashboard never listened")

@@ -1,0 +1,130 @@
+"""Run directories: nothing half-written, nothing damaged taken for whole, one process at a time."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from pathlib import Path
+
+import pytest
+import torch
+
+from suite.errors import RunDirectoryError
+from suite.run_directory import RunDirectory, latest_run, new_run_path, write_atomically
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    return RunDirectory.create(tmp_path / "run")
+
+
+def test_a_directory_in_use_is_not_taken_for_a_new_run(run: RunDirectory) -> None:
+    with pytest.raises(RunDirectoryError, match="is there already"):
+        RunDirectory.create(run.path)
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunDirectoryError, match=r"no run\.json"):
+        RunDirectory.open(tmp_path)
+
+
+def test_results_round_trip_and_are_stamped(run: RunDirectory) -> None:
+    assert run.read_result("search") is None
+    run.write_result("search", {"a": [1, 2.5, None, "x"]})
+    assert run.read_result("search") == {"format_version": 1, "a": [1, 2.5, None, "x"]}
+
+
+def test_nan_is_never_written(run: RunDirectory) -> None:
+    run.write_result("search", {"a": 1})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        run.write_result("search", {"a": float("nan")})
+    assert run.read_result("search") == {"format_version": 1, "a": 1}
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"format_version": 99}', '{"a": 1}', ""])
+def test_a_damaged_or_newer_result_is_refused(run: RunDirectory, content: str) -> None:
+    (run.path / "results" / "search.json").write_text(content)
+    with pytest.raises(RunDirectoryError, match=r"search\.json"):
+        run.read_result("search")
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"whole")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(path, b"half")
+    assert path.read_bytes() == b"whole"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def state(value: float) -> dict[str, object]:
+    return {"weights": torch.full((3,), value), "rng": (3, (1, 2, 3), None), "log": [{"loss": value}]}
+
+
+def test_checkpoints_round_trip(run: RunDirectory) -> None:
+    assert run.load_checkpoint("search") is None
+    run.save_checkpoint("search", state(1.0))
+    loaded = run.load_checkpoint("search")
+    assert loaded is not None
+    assert torch.equal(loaded["weights"], torch.ones(3))
+    assert (loaded["rng"], loaded["log"]) == ((3, (1, 2, 3), None), [{"loss": 1.0}])
+    run.drop_checkpoint("search")
+    assert run.load_checkpoint("search") is None
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "magic"])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(run: RunDirectory, damage: str) -> None:
+    run.save_checkpoint("search", state(1.0))
+    run.save_checkpoint("search", state(2.0))
+    path = run.path / "checkpoints" / "search.ckpt"
+    content = bytearray(path.read_bytes())
+    if damage == "flip":
+        content[len(content) // 2] ^= 1
+    elif damage == "magic":
+        content[0] ^= 1
+    else:
+        content = content[: len(content) // 2] if damage == "truncate" else bytearray()
+    path.write_bytes(content)
+    loaded = run.load_checkpoint("search")
+    assert loaded is not None
+    assert loaded["log"] == [{"loss": 1.0}]
+    (run.path / "checkpoints" / "search.previous").write_bytes(b"")
+    with pytest.raises(RunDirectoryError, match="damaged, and so is the one before"):
+        run.load_checkpoint("search")
+
+
+def _hold(path: Path, held: object, done: object) -> None:
+    with RunDirectory(path).locked():
+        held.set()  # type: ignore[attr-defined]
+        done.wait(30)  # type: ignore[attr-defined]
+
+
+def test_a_second_process_is_refused_and_told_who_the_first_is(run: RunDirectory) -> None:
+    context = multiprocessing.get_context("spawn")
+    held, done = context.Event(), context.Event()
+    first = context.Process(target=_hold, args=(run.path, held, done))
+    first.start()
+    assert held.wait(60)
+    with pytest.raises(RunDirectoryError, match=f"process {first.pid} on"), run.locked():
+        pass
+    first.kill()
+    first.join()
+    with run.locked():  # a dead process holds nothing, though its name is still written there
+        facts = json.loads((run.path / ".lock-holder.json").read_text())
+    assert facts["pid"] != first.pid
+
+
+def test_the_latest_run_is_found(tmp_path: Path) -> None:
+    with pytest.raises(RunDirectoryError, match="no run yet"):
+        latest_run(tmp_path)
+    for study in ("a", "b"):
+        run = RunDirectory.create(new_run_path(tmp_path, study))
+        run.write_json("run.json", {})
+    assert latest_run(tmp_path).path == run.path
+    assert latest_run(tmp_path, "a").path.parent.name == "a"
+    assert new_run_path(tmp_path, "b") != run.path

@@ -1,0 +1,122 @@
+"""The record: the same cases on every storage, SQLite and the journal here, PostgreSQL where one can be started."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from suite.errors import StorageError
+from suite.fitness import OBJECTIVES, Batch, Evaluation
+from suite.latency import Latency
+from suite.methods import Proposal
+from suite.trials import Trials, open_storage, shown_url
+from tests.conftest import space_of
+
+SPACE = space_of()
+CRITERIA = (OBJECTIVES["loss"], OBJECTIVES["latency"])
+LATENCY = Latency(0.41, 0.45, 0.02, 1, 1, "cpu", 500)
+
+
+@pytest.fixture(params=["sqlite", "journal"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'study.db'}"
+    return f"journal:{tmp_path / 'study.log'}"
+
+
+def evaluation(seed: int = 0, failure: str | None = None) -> tuple[Evaluation, Proposal]:
+    rng = random.Random(seed)
+    chromosome = SPACE.sample_chromosome(rng)
+    genome = SPACE.decode(chromosome)
+    sizes = (SPACE.parameters(genome), SPACE.macs(genome))
+    proposal = Proposal(genome, chromosome, "crossover", (SPACE.sample(rng), SPACE.sample(rng)))
+    if failure:
+        return Evaluation(genome, *sizes, None, None, None, failure), proposal
+    return Evaluation(genome, *sizes, 1.25, 0.5, LATENCY), proposal
+
+
+def record(
+    trials: Trials, evaluated: Evaluation, proposal: Proposal, excess: dict[str, float] | None = None
+) -> Batch:
+    started = datetime.now() - timedelta(seconds=7)
+    batch = Batch([evaluated], started, datetime.now(), {})
+    values = None if evaluated.failure else (1.25, 0.4)
+    trials.record(batch, evaluated, proposal, 3, values, excess or {})
+    return batch
+
+
+def test_a_trial_holds_the_genome_its_values_and_where_it_came_from(url: str) -> None:
+    trials = Trials(open_storage(url), "s/r/search", SPACE, CRITERIA)
+    evaluated, proposal = evaluation()
+    batch = record(trials, evaluated, proposal, {"max_params": -5.0})
+    (trial,) = optuna.load_study(study_name="s/r/search", storage=open_storage(url)).trials
+    assert trial.state == TrialState.COMPLETE
+    assert trial.params == SPACE.active_genes(evaluated.genome)
+    assert trial.values == [1.25, 0.4]
+    assert trial.constraints == {"max_params": -5.0}
+    assert trial.user_attrs == {
+        "genome": evaluated.genome.text,
+        "chromosome": list(proposal.chromosome),
+        "generation": 3,
+        "origin": "crossover",
+        "parents": [parent.text for parent in proposal.parents],
+        "params": evaluated.params,
+        "macs": evaluated.macs,
+        "evaluated_on": "val-A",
+        "val_loss": 1.25,
+        "val_accuracy": 0.5,
+        "latency": LATENCY.to_json(),
+    }
+    assert (trial.datetime_start, trial.datetime_complete) == (batch.started, batch.ended)
+    assert trials.study.metric_names == ["loss", "latency_ms"]
+
+
+def test_what_was_recorded_is_read_back(url: str) -> None:
+    storage = open_storage(url)
+    trials = Trials(storage, "s/r/search", SPACE, CRITERIA)
+    pairs = [evaluation(seed) for seed in range(5)] + [evaluation(9, failure="the loss is nan")]
+    for evaluated, proposal in pairs:
+        record(trials, evaluated, proposal)
+    again = Trials(open_storage(url), "s/r/search", SPACE, CRITERIA)
+    assert again.recorded() == {evaluated.genome: evaluated for evaluated, _ in pairs}
+
+
+def test_a_failed_evaluation_is_a_failed_trial_with_its_reason(url: str) -> None:
+    trials = Trials(open_storage(url), "s/r/search", SPACE, CRITERIA)
+    record(trials, *evaluation(failure="the loss is nan"))
+    (trial,) = trials.study.trials
+    assert trial.state == TrialState.FAIL
+    assert trial.user_attrs["failure"] == "the loss is nan"
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ("nonsense", "no storage URL"),
+        ("sqlite:////nowhere/at/all/study.db", "cannot be opened"),
+        ("journal:/proc/nowhere/study.log", "cannot be opened"),
+        ("postgresql://me:s3cret@127.0.0.1:1/none", "cannot be opened"),
+    ],
+)
+def test_a_storage_that_cannot_be_opened_says_so_without_its_password(bad: str, said: str) -> None:
+    with pytest.raises(StorageError, match=said) as caught:
+        open_storage(bad)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("sqlite:////tmp/a.db", "sqlite:////tmp/a.db"),
+        ("journal:a.log", "journal:a.log"),
+        ("postgresql+psycopg://me:s3cret@host:5/db?password=s3cret", "postgresql+psycopg://me@host:5/db"),
+        ("s3cret", "(not a URL)"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert shown_url(url) == shown
