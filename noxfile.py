@@ -1,0 +1,222 @@
+"""The sessions: `nox -l` lists them, words after `--` go to the suite (or to pytest).
+
+All of them share one environment, `.venv` in this folder, made on first use: torch for Linux is some 6 GB, too much
+to have once per session. Set SUITE_VENV to use an environment of your own instead (README, "Installing").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import nox
+from nox.command import CommandFailed
+
+ROOT = Path(__file__).resolve().parent
+PYTHON = Path("Scripts/python.exe" if os.name == "nt" else "bin/python")
+OLDEST_PYTHON = (3, 11)
+STAMP, UNFINISHED = "suite-stamp", "unfinished"
+# Fails as well where a new system Python has come under an environment: that one does not look where its pip lies.
+WORKS = (
+    "import sys, importlib.util as find; "
+    f"sys.exit(sys.version_info < {OLDEST_PYTHON} or find.find_spec('pip') is None)"
+)
+IMPORTS = "import torch, torchvision, suite"
+GRACE_SECONDS = 120.0  # after Ctrl-C: the suite is writing down what it has
+
+Run = Callable[[Sequence[str]], int]
+Say = Callable[[str], None]
+
+nox.options.sessions = ["lint", "tests"]
+nox.options.default_venv_backend = "none"
+
+
+class EnvironmentFaultError(Exception):
+    """The shared environment cannot be made or used; says what to do."""
+
+
+@nox.session(name="search-digits")
+def search_digits(session: nox.Session) -> None:
+    """Search on scikit-learn's digits (minutes, no download), then publish the report."""
+    _search(session, "digits")
+
+
+@nox.session(name="search-cifar10")
+def search_cifar10(session: nox.Session) -> None:
+    """Search on CIFAR-10, then publish the report; `-- --quick` runs the short study."""
+    _search(session, "cifar10")
+
+
+@nox.session(name="search-fashion-mnist")
+def search_fashion_mnist(session: nox.Session) -> None:
+    """Search on Fashion-MNIST, then publish the report; `-- --quick` runs the short study."""
+    _search(session, "fashion_mnist")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run pytest; words after `--` go to it."""
+    session.run(_python(session), "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Run ruff (rules and format) and mypy."""
+    python = _python(session)
+    session.run(python, "-m", "ruff", "check", ".")
+    session.run(python, "-m", "ruff", "format", "--check", ".")
+    session.run(python, "-m", "mypy")
+
+
+@nox.session
+def dashboard(session: nox.Session) -> None:
+    """Browse the latest run's trials (or `-- RUN`) on 127.0.0.1."""
+    _suite(session, "dashboard", *session.posargs)
+
+
+@nox.session
+def report(session: nox.Session) -> None:
+    """Write the latest run's report again (or `-- RUN`); `-- --publish` copies it to reports/."""
+    _suite(session, "report", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure this machine: `-- recording`."""
+    _suite(session, "bench", *session.posargs)
+
+
+def _search(session: nox.Session, name: str) -> None:
+    """Run the study, then publish the report of the run it made or went on with."""
+    words = [word for word in session.posargs if word != "--quick"]
+    study = name if len(words) == len(session.posargs) else f"{name}-quick"
+    file = Path("studies", f"{study}.toml")
+    if not file.exists():
+        session.error(f"There is no {file}: this study has no short form, so leave --quick out.")
+    _suite(session, "search", str(file), *words)
+    if not {"-h", "--help"} & set(words):
+        _suite(session, "report", *run_searched(study, words), "--publish")
+
+
+def run_searched(study: str, words: Sequence[str]) -> list[str]:
+    """The run that `suite search` with these words has just worked on, as words for `suite report`.
+
+    Named, not left to "the latest run": another search may have begun since.
+    """
+    for place, word in enumerate(words):
+        if word == "--run-dir":
+            return list(words[place + 1 : place + 2])
+        if word.startswith("--run-dir="):
+            return [word.removeprefix("--run-dir=")]
+    begun = sorted((ROOT / "runs" / study).glob("*/run.json"), key=lambda file: file.stat().st_mtime)
+    return [str(file.parent.relative_to(ROOT)) for file in begun[-1:]]
+
+
+def _suite(session: nox.Session, *words: str) -> None:
+    """Run the suite and, if it fails, end with its own exit code: nox would make 1 of any."""
+    command = [_python(session), "-m", "suite", *words]
+    try:  # stderr=None: nox would mix it into stdout
+        session.run(*command, stderr=None, interrupt_timeout=GRACE_SECONDS)
+    except CommandFailed as failure:
+        sys.exit(getattr(failure, "return_code", None) or 1)
+
+
+def _python(session: nox.Session) -> str:
+    """The shared environment's interpreter; the environment is made or brought up to date first."""
+    folder = ROOT / Path(os.environ.get("SUITE_VENV") or ".venv").expanduser()
+    try:
+        require_python(sys.version_info[:2])
+        return str(ready_environment(folder, _call, session.log))
+    except EnvironmentFaultError as fault:
+        session.error(str(fault))
+
+
+def require_python(version: tuple[int, int]) -> None:
+    """Raises: EnvironmentFaultError: this Python is too old for the suite."""
+    if version < OLDEST_PYTHON:
+        raise EnvironmentFaultError(
+            f"The suite needs Python 3.11 or newer, and this nox runs on {version[0]}.{version[1]}. "
+            "Install nox with a newer one: python3.11 -m pip install nox"
+        )
+
+
+def ready_environment(folder: Path, run: Run, say: Say) -> Path:
+    """The interpreter of `folder`, in which the suite is installed as pyproject.toml has it.
+
+    A stamp beside it says who made the environment and for what, and that it is unfinished until the last step is
+    done: pip takes half-copied packages for installed, so one of ours that was cut off is made again from nothing.
+    One without our stamp is the user's own; it is added to and never cleared. A right stamp costs no call of pip.
+
+    Raises:
+        EnvironmentFaultError: a step failed; says which and what to do.
+    """
+    folder = folder.resolve()
+    python, stamp = folder / PYTHON, folder / STAMP
+    maker, state = _read_stamp(stamp)
+    works = python.exists() and run([str(python), "-c", WORKS]) == 0
+    if works and state == _wanted():
+        return python
+    if _is_empty(folder) or (maker == "nox" and not (works and state != UNFINISHED)):
+        maker = "nox"
+        say(f"Making {folder}: a few minutes; PyTorch's CUDA build is 3 GB to download and 6 GB on disk.")
+        _make(folder, run)
+    elif works:
+        say(f"Bringing {folder} up to date with pyproject.toml: up to a few minutes.")
+    else:
+        raise EnvironmentFaultError(
+            f"{folder} has no working Python 3.11 or newer with pip. Make it again, or delete it."
+        )
+    stamp.write_text(f"{maker} {UNFINISHED}\n")
+    _step(run, [str(python), "-m", "pip", "install", "-e", f"{ROOT}[dev]"], "What pip says above tells why.")
+    _step(run, [str(python), "-c", IMPORTS], f"Delete {folder} and run this again.")
+    stamp.write_text(f"{maker} {_wanted()}\n")
+    return python
+
+
+def _make(folder: Path, run: Run) -> None:
+    """An environment with nothing but pip, marked as unfinished before it holds anything."""
+    if folder == Path(sys.prefix).resolve():
+        raise EnvironmentFaultError(
+            f"{folder} has to be made again, but this nox runs in it. Use another nox."
+        )
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    (folder / STAMP).write_text(f"nox {UNFINISHED}\n")
+    _step(run, [sys.executable, "-m", "venv", str(folder)], "On Debian it needs the package python3-venv.")
+
+
+def _step(run: Run, command: list[str], remedy: str) -> None:
+    if code := run(command):
+        raise EnvironmentFaultError(f"{' '.join(command)} failed with exit code {code}. {remedy}")
+
+
+def _call(command: Sequence[str]) -> int:
+    """Run a command for its exit code; one that cannot even be started gives 127, as in a shell."""
+    try:
+        return subprocess.run(command, cwd=ROOT).returncode
+    except OSError:
+        return 127
+
+
+def _wanted() -> str:
+    """What the environment is to be like: pyproject.toml, and this checkout (the install is editable)."""
+    return hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + bytes(ROOT)).hexdigest()
+
+
+def _read_stamp(stamp: Path) -> tuple[str, str]:
+    """(who made the environment: nox or user; what for, or unfinished, or "" if it was never stamped)."""
+    try:
+        maker, state = stamp.read_text().split()
+    except (OSError, ValueError):
+        return "user", ""
+    return maker, state
+
+
+def _is_empty(folder: Path) -> bool:
+    return not folder.exists() or not any(folder.iterdir())

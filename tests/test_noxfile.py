@@ -1,0 +1,323 @@
+"""The shared environment: made once, used at once, mended when cut off; and exit codes that come through nox."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def module() -> ModuleType:
+    """The noxfile, imported once: nox dislikes sessions that register again."""
+    specification = importlib.util.spec_from_file_location("noxfile_under_test", ROOT / "noxfile.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def noxfile(module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The noxfile in a checkout of its own, whose pyproject.toml can be changed."""
+    for name in ("noxfile.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    return module
+
+
+class Machine:
+    """Stands for running commands: keeps them, makes what venv would make, fails those it is told to."""
+
+    def __init__(self, noxfile: ModuleType, folder: Path) -> None:
+        self.noxfile = noxfile
+        self.folder = folder
+        self.steps: list[str] = []
+        self.said: list[str] = []
+        self.failing: set[str] = set()
+        self.cut_off_at: str | None = None
+
+    def ready(self) -> Path:
+        """What a session does first; the steps it took are left in `steps`."""
+        self.steps, self.said = [], []
+        return Path(self.noxfile.ready_environment(self.folder, self.run, self.said.append))
+
+    def run(self, command: Sequence[str]) -> int:
+        step = self._named(command)
+        self.steps.append(step)
+        if step == self.cut_off_at:
+            raise KeyboardInterrupt
+        if step in self.failing:
+            return 1
+        if step == "venv":
+            assert command[0] == sys.executable
+            self.put_python()
+        else:
+            assert command[0] == str(self.folder / self.noxfile.PYTHON)
+        return 0
+
+    def put_python(self) -> None:
+        python = self.folder / self.noxfile.PYTHON
+        python.parent.mkdir(parents=True, exist_ok=True)
+        python.write_text("an interpreter")
+
+    def _named(self, command: Sequence[str]) -> str:
+        if "venv" in command:
+            return "venv"
+        if "pip" in command:
+            assert list(command[1:]) == ["-m", "pip", "install", "-e", f"{self.noxfile.ROOT}[dev]"]
+            return "pip"
+        return {self.noxfile.WORKS: "probe", self.noxfile.IMPORTS: "import"}[command[-1]]
+
+
+@pytest.fixture
+def machine(noxfile: ModuleType, tmp_path: Path) -> Machine:
+    return Machine(noxfile, tmp_path / ".venv")
+
+
+def test_without_an_environment_one_is_made_and_then_used_at_once(machine: Machine) -> None:
+    python = machine.ready()
+    assert machine.steps == ["venv", "pip", "import"]
+    assert python == machine.folder / machine.noxfile.PYTHON
+    (said,) = machine.said
+    assert "few minutes" in said
+    assert "6 GB" in said
+
+    machine.ready()
+    assert machine.steps == ["probe"]
+    assert machine.said == []
+
+
+def test_a_changed_pyproject_is_installed_in_place(machine: Machine, tmp_path: Path) -> None:
+    machine.ready()
+    (tmp_path / "pyproject.toml").write_text("# changed\n")
+    machine.ready()
+    assert machine.steps == ["probe", "pip", "import"]
+    machine.ready()
+    assert machine.steps == ["probe"]
+
+
+@pytest.mark.parametrize("step", ["venv", "pip", "import"])
+def test_a_first_install_cut_off_half_way_is_begun_again_from_nothing(machine: Machine, step: str) -> None:
+    machine.cut_off_at = step
+    with pytest.raises(KeyboardInterrupt):
+        machine.ready()
+    machine.cut_off_at = None
+    half = machine.folder / "half-copied"
+    half.write_text("a package")
+
+    machine.ready()
+    assert machine.steps[-3:] == ["venv", "pip", "import"]
+    assert not half.exists()
+
+
+def test_an_upgrade_cut_off_half_way_is_begun_again_from_nothing(machine: Machine, tmp_path: Path) -> None:
+    machine.ready()
+    (tmp_path / "pyproject.toml").write_text("# changed\n")
+    machine.cut_off_at = "pip"
+    with pytest.raises(KeyboardInterrupt):
+        machine.ready()
+    machine.cut_off_at = None
+    machine.ready()
+    assert machine.steps == ["probe", "venv", "pip", "import"]
+
+
+def test_a_broken_interpreter_is_replaced(machine: Machine) -> None:
+    machine.ready()
+    machine.failing = {"probe"}
+    machine.ready()
+    assert machine.steps == ["probe", "venv", "pip", "import"]
+
+
+def test_a_missing_interpreter_is_replaced(machine: Machine) -> None:
+    machine.ready()
+    (machine.folder / machine.noxfile.PYTHON).unlink()
+    machine.ready()
+    assert machine.steps == ["venv", "pip", "import"]
+
+
+@pytest.mark.parametrize("step", ["venv", "pip", "import"])
+def test_a_failed_step_is_said_and_leaves_no_good_stamp(machine: Machine, step: str) -> None:
+    machine.failing = {step}
+    with pytest.raises(machine.noxfile.EnvironmentFaultError, match="failed with exit code 1"):
+        machine.ready()
+    machine.failing = set()
+    machine.ready()
+    assert machine.steps[-3:] == ["venv", "pip", "import"]
+
+
+class TestAnEnvironmentOfTheUsersOwn:
+    """With a CPU build of torch in it, say: added to, never cleared."""
+
+    @pytest.fixture
+    def own(self, machine: Machine) -> Machine:
+        machine.put_python()
+        (machine.folder / "torch-cpu").write_text("a package")
+        return machine
+
+    @pytest.fixture(autouse=True)
+    def _nothing_of_it_is_lost(self, own: Machine) -> Iterator[None]:
+        yield
+        assert (own.folder / "torch-cpu").exists()
+
+    def test_is_completed(self, own: Machine) -> None:
+        own.ready()
+        assert own.steps == ["probe", "pip", "import"]
+        own.ready()
+        assert own.steps == ["probe"]
+
+    def test_is_completed_again_after_a_cut_off(self, own: Machine) -> None:
+        own.cut_off_at = "pip"
+        with pytest.raises(KeyboardInterrupt):
+            own.ready()
+        own.cut_off_at = None
+        own.ready()
+        assert own.steps == ["probe", "pip", "import"]
+
+    def test_is_refused_without_a_working_python(self, own: Machine) -> None:
+        own.failing = {"probe"}
+        with pytest.raises(own.noxfile.EnvironmentFaultError, match="no working Python"):
+            own.ready()
+
+
+def test_the_environment_that_nox_runs_in_is_not_pulled_from_under_it(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.ready()
+    machine.failing = {"probe"}
+    monkeypatch.setattr(sys, "prefix", str(machine.folder))
+    with pytest.raises(machine.noxfile.EnvironmentFaultError, match="this nox runs in it"):
+        machine.ready()
+    assert (machine.folder / machine.noxfile.PYTHON).exists()
+
+
+def test_the_probe_passes_here_and_fails_where_there_is_no_pip(noxfile: ModuleType) -> None:
+    assert noxfile._call([sys.executable, "-c", noxfile.WORKS]) == 0
+    assert noxfile._call([sys.executable, "-I", "-S", "-c", noxfile.WORKS]) != 0
+    assert noxfile._call([str(ROOT / "no-such-python"), "-c", noxfile.WORKS]) == 127
+
+
+def test_an_old_python_is_told_apart(noxfile: ModuleType) -> None:
+    noxfile.require_python((3, 11))
+    with pytest.raises(noxfile.EnvironmentFaultError, match=r"3\.11 or newer.*3\.10"):
+        noxfile.require_python((3, 10))
+
+
+@pytest.mark.parametrize(
+    ("words", "run"),
+    [
+        ([], ["runs/digits/b"]),
+        (["--run-dir", "elsewhere/x", "--quiet"], ["elsewhere/x"]),
+        (["--quiet", "--run-dir=elsewhere/x"], ["elsewhere/x"]),
+    ],
+)
+def test_the_report_is_that_of_the_run_searched(
+    noxfile: ModuleType, words: list[str], run: list[str]
+) -> None:
+    for path, begun in {"digits/a": 1000, "digits/b": 2000, "digits/c": 1500, "other/d": 3000}.items():
+        file = noxfile.ROOT / "runs" / path / "run.json"
+        file.parent.mkdir(parents=True)
+        file.touch()
+        os.utime(file, (begun, begun))
+    assert noxfile.run_searched("digits", words) == [str(Path(word)) for word in run]
+
+
+SHELL_PYTHON = """#!/bin/sh
+[ "$1" = -c ] && exit 0
+echo "$@" >> calls
+case "$*" in *" search "*) exit CODE;; esac
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
+class TestSessions:
+    """nox itself, over an environment whose Python only notes its words."""
+
+    @pytest.fixture
+    def checkout(self, noxfile: ModuleType) -> Path:
+        root = Path(noxfile.ROOT)
+        (root / "studies").mkdir()
+        for name in ("digits", "cifar10", "cifar10-quick"):
+            (root / "studies" / f"{name}.toml").touch()
+        for study in ("digits", "cifar10", "cifar10-quick"):
+            (root / "runs" / study / "1").mkdir(parents=True)
+            (root / "runs" / study / "1" / "run.json").touch()
+        python = root / ".venv" / noxfile.PYTHON
+        python.parent.mkdir(parents=True)
+        (root / ".venv" / noxfile.STAMP).write_text(f"nox {noxfile._wanted()}\n")
+        return root
+
+    def _nox(self, checkout: Path, *words: str, suite_exits: int = 0) -> tuple[int, list[str], str]:
+        """(nox's exit code, the suite's command lines, all that was printed)."""
+        python = checkout / ".venv" / "bin" / "python"
+        python.write_text(SHELL_PYTHON.replace("CODE", str(suite_exits)))
+        python.chmod(0o755)
+        command = [sys.executable, "-m", "nox", "-f", str(checkout / "noxfile.py"), "-s", *words]
+        environment = {"PATH": "/usr/bin:/bin", "HOME": str(checkout)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        calls = checkout / "calls"
+        return (
+            done.returncode,
+            calls.read_text().splitlines() if calls.exists() else [],
+            done.stderr + done.stdout,
+        )
+
+    def test_a_search_is_followed_by_its_published_report(self, checkout: Path) -> None:
+        code, calls, _ = self._nox(checkout, "search-cifar10", "--", "--resume", "--set", "seed=1")
+        assert code == 0
+        assert calls == [
+            "-m suite search studies/cifar10.toml --resume --set seed=1",
+            "-m suite report runs/cifar10/1 --publish",
+        ]
+
+    def test_quick_takes_the_short_study(self, checkout: Path) -> None:
+        code, calls, _ = self._nox(checkout, "search-cifar10", "--", "--quick", "--seed", "2")
+        assert code == 0
+        assert calls == [
+            "-m suite search studies/cifar10-quick.toml --seed 2",
+            "-m suite report runs/cifar10-quick/1 --publish",
+        ]
+
+    def test_quick_is_refused_where_there_is_no_short_study(self, checkout: Path) -> None:
+        code, calls, said = self._nox(checkout, "search-digits", "--", "--quick")
+        assert code == 1
+        assert calls == []
+        assert "leave --quick out" in said
+
+    @pytest.mark.parametrize("suite_exits", [1, 2, 130])
+    def test_the_suites_exit_code_comes_through_without_a_traceback(
+        self, checkout: Path, suite_exits: int
+    ) -> None:
+        code, calls, said = self._nox(checkout, "search-digits", suite_exits=suite_exits)
+        assert code == suite_exits
+        assert len(calls) == 1
+        assert "Traceback" not in said
+
+    def test_help_publishes_nothing(self, checkout: Path) -> None:
+        code, calls, _ = self._nox(checkout, "search-digits", "--", "--help")
+        assert code == 0
+        assert calls == ["-m suite search studies/digits.toml --help"]
+
+    def test_the_other_sessions_hand_their_words_on(self, checkout: Path) -> None:
+        for session in ("tests", "dashboard", "report", "bench"):
+            assert self._nox(checkout, session, "--", "word")[0] == 0
+        assert self._nox(checkout, "lint")[0] == 0
+        assert (checkout / "calls").read_text().splitlines() == [
+            "-m pytest word",
+            "-m suite dashboard word",
+            "-m suite report word",
+            "-m suite bench word",
+            "-m ruff check .",
+            "-m ruff format --check .",
+            "-m mypy",
+        ]
