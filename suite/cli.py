@@ -260,7 +260,7 @@ def _plan_text(study: StudySettings, size: int, data: Any, device: str, expected
         ("supernet", f"{study.supernet.epochs} epochs of {len(data.train)} pictures", expected.supernet),
         ("search", f"{search_.method}, up to {evaluations} of {size:,} networks", expected.search),
         ("finalists", f"{finalists.count} networks, {finalists.epochs} epochs each", expected.finalists),
-        ("final", f"{study.final.epochs} epochs of fine-tuning, one test", expected.final),
+        ("final", f"fine-tuning ({study.final.epochs} epochs), one test", expected.final),
     ]
     lines = [f"  {name:<10} {what:<44} about {_duration(seconds)}" for name, what, seconds in rows]
     last = f"  {'in all':<55} about {_duration(expected.total)}"

@@ -7,9 +7,9 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from suite.errors import StudyFileError
 
@@ -24,10 +24,51 @@ Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
 PositiveFloat = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 
-class Settings(BaseModel):
-    """Base of every table of the study file: unknown keys refused, no coercion, immutable."""
+def _as_tuple(value: object) -> object:
+    """TOML's lists become tuples; anything else is left for the types to refuse."""
+    return tuple(value) if isinstance(value, list) else value
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+def _distinct(value: object) -> object:
+    """A tuple that is not empty and names nothing twice."""
+    value = _as_tuple(value)
+    if not isinstance(value, tuple):
+        return value
+    if not value:
+        raise ValueError("is empty; give at least one")
+    for place, choice in enumerate(value):
+        if repr(choice) in map(repr, value[:place]):
+            raise ValueError(f"{_shortened(choice)} is listed twice; list it once")
+    return value
+
+
+def _odd(kernels: tuple[int, ...]) -> tuple[int, ...]:
+    for kernel in kernels:
+        if kernel % 2 == 0:
+            raise ValueError(f'{kernel} is even, and "same" padding needs odd sizes; use 3 or 5, say')
+    return kernels
+
+
+def _known_rule(rule: str) -> str:
+    if rule not in ("accuracy", "one_se") and not re.fullmatch(r"cheapest_above:(0?\.\d+|1\.0*|1|0)", rule):
+        raise ValueError(
+            f'{rule!r} is no rule; use "accuracy", "one_se", or "cheapest_above:0.75" '
+            "(the cheapest network with at least that accuracy)"
+        )
+    return rule
+
+
+Distinct = BeforeValidator(_distinct)
+Ascending = AfterValidator(lambda choices: tuple(sorted(choices)))
+Counts = Annotated[tuple[Count, ...], Distinct, Ascending]
+
+
+# Besides TOMLDecodeError, itself a ValueError: bytes that are no UTF-8, numbers and nestings past Python's limits.
+_NO_TOML = (ValueError, RecursionError)
+
+
+class Settings(BaseModel, extra="forbid", strict=True, frozen=True):
+    """Base of every table of the study file: unknown keys refused, no coercion, immutable."""
 
 
 class DataSettings(Settings):
@@ -37,50 +78,21 @@ class DataSettings(Settings):
     split_seed: int = 0
     val_search: Fraction = 0.1
     val_choice: Fraction = 0.1
-    image_size: tuple[Count, Count]
+    image_size: Annotated[tuple[Count, Count], BeforeValidator(_as_tuple)]
     augment: Literal["none", "crop", "flip-crop"] = "flip-crop"
-
-    @field_validator("image_size", mode="before")
-    @classmethod
-    def _pair(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
 
 
 class SpaceSettings(Settings):
     """The choices of every gene; the space is all their combinations."""
 
-    depth: tuple[Count, ...] = (2, 3, 4)
-    filters: tuple[Count, ...] = (16, 32, 64)
-    kernel: tuple[Count, ...] = (3, 5)
-    pool: tuple[Literal["max", "avg"], ...] = ("max", "avg")
-    fc_layers: tuple[Count, ...] = (1, 2)
-    fc_units: tuple[Count, ...] = (128, 256, 512)
+    depth: Counts = (2, 3, 4)
+    filters: Counts = (16, 32, 64)
+    kernel: Annotated[Counts, AfterValidator(_odd)] = (3, 5)
+    pool: Annotated[tuple[Literal["max", "avg"], ...], Distinct] = ("max", "avg")
+    fc_layers: Counts = (1, 2)
+    fc_units: Counts = (128, 256, 512)
     norm: Literal["none", "batch"] = "none"
     dropout: Dropout = 0.5
-
-    @field_validator("depth", "filters", "kernel", "pool", "fc_layers", "fc_units", mode="before")
-    @classmethod
-    def _choices(cls, value: object) -> object:
-        if not isinstance(value, (list, tuple)):
-            return value
-        if not value:
-            raise ValueError("no choices; give at least one")
-        if len(set(map(repr, value))) != len(value):
-            raise ValueError("a choice is listed twice; list each once")
-        return tuple(value)
-
-    @field_validator("kernel")
-    @classmethod
-    def _odd(cls, kernels: tuple[int, ...]) -> tuple[int, ...]:
-        for kernel in kernels:
-            if kernel % 2 == 0:
-                raise ValueError(f'{kernel} is even, and "same" padding needs odd sizes; use 3 or 5, say')
-        return kernels
-
-    @field_validator("depth", "filters", "kernel", "fc_layers", "fc_units")
-    @classmethod
-    def _ascending(cls, choices: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(sorted(choices))
 
 
 class SupernetSettings(Settings):
@@ -105,7 +117,7 @@ class SearchSettings(Settings):
     """Who proposes genomes, by what they are judged, and how many are paid for."""
 
     method: MethodName = "evolution"
-    objectives: tuple[Objective, ...] = ("accuracy", "latency")
+    objectives: Annotated[tuple[Objective, ...], Distinct] = ("accuracy", "latency")
     score: Literal["accuracy", "loss"] = "loss"
     random_pool: Count = 200
     population: Annotated[int, Field(ge=2)] = 50
@@ -113,17 +125,6 @@ class SearchSettings(Settings):
     crossover: Rate = 0.9
     mutation: Rate = 0.1
     limits: Limits = Limits()
-
-    @field_validator("objectives", mode="before")
-    @classmethod
-    def _objectives(cls, value: object) -> object:
-        if not isinstance(value, (list, tuple)):
-            return value
-        if not value:
-            raise ValueError(f"no objectives; give at least one of {_listed(get_args(Objective))}")
-        if len(set(map(repr, value))) != len(value):
-            raise ValueError("an objective is listed twice; list each once")
-        return tuple(value)
 
     @model_validator(mode="after")
     def _pool_feeds_population(self) -> SearchSettings:
@@ -154,20 +155,7 @@ class FinalistSettings(Settings):
     count: Count = 5
     epochs: Count = 50
     seeds: Count = 1
-    choose: str = "accuracy"
-
-    @field_validator("choose")
-    @classmethod
-    def _choose(cls, rule: str) -> str:
-        if rule in ("accuracy", "one_se"):
-            return rule
-        match = re.fullmatch(r"cheapest_above:(0?\.\d+|1\.0*|1|0)", rule)
-        if not match:
-            raise ValueError(
-                f'{rule!r} is no rule; use "accuracy", "one_se", or "cheapest_above:0.75" '
-                "(the cheapest network with at least that accuracy)"
-            )
-        return rule
+    choose: Annotated[str, AfterValidator(_known_rule)] = "accuracy"
 
 
 class FinalSettings(Settings):
@@ -212,13 +200,13 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> StudySettings:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StudyFileError("no such study file.", where=str(path), remedy=_known_studies(path)) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise StudyFileError(f"cannot be read: {error}.", where=str(path)) from None
-    except tomllib.TOMLDecodeError as error:
+    except _NO_TOML as error:
         raise StudyFileError(f"is not valid TOML: {error}.", where=str(path)) from None
     for override in overrides:
         _lay_over(table, override)
-    return validate_study(table, where=str(path))
+    return validate_study(table, where=" --set ".join([str(path), *overrides]))
 
 
 def validate_study(table: Mapping[str, Any], *, where: str) -> StudySettings:
@@ -267,7 +255,7 @@ def _toml_value(value: Any) -> str:
 def _lay_over(table: dict[str, Any], override: str) -> None:
     """Set one `a.b=value` in nested tables; a value that is no TOML is taken as a plain string."""
     key, equals, text = override.partition("=")
-    names = key.strip().split(".")
+    names = [name.strip() for name in key.split(".")]
     if not equals or not all(names):
         raise StudyFileError(
             "is not KEY=VALUE.", where=f"--set {override}", remedy="For example: --set search.population=100"
@@ -275,7 +263,7 @@ def _lay_over(table: dict[str, Any], override: str) -> None:
     try:
         parsed = tomllib.loads(f"value = {text}")
         value = parsed["value"] if len(parsed) == 1 else text
-    except tomllib.TOMLDecodeError:
+    except _NO_TOML:
         value = text.strip()
     for name in names[:-1]:
         table = table.setdefault(name, {})
@@ -296,7 +284,11 @@ def _explain(fault: Any) -> str:
         return f"{key}: {context['error']}." if key else f"{context['error']}."
     if kind == "literal_error":
         return f"{key}: {given!r} is not allowed; use {context['expected']}."
-    return f"{key}: {_shortened(given)} is not allowed: {fault['msg'].removeprefix('Input ')}."
+    allowed = _IN_TOML.get(kind) or fault["msg"].split("should ", 1)[-1]
+    return f"{key}: {_shortened(given)} is not allowed: should {allowed}."
+
+
+_IN_TOML = {"tuple_type": "be a list", "model_type": "be a table", "bool_type": "be true or false"}
 
 
 def _nearest(location: tuple[int | str, ...]) -> str:

@@ -13,7 +13,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from suite.errors import StorageError
@@ -63,9 +63,16 @@ def shown_url(url: str) -> str:
         return url
     try:
         parsed = make_url(url)
-        return str(parsed.set(password=None, query={}))
     except ArgumentError:
         return "(not a URL)"
+    bare = URL.create(
+        parsed.drivername,
+        username=parsed.username,
+        host=parsed.host,
+        port=parsed.port,
+        database=parsed.database,
+    )
+    return bare.render_as_string()
 
 
 class Trials:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from suite.data.augmentation import augment
     from suite.data.dataset import Data, Provenance, open_data
-    from suite.data.decode import Pictures, decode
+    from suite.data.decode import Pictures, decode_pictures
     from suite.data.places import Place, find_data
     from suite.data.sealed_test import LedgerEntry, OpenTest, SealedTest, WrittenChoice, read_ledger
     from suite.data.splits import Split
@@ -21,7 +21,7 @@ else:
         "Provenance": "dataset",
         "open_data": "dataset",
         "Pictures": "decode",
-        "decode": "decode",
+        "decode_pictures": "decode",
         "Place": "places",
         "find_data": "places",
         "LedgerEntry": "sealed_test",
@@ -51,7 +51,7 @@ __all__ = [
     "Split",
     "WrittenChoice",
     "augment",
-    "decode",
+    "decode_pictures",
     "find_data",
     "open_data",
     "read_ledger",

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from suite.data.decode import Pictures, Progress, decode
+from suite.data.decode import Pictures, Progress, decode_pictures
 from suite.data.places import Place
 from suite.data.sealed_test import OpenTest, SealedTest
 from suite.data.splits import TEST_FRACTION, Indices, Split, check_every_class_in, set_aside
@@ -20,7 +20,7 @@ from suite.study import DataSettings
 
 _FEW = 500  # a validation part under this is warned about
 _UNEQUAL = 2.0  # so is a class this much larger than another
-_CHUNK = 5000  # pictures summed at a time
+_CHUNK = 5000  # pictures counted at a time
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def open_data(
     Raises:
         DataError: the data is damaged, incomplete, or too small for the splits asked for.
     """
-    pictures = decode(place, settings.image_size, cache_dir=cache_dir, progress=progress)
+    pictures = decode_pictures(place, settings.image_size, cache_dir=cache_dir, progress=progress)
     training, test, notes = _training_and_test(pictures, settings)
     labels = pictures.labels["train"]
     search, choice, train = (
@@ -143,17 +143,18 @@ def _split(pictures: Pictures, indices: Indices) -> Split:
 
 
 def _mean_and_std(pictures: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel, in 0 to 1; from sums of integers, so exact."""
+    """Mean and standard deviation of each channel, in 0 to 1; from counts of the 256 values, so exact."""
     channels = pictures.shape[1]
-    total, squares = torch.zeros(channels, dtype=torch.int64), torch.zeros(channels, dtype=torch.int64)
+    counts = torch.zeros(channels, 256, dtype=torch.int64)
     for chunk in torch.split(pictures, _CHUNK):
-        total += chunk.sum(dim=(0, 2, 3), dtype=torch.int64)
-        squares += chunk.to(torch.int32).square_().sum(dim=(0, 2, 3), dtype=torch.int64)
-    count = pictures[:, 0].numel()
-    mean = total.double() / count
-    variance = squares.double() / count - mean.square()
+        for channel in range(channels):
+            counts[channel] += torch.bincount(chunk[:, channel].flatten(), minlength=256)
+    shares = counts.double() / counts.sum(dim=1, keepdim=True)
+    values = torch.arange(256, dtype=torch.float64)
+    mean = (shares * values).sum(dim=1)
+    variance = (shares * (values - mean[:, None]).square()).sum(dim=1)
     # A channel that never changes has no deviation to divide by; one grey level stands in for it.
-    std = variance.clamp(min=0).sqrt().clamp(min=1.0)
+    std = variance.sqrt().clamp(min=1.0)
     return tuple((mean / 255).tolist()), tuple((std / 255).tolist())
 
 

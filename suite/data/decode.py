@@ -6,8 +6,11 @@ import gzip
 import hashlib
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +26,14 @@ from suite.data.cache import (
     write_manifest,
 )
 from suite.data.places import Place
-from suite.data.table import Rows, Table, open_table
 from suite.errors import DataError
+
+if TYPE_CHECKING:
+    from suite.data.table import Rows, Table
 
 Progress = Callable[[int, int], None]
 """Called now and then with (pictures done, pictures in all)."""
+Facts = dict[str, list[str]]
 
 # As on the hub; the IDX files name none.
 FASHION_CLASSES = (
@@ -49,7 +55,7 @@ class Pictures:
     notes: tuple[str, ...]
 
 
-def decode(
+def decode_pictures(
     place: Place,
     image_size: tuple[int, int],
     *,
@@ -68,9 +74,11 @@ def decode(
     try:
         home.mkdir(parents=True, exist_ok=True)
         if place.kind == "hub":  # what its files are is known only after loading
-            with open_table(place, home) as table:
-                return _through_cache(place, table, _table_sha256(table), image_size, home, progress)
-        return _through_cache(place, None, source_sha256(place), image_size, home, progress)
+            with _opened(place, home) as table:
+                fill = partial(_fill_from_table, table, size=image_size, progress=progress)
+                return _through_cache(home, _table_sha256(table), image_size, fill)
+        fill = partial(_fill, place, size=image_size, progress=progress)
+        return _through_cache(home, source_sha256(place), image_size, fill)
     except OSError as error:
         raise DataError(
             f"cannot be written: {error.strerror or error}.",
@@ -93,43 +101,44 @@ def source_sha256(place: Place) -> str:
     return files_sha256(named)
 
 
-def _through_cache(
-    place: Place,
-    table: Table | None,
-    sha256: str,
-    size: tuple[int, int],
-    home: Path,
-    progress: Progress | None,
-) -> Pictures:
+def _through_cache(home: Path, sha256: str, size: tuple[int, int], fill: Callable[[Path], Facts]) -> Pictures:
+    """What the cache has of a source, after `fill(folder)` has put it there if need be."""
     folder = home / f"{sha256[:20]}-{size[0]}x{size[1]}-v{FORMAT_VERSION}"
     found = read_cached(folder)
     if found is None:
         folder.mkdir(exist_ok=True)
-        if place.kind == "idx":
-            facts = _fill_from_idx(place, folder, size)
-        elif table is not None:
-            facts = _fill_from_table(table, folder, size, progress)
-        else:
-            with open_table(place, home) as opened:
-                facts = _fill_from_table(opened, folder, size, progress)
-        write_manifest(folder, {"source_sha256": sha256, **facts})
+        write_manifest(folder, {"source_sha256": sha256, **fill(folder)})
         found = read_cached(folder)
     if found is None:
         raise OSError(f"{folder} does not read back as it was written")
     arrays, manifest = found
+    splits = [split for split in ("train", "test") if f"{split}-labels" in arrays]
     return Pictures(
-        {split: arrays[f"{split}-pictures"] for split in ("train", "test") if f"{split}-pictures" in arrays},
-        {split: arrays[f"{split}-labels"] for split in ("train", "test") if f"{split}-labels" in arrays},
+        {split: arrays[f"{split}-pictures"] for split in splits},
+        {split: arrays[f"{split}-labels"] for split in splits},
         tuple(manifest["classes"]),
         sha256,
         tuple(manifest["notes"]),
     )
 
 
-def _fill_from_table(
-    table: Table, folder: Path, size: tuple[int, int], progress: Progress | None
-) -> dict[str, list[str]]:
-    """Decode every row into the cache folder; returns what the manifest is to say of it."""
+def _fill(place: Place, folder: Path, size: tuple[int, int], progress: Progress | None) -> Facts:
+    """Decode a place's files into a folder of the cache; returns what the manifest is to say of them."""
+    if place.kind == "idx":
+        return _fill_from_idx(place, folder, size)
+    with _opened(place, folder.parent) as table:
+        return _fill_from_table(table, folder, size, progress)
+
+
+def _opened(place: Place, scratch: Path) -> AbstractContextManager[Table]:
+    from suite.data.table import (
+        open_table,  # late: `datasets` takes 3 s to import, and the cache does without it
+    )
+
+    return open_table(place, scratch)
+
+
+def _fill_from_table(table: Table, folder: Path, size: tuple[int, int], progress: Progress | None) -> Facts:
     channels = 1 if all(_all_grey(rows) for rows in table.splits.values()) else 3
     total = sum(len(rows.labels) for rows in table.splits.values())
     done = jpegs = other_sizes = 0
@@ -183,7 +192,7 @@ def _bad_picture(rows: Rows, row: int, error: BaseException) -> DataError:
     )
 
 
-def _fill_from_idx(place: Place, folder: Path, size: tuple[int, int]) -> dict[str, list[str]]:
+def _fill_from_idx(place: Place, folder: Path, size: tuple[int, int]) -> Facts:
     resized = 0
     for split, (pictures_file, labels_file) in place.files.items():
         pictures, labels = _idx(pictures_file, 3), _idx(labels_file, 1)

@@ -57,7 +57,7 @@ def resized(pictures: Pixels, size: tuple[int, int]) -> Pixels:
     # Late: most data sets have the right size, and torchvision takes a second to import.
     from torchvision.transforms.v2 import functional
 
-    source = torch.from_numpy(np.ascontiguousarray(pictures))
+    source = torch.from_numpy(pictures.copy())
     result: Pixels = functional.resize(source, list(size), antialias=True).numpy()
     return result
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
+import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -65,13 +66,15 @@ def open_table(place: Place, scratch: Path) -> Iterator[Table]:
     Raises:
         DataError: a file is damaged, a column is missing, or a label is none of the classes.
     """
-    with _without_bars(), tempfile.TemporaryDirectory(dir=scratch, prefix=".datasets-") as copies:
+    with _silent(), tempfile.TemporaryDirectory(dir=scratch, prefix=".datasets-") as copies:
         if place.kind == "folder":
             yield _checked(_folder_table(place), place)
             return
         counts = {split: [_row_count(file) for file in files] for split, files in place.files.items()}
+        for split, rows in counts.items():
+            _check_not_empty(split, sum(rows), place)
         try:
-            loaded = _load(place, copies)
+            loaded = _load(place, counts, copies)
         except Exception as error:  # datasets raises a dozen kinds for one damaged or odd file
             raise _unreadable(place, error) from error
         yield _checked(_table(place, loaded, counts), place)
@@ -100,14 +103,17 @@ def _folder_table(place: Place) -> Table:
     return Table(splits, tuple(names))
 
 
-def _load(place: Place, copies: str) -> dict[str, Any]:
+def _load(place: Place, counts: Mapping[str, Sequence[int]], copies: str) -> dict[str, Any]:
     if place.kind == "hub":
         loaded = datasets.load_dataset(hub.repository(place.name))
         if "train" not in loaded:
             raise ValueError(f"no split is called train; there are {', '.join(loaded)}")
         return {split: loaded[split] for split in ("train", "test") if split in loaded}
     # By the builder's name and our own list of files: offline, a bare name may be answered from an old cache.
-    files = {split: [escape(str(file)) for file in files] for split, files in place.files.items()}
+    files = {
+        split: [escape(str(file)) for file, rows in zip(files, counts[split], strict=True) if rows]
+        for split, files in place.files.items()  # without files of no rows, which its builder cannot read
+    }
     return dict(datasets.load_dataset("parquet", data_files=files, cache_dir=copies))
 
 
@@ -178,8 +184,7 @@ def _numbered_classes(train: Rows, place: Place) -> tuple[str, ...]:
 
 def _checked(table: Table, place: Place) -> Table:
     for split, rows in table.splits.items():
-        if not len(rows.labels):
-            raise DataError(f"its {split} part is empty.", where=place.source)
+        _check_not_empty(split, len(rows.labels), place)
         _check_labels(rows, table.classes)
     if len(table.classes) < 2:
         raise DataError(
@@ -188,6 +193,15 @@ def _checked(table: Table, place: Place) -> Table:
             remedy="Add pictures of another class.",
         )
     return table
+
+
+def _check_not_empty(split: str, rows: int, place: Place) -> None:
+    if not rows:
+        raise DataError(
+            f"its {split} part is empty.",
+            where=place.source,
+            remedy="Put pictures into it, or take it away.",
+        )
 
 
 def _check_labels(rows: Rows, classes: Sequence[str]) -> None:
@@ -243,12 +257,14 @@ def _first_line(error: BaseException) -> str:
 
 
 @contextmanager
-def _without_bars() -> Iterator[None]:
-    """Keep the progress bars of `datasets` away: the suite has its own display."""
-    silent = datasets.are_progress_bars_disabled()
+def _silent() -> Iterator[None]:
+    """Keep the progress bars and log lines of `datasets` away: the suite has its own display and errors."""
+    barless, level = datasets.are_progress_bars_disabled(), datasets.logging.get_verbosity()
     datasets.disable_progress_bars()
+    datasets.logging.set_verbosity(logging.CRITICAL)
     try:
         yield
     finally:
-        if not silent:
+        datasets.logging.set_verbosity(level)
+        if not barless:
             datasets.enable_progress_bars()

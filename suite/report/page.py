@@ -6,11 +6,12 @@ import shutil
 from pathlib import Path
 
 import jinja2
+import matplotlib
 
 from suite.report.record import read_record
 from suite.report.section import Section
 from suite.report.sections import SECTIONS
-from suite.report.style import Figures
+from suite.report.style import STYLE, Figures
 from suite.run_directory import RunDirectory, write_atomically
 
 
@@ -24,7 +25,8 @@ def write_report(run: RunDirectory) -> Path:
     folder = run.path / "report"
     shutil.rmtree(folder / "figures", ignore_errors=True)
     figures = Figures(folder / "figures")
-    sections = [section for build in SECTIONS if (section := build(record, figures)) is not None]
+    with matplotlib.rc_context(STYLE):  # legends and ticks read the style when they are drawn
+        sections = [section for build in SECTIONS if (section := build(record, figures)) is not None]
     page = folder / "report.md"
     write_atomically(page, _render(record.study.name, run.run_id, sections, _missing(run)).encode())
     return page

@@ -24,9 +24,9 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW = (
 )
 CYCLE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION)
 GREY = "#8A8A8A"
-PALE = "#CFD4D9"
+PALE = "#B9C2CB"
 
-_STYLE = {
+STYLE = {
     "font.size": 15,
     "axes.titlesize": 16,
     "axes.labelsize": 15,
@@ -44,6 +44,9 @@ _STYLE = {
 }
 
 
+_ESCAPES = {ord(character): f"&#{ord(character)};" for character in "\\`*_[]|<>&#"}
+
+
 class Figures:
     """Draws figures in the one style and keeps them as PNG files of a report."""
 
@@ -51,17 +54,14 @@ class Figures:
         self.folder = folder
 
     def axes(self, columns: int = 1, *, width: float = 9.0, height: float = 5.2) -> tuple[Figure, list[Axes]]:
-        """A figure (inches) with a row of axes; no pyplot, so no global state and no window."""
-        with matplotlib.rc_context(_STYLE):
-            figure = Figure(figsize=(width, height), layout="constrained")
-            grid = figure.subplots(1, columns, squeeze=False)
-        return figure, list(grid[0])
+        """A figure (inches) with a row of axes, by STYLE if within its context; no pyplot, so no window."""
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return figure, list(figure.subplots(1, columns, squeeze=False)[0])
 
     def save(self, figure: Figure, name: str, alt: str) -> str:
         """Write `<name>.png`; returns the Markdown image, with its alt text."""
         buffer = io.BytesIO()
-        with matplotlib.rc_context(_STYLE):
-            figure.savefig(buffer, format="png", metadata={"Software": None})
+        figure.savefig(buffer, format="png", metadata={"Software": None})
         write_atomically(self.folder / f"{name}.png", buffer.getvalue())
         return f"![{escaped(alt)}](figures/{name}.png)"
 
@@ -74,10 +74,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 
 
 def escaped(text: str) -> str:
     """A user's own words (class names, paths) as plain text in Markdown, HTML and tables."""
-    one_line = " ".join(str(text).split())
-    for character in "\\`*_[]|<>#":
-        one_line = one_line.replace(character, f"&#{ord(character)};")
-    return one_line
+    return " ".join(str(text).split()).translate(_ESCAPES)
 
 
 def count(number: float) -> str:

@@ -15,16 +15,25 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from suite.data import Pictures, decode_pictures
 from suite.data.places import Place, find_data
 from suite.study import DataSettings
 
 CLASSES = ("cat", "dog")
+# Read before the fixture below hides it; absolute, since it also changes the folder.
+REAL_DATA_DIR = Path(os.environ.get("SUITE_DATA_DIR") or "no-real-data").expanduser().resolve()
 
 
 @pytest.fixture(autouse=True)
 def _no_place_but_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing of this machine's is found: an empty home, no network, no variables of the user's."""
-    for variable in ("SUITE_DATA_DIR", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_ENDPOINT", "XDG_CACHE_HOME"):
+    for variable in (
+        "SUITE_DATA_DIR",
+        "HF_HUB_CACHE",
+        "HUGGINGFACE_HUB_CACHE",
+        "HF_ENDPOINT",
+        "XDG_CACHE_HOME",
+    ):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HOME", str(tmp_path / "empty-hf-home"))
@@ -58,7 +67,11 @@ def noise(row: int, mode: str = "RGB", size: tuple[int, int] = (8, 8)) -> Image.
 
 
 def write_parquet(
-    path: Path, labels: Sequence[int | None], *, pictures: Sequence[bytes | None] | None = None, named: bool = True
+    path: Path,
+    labels: Sequence[int | None],
+    *,
+    pictures: Sequence[bytes | None] | None = None,
+    named: bool = True,
 ) -> Path:
     """A parquet file as the hub has them, with class names in its metadata or (named=False) plain integers."""
     pictures = pictures or [encoded(noise(row)) for row in range(len(labels))]
@@ -75,7 +88,9 @@ def write_parquet(
     return path
 
 
-def write_folders(root: Path, count: int = 20, *, classes: Sequence[str] = CLASSES, mode: str = "RGB") -> Path:
+def write_folders(
+    root: Path, count: int = 20, *, classes: Sequence[str] = CLASSES, mode: str = "RGB"
+) -> Path:
     """ROOT/<class>/<number>.png, `count` pictures a class."""
     for number, name in enumerate(classes):
         _made(root / name)
@@ -84,15 +99,15 @@ def write_folders(root: Path, count: int = 20, *, classes: Sequence[str] = CLASS
     return root
 
 
-def real_data(name: str) -> Path:
-    """The folder of a real data set; skips the test where there is none."""
-    base = REAL_DATA_DIR
-    if not base or not (Path(base) / name).is_dir():
-        pytest.skip(f"SUITE_DATA_DIR holds no {name}")
-    return Path(base)
+def decoded(folder: Path, size: tuple[int, int] = (8, 8)) -> Pictures:
+    """The pictures of a folder."""
+    return decode_pictures(place_of(folder), size)
 
 
-REAL_DATA_DIR = os.environ.get("SUITE_DATA_DIR")
+def parquet_of(folder: Path, *pictures: bytes | None) -> Path:
+    """A folder with a parquet file of these pictures, the classes taking turns."""
+    write_parquet(folder / "train.parquet", [row % 2 for row in range(len(pictures))], pictures=pictures)
+    return folder
 
 
 def _made(folder: Path) -> Path:

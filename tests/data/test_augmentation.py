@@ -25,7 +25,9 @@ def outcomes(picture: Tensor, *, flips: bool) -> list[Tensor]:
     """Every crop of a picture (C, H, W), its border mirrored in, with or without a flip; slowly, by torch's pad."""
     _, height, width = picture.shape
     down, right = height // 8, width // 8
-    padded = torch.nn.functional.pad(picture[None].float(), (right, right, down, down), mode="reflect")[0].byte()
+    padded = torch.nn.functional.pad(picture[None].float(), (right, right, down, down), mode="reflect")[
+        0
+    ].byte()
     crops = [
         padded[:, y : y + height, x : x + width] for y in range(2 * down + 1) for x in range(2 * right + 1)
     ]
@@ -33,7 +35,13 @@ def outcomes(picture: Tensor, *, flips: bool) -> list[Tensor]:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.sampled_from([1, 3]), st.integers(1, 20), st.integers(1, 20), st.sampled_from(HOWS[1:]), st.integers(0, 99))
+@given(
+    st.sampled_from([1, 3]),
+    st.integers(1, 20),
+    st.integers(1, 20),
+    st.sampled_from(HOWS[1:]),
+    st.integers(0, 99),
+)
 def test_each_picture_is_a_crop_or_a_flipped_crop(c: int, h: int, w: int, how: str, seed: int) -> None:
     pictures = batch(4, c, h, w)
     changed = augment(pictures, how, seeded(seed))

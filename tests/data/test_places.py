@@ -82,7 +82,7 @@ def test_the_data_folder_comes_before_the_variable(tmp_path: Path, monkeypatch: 
 
 
 def test_a_data_folder_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="--data .*nowhere: no such folder"):
+    with pytest.raises(DataError, match=r"--data .*nowhere: no such folder"):
         find_data(settings("cifar10"), tmp_path / "nowhere")
 
 
@@ -97,7 +97,9 @@ def test_owner_and_name_is_a_folder_where_there_is_one(tmp_path: Path) -> None:
     assert find_data(settings("me/flowers")).kind == "folder"
 
 
-def test_a_folder_of_the_name_without_data_is_passed_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_the_name_without_data_is_passed_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "cwd" / "cifar10").mkdir()
     hub_layout(tmp_path / "data" / "cifar10")
     monkeypatch.setenv("SUITE_DATA_DIR", str(tmp_path / "data"))
@@ -166,7 +168,7 @@ def test_the_system_copy(tmp_path: Path) -> None:
     names = [f"{s}-{p}-ubyte.gz" for s in ("train", "t10k") for p in ("images-idx3", "labels-idx1")]
     for name in names[:3]:
         (folder / name).touch()
-    with pytest.raises(DataError, match="t10k-labels-idx1-ubyte.gz missing"):
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte\.gz missing"):
         find_data(settings("fashion_mnist"))
     (folder / names[3]).touch()
     assert find_data(settings("fashion_mnist")).kind == "idx"
@@ -199,7 +201,7 @@ def hub_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A hub on this machine that has one data set, uoft-cs/cifar10."""
 
     class Hub(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:  # noqa: N802
+        def do_HEAD(self) -> None:
             self.send_response(200 if self.path == "/datasets/uoft-cs/cifar10" else 404)
             self.end_headers()
 

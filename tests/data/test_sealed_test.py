@@ -41,7 +41,8 @@ def test_the_same_choice_may_be_written_again(choice_file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"genome": "other"}, {"seeds": (0,)}, {"recipe": {}}, {"declared": ("winner", "hand-made", "one more")}]
+    "change",
+    [{"genome": "other"}, {"seeds": (0,)}, {"recipe": {}}, {"declared": ("winner", "hand-made", "one more")}],
 )
 def test_another_choice_is_not_written_over_it(choice_file: Path, change: dict[str, object]) -> None:
     with pytest.raises(SealedTestError, match="holds another choice"):
@@ -50,7 +51,13 @@ def test_another_choice_is_not_written_over_it(choice_file: Path, change: dict[s
 
 
 def edits() -> dict[str, object]:
-    return {"genome": "other", "seeds": [0, 1, 2], "declared": ["winner", "late"], "sha256": "0" * 64, "extra": 1}
+    return {
+        "genome": "other",
+        "seeds": [0, 1, 2],
+        "declared": ["winner", "late"],
+        "sha256": "0" * 64,
+        "extra": 1,
+    }
 
 
 @pytest.mark.parametrize("key", sorted(edits()))

@@ -38,7 +38,8 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     draw([row for row in rows if row["genome"] in finalists], "D", ORANGE, "trained as finalist", 9)
     if record.final:
         draw([row for row in rows if row["genome"] == record.final["genome"]], "*", VERMILION, "winner", 20)
-    axes.set(xlabel=_LABELS[price], ylabel=_LABELS[quality], xscale="log")
+    scale = "linear" if price == "latency_ms" else "log"
+    axes.set(xlabel=_LABELS[price], ylabel=_LABELS[quality], xscale=scale)
     axes.legend()
     image = figures.save(
         figure, "front", f"{len(front)} of {len(rows)} networks form the front of {quality} against {price}."
