@@ -23,6 +23,11 @@ Fraction = Annotated[float, Field(gt=0.0, lt=0.5)]
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
 PositiveFloat = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
+# Besides TOMLDecodeError, itself a ValueError: bytes that are no UTF-8, numbers and nestings past Python's limits.
+_NO_TOML = (ValueError, RecursionError)
+# What pydantic says in Python's words, in TOML's.
+_IN_TOML = {"tuple_type": "should be a list", "model_type": "should be a table"}
+
 
 def _as_tuple(value: object) -> object:
     """TOML's lists become tuples; anything else is left for the types to refuse."""
@@ -61,10 +66,6 @@ def _known_rule(rule: str) -> str:
 Distinct = BeforeValidator(_distinct)
 Ascending = AfterValidator(lambda choices: tuple(sorted(choices)))
 Counts = Annotated[tuple[Count, ...], Distinct, Ascending]
-
-
-# Besides TOMLDecodeError, itself a ValueError: bytes that are no UTF-8, numbers and nestings past Python's limits.
-_NO_TOML = (ValueError, RecursionError)
 
 
 class Settings(BaseModel, extra="forbid", strict=True, frozen=True):
@@ -283,12 +284,9 @@ def _explain(fault: Any) -> str:
     if kind == "value_error":
         return f"{key}: {context['error']}." if key else f"{context['error']}."
     if kind == "literal_error":
-        return f"{key}: {given!r} is not allowed; use {context['expected']}."
-    allowed = _IN_TOML.get(kind) or fault["msg"].split("should ", 1)[-1]
-    return f"{key}: {_shortened(given)} is not allowed: should {allowed}."
-
-
-_IN_TOML = {"tuple_type": "be a list", "model_type": "be a table", "bool_type": "be true or false"}
+        return f"{key}: {_shortened(given)} is not allowed; use {context['expected']}."
+    allowed = _IN_TOML.get(kind) or re.sub(r"^\w+ should ", "should ", fault["msg"])
+    return f"{key}: {_shortened(given)} is not allowed: {allowed}."
 
 
 def _nearest(location: tuple[int | str, ...]) -> str:
