@@ -56,7 +56,7 @@ def _lookups(name: str, data_dir: Path | None) -> Iterator[tuple[str, Place | st
     """(where, what was found or why not), in the order of preference, each looked at only when asked for."""
     if name == "digits":
         yield "scikit-learn", Place("digits", name, {}, "the digits of scikit-learn (built in)")
-    yield "own folder", _in_folder(Path(name).expanduser())
+    yield "own folder", _in_own_folder(name)
     if _is_path(name):
         return
     yield _in_data_folder(name, data_dir)
@@ -70,6 +70,13 @@ def _is_path(name: str) -> bool:
     """Whether a name is written like a path; `owner/name` could be the hub's as well, so it is not."""
     separators = {os.sep, os.altsep or os.sep}
     return name.startswith((".", "~")) or (not hub.is_repository(name) and any(s in name for s in separators))
+
+
+def _in_own_folder(name: str) -> Place | str:
+    try:
+        return _in_folder(Path(name).expanduser())
+    except RuntimeError:
+        return f"{name}: there is no such home directory"
 
 
 def _in_folder(folder: Path, name: str | None = None) -> Place | str:

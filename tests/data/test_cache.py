@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 from suite.data import Pictures, decode_pictures
 from suite.errors import DataError
 from tests.data.conftest import encoded, noise, place_of, write_folders, write_parquet
+
+ARRAYS_AND_MANIFEST = ("train-pictures.npy", "train-labels.npy", "manifest.json")
 
 
 @pytest.fixture
@@ -54,7 +57,7 @@ def test_the_second_time_nothing_is_decoded(
 
 def test_nothing_is_left_beside_the_arrays(source: Path, cache: Path) -> None:
     decode_pictures(place_of(source), (8, 8))
-    assert set(stamps(entry(cache))) == {"manifest.json", "train-labels.npy", "train-pictures.npy"}
+    assert set(stamps(entry(cache))) == set(ARRAYS_AND_MANIFEST)
 
 
 def test_the_argument_comes_before_the_variable(source: Path, cache: Path, tmp_path: Path) -> None:
@@ -92,20 +95,31 @@ def flip_a_byte(path: Path) -> None:
     path.write_bytes(content)
 
 
+def cut_to_nothing(path: Path) -> None:
+    path.write_bytes(b"")
+
+
 def of_another_version(path: Path) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "format_version": 0}))
 
 
-@pytest.mark.parametrize("name", ["train-pictures.npy", "train-labels.npy", "manifest.json"])
-@pytest.mark.parametrize(
-    "damage", [flip_a_byte, Path.unlink, lambda p: p.write_bytes(b""), of_another_version]
-)
-def test_a_damaged_cache_is_decoded_again(source: Path, cache: Path, name: str, damage: object) -> None:
-    if damage is of_another_version and name != "manifest.json":
-        pytest.skip("arrays have no version")
+DAMAGES = [
+    *(
+        (name, damage)
+        for name in ARRAYS_AND_MANIFEST
+        for damage in (flip_a_byte, Path.unlink, cut_to_nothing)
+    ),
+    ("manifest.json", of_another_version),
+]
+
+
+@pytest.mark.parametrize(("name", "damage"), DAMAGES)
+def test_a_damaged_cache_is_decoded_again(
+    source: Path, cache: Path, name: str, damage: Callable[[Path], None]
+) -> None:
     first = decode_pictures(place_of(source), (8, 8))
     expected = {split: np.array(pixels) for split, pixels in first.pictures.items()}
-    damage(entry(cache) / name)  # type: ignore[operator]
+    damage(entry(cache) / name)
     again = decode_pictures(place_of(source), (8, 8))
     assert np.array_equal(again.pictures["train"], expected["train"])
     assert again.labels["train"].tolist() == [0, 1] * 10

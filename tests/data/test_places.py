@@ -114,6 +114,11 @@ def test_a_path_is_looked_for_nowhere_else(name: str) -> None:
     assert "hub" not in str(caught.value)
 
 
+def test_a_home_directory_that_is_not_there() -> None:
+    with pytest.raises(DataError, match="no such home directory"):
+        find_data(settings("~nobody-of-this-name/flowers"))
+
+
 def test_train_and_test_folders(tmp_path: Path) -> None:
     write_folders(tmp_path / "train")
     write_folders(tmp_path / "test", 5)
