@@ -74,4 +74,4 @@ def _within_one_se(row: dict[str, Any], best: dict[str, Any]) -> bool:
     lost = sum(down for _, down in differences) / len(differences)
     difference = (lost - gained) / n
     variance = (gained + lost) / n - difference**2
-    return difference <= math.sqrt(max(0.0, variance) / n)
+    return bool(difference <= math.sqrt(max(0.0, variance) / n))

@@ -49,7 +49,9 @@ OBJECTIVES: dict[Objective, Criterion] = {
     "accuracy": Criterion("accuracy", +1.0, lambda e, floor: e.accuracy),
     "loss": Criterion("loss", -1.0, lambda e, floor: e.loss),
     "latency": Criterion(
-        "latency_ms", -1.0, lambda e, floor: e.latency and rounded_to_floor(e.latency.median_ms, floor)
+        "latency_ms",
+        -1.0,
+        lambda e, floor: rounded_to_floor(e.latency.median_ms, floor) if e.latency else None,
     ),
     "params": Criterion("params", -1.0, lambda e, floor: float(e.params)),
     "macs": Criterion("macs", -1.0, lambda e, floor: float(e.macs)),

@@ -148,8 +148,8 @@ def _time_on_cuda(
     for done in range(rounds):
         for i in _shuffled(len(networks), rng):
             if len(events[i]) < forwards[i]:
-                before = torch.cuda.Event(enable_timing=True)
-                after = torch.cuda.Event(enable_timing=True)
+                before = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+                after = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
                 before.record()
                 networks[i](pictures)
                 after.record()

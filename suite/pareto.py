@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import moocore
 import numpy as np
+from numpy.typing import NDArray
 
 Key = TypeVar("Key")
 
@@ -37,6 +38,7 @@ def hypervolume(
     return float(moocore.hypervolume(costs, ref=corner))
 
 
-def _costs(values: Sequence[tuple[float, ...]], weights: Sequence[float]) -> np.ndarray:
+def _costs(values: Sequence[tuple[float, ...]], weights: Sequence[float]) -> NDArray[np.float64]:
     """(N, objectives) with every objective to be minimised."""
-    return -np.asarray(values, dtype=np.float64) * np.asarray(weights)
+    costs: NDArray[np.float64] = -np.asarray(values, dtype=np.float64) * np.asarray(weights)
+    return costs

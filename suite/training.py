@@ -224,7 +224,9 @@ def evaluate(network: nn.Module, data: Data, split: Split, device: torch.device,
     """Run a network in evaluation mode over a split, in picture order."""
     network = network.to(device).eval()
     losses, predicted = [], []
-    for pictures, labels in zip(split.pictures.split(batch), split.labels.split(batch), strict=True):
+    for pictures, labels in zip(
+        torch.split(split.pictures, batch), torch.split(split.labels, batch), strict=True
+    ):
         logits = network(data.normalise(pictures.to(device)))
         losses.append(F.cross_entropy(logits, labels.to(device), reduction="none").double().cpu())
         predicted.append(logits.argmax(1).cpu())

@@ -105,7 +105,7 @@ class Evolution:
         if crossed:
             with _deap_random(self._rng):
                 tools.cxUniform(*children, indpb=0.5)
-        offspring = []
+        offspring: list[Proposal] = []
         for child in children:
             mutated = self._rng.random() < self._settings.mutation and self._mutate(child)
             origin = "+".join(name for name, used in (("crossover", crossed), ("mutation", mutated)) if used)

@@ -25,7 +25,7 @@ def publish_report(run: RunDirectory, reports: Path) -> Path:
         raise RunDirectoryError(
             "has nothing to publish yet.", where=str(run.path), remedy="Let the run finish first: --resume"
         )
-    target = reports / results["study"] / run.run_id
+    target = reports / str(results["study"]) / run.run_id
     if target.exists():
         shutil.rmtree(target)
     shutil.copytree(run.path / "report", target)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import matplotlib
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -26,7 +27,7 @@ CYCLE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION)
 GREY = "#8A8A8A"
 PALE = "#B9C2CB"
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 15,
     "axes.titlesize": 16,
     "axes.labelsize": 15,
@@ -39,7 +40,7 @@ STYLE = {
     "legend.fontsize": 13,
     "lines.linewidth": 2.4,
     "figure.facecolor": "white",  # right on a dark page too: a card of its own
-    "axes.prop_cycle": matplotlib.cycler(color=CYCLE),
+    "axes.prop_cycle": cycler(color=CYCLE),
     "savefig.dpi": 110,
 }
 

@@ -20,6 +20,8 @@ from suite.study import study_toml, validate_study
 from suite.trials import open_storage
 from tests.conftest import ROOT, tiny_table
 
+# One thread: networks this small are not worth two, least of all beside other work.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
 PHASES = ("supernet", "search", "finalists", "final")
 
 
@@ -33,7 +35,7 @@ def suite(*words: object, cwd: Path, **environment: str) -> subprocess.Completed
     return subprocess.run(
         [sys.executable, "-m", "suite", *map(str, words)],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **environment},
+        env={**ENVIRONMENT, **environment},
         capture_output=True,
         text=True,
         timeout=300,
@@ -184,7 +186,7 @@ main()
     return subprocess.run(
         [sys.executable, "-c", script],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         timeout=300,
@@ -286,7 +288,7 @@ def test_a_data_set_that_is_nowhere_is_said_before_torch_is_loaded(tmp_path: Pat
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=tmp_path,
-        env={**os.environ, **empty, "PYTHONPATH": str(ROOT)},
+        env={**ENVIRONMENT, **empty},
         capture_output=True,
         text=True,
         timeout=60,
@@ -302,7 +304,7 @@ def test_the_dashboard_shows_the_trials_on_loopback(finished: Path) -> None:
     port = 18_431
     server = subprocess.Popen(
         [sys.executable, "-u", "-m", "suite", "dashboard", str(finished), "--port", str(port)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
