@@ -283,19 +283,18 @@ class TestOverrides:
 
 
 # No other words than a file's own: a key made of any letters would never meet a known one.
-KEYS = st.sampled_from(
-    [
-        *StudySettings.model_fields,
-        "image_size",
-        "kernel",
-        "depth",
-        "pool",
-        "objectives",
-        "limits",
-        "max_params",
-    ]
-    + ["population", "epochs", "choose", "budget_ms", "extra"]
+INNER_KEYS = (
+    "image_size",
+    "kernel",
+    "depth",
+    "pool",
+    "objectives",
+    "limits",
+    "max_params",
+    "population",
+    "epochs",
 )
+KEYS = st.sampled_from([*StudySettings.model_fields, *INNER_KEYS, "choose", "budget_ms", "extra"])
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates()
 VALUES = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3)
