@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 from dataclasses import asdict, dataclass
@@ -48,6 +49,7 @@ def open_device(name: str, *, threads: int | None = None) -> torch.device:
     device = torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
     if device.type == "cpu":
         _choose_matmul()
+        _keep_freed_memory()
     return device
 
 
@@ -76,6 +78,22 @@ def _choose_matmul() -> None:
     error = ((a @ b).double() - a.double() @ b.double()).abs().max().item()
     if error > 1e-3:  # float32 gives about 2e-5 here, bfloat16 about 0.2
         torch.set_float32_matmul_precision("highest")
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep what tensors free instead of handing it back and faulting it in again at every step.
+
+    Measured on two cores of an AMD EPYC: a training step of a small CNN takes 23 ms with it and 37 ms without.
+    See `man mallopt`; other C libraries have no such call, and are left alone.
+    """
+    mmap_threshold, trim_threshold, top_pad = -3, -1, -2  # parameter numbers of <malloc.h>
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return
+    mallopt(mmap_threshold, 32 << 20)  # the largest that glibc takes
+    mallopt(trim_threshold, 1 << 30)
+    mallopt(top_pad, 64 << 20)
 
 
 def _cpu_name() -> str:

@@ -41,6 +41,7 @@ ROOMS = (
     "experiment",
     "report",
     "export",
+    "launch",
     "cli",
 )
 LONGEST_FILE = 320

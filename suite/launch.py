@@ -1,0 +1,183 @@
+"""From a study to a run under way: open its data, say what it will take, begin it or go on with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from suite import __version__
+from suite.data import Data, Place, open_data
+from suite.device import device_facts, open_device
+from suite.errors import RunDirectoryError
+from suite.experiment import run_experiment
+from suite.forecast import Forecast, fit_to_budget, forecast, measure_pace
+from suite.progress import Display
+from suite.report import write_report
+from suite.report.style import duration
+from suite.run_directory import RunDirectory, utc_now, write_atomically
+from suite.space import SearchSpace
+from suite.study import StudySettings, read_study, study_toml
+from suite.trials import open_storage, shown_url
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asked for: a study, where its pictures are, and how to run it."""
+
+    study: StudySettings
+    place: Place
+    device: str
+    storage: str | None  # a URL; None for SQLite in the run directory
+    budget_seconds: float | None
+
+
+def begin(request: Request, path: Path, display: Display) -> tuple[dict[str, Any], Path]:
+    """Begin a run in a new directory and run it to its end; returns results.json and the report's path.
+
+    All that can be refused is refused before the directory is made.
+
+    Raises:
+        SuiteError: the device, the storage, the pictures or the directory cannot be used.
+    """
+    device = open_device(request.device)
+    if request.storage is not None:
+        open_storage(request.storage)
+    data = _open_data(request, display)
+    study = _plan(request, data, device, display)
+    run = RunDirectory.create(path)
+    with run.locked():
+        write_atomically(run.path / "study.toml", study_toml(study).encode())
+        facts = {
+            "asked": request.study.model_dump(mode="json"),
+            "time_budget_seconds": request.budget_seconds,
+            "storage": None if request.storage is None else shown_url(request.storage),
+            "device": device_facts(device).to_json(),
+            "versions": _versions(),
+            "dataset": _dataset(data),
+            "started": utc_now(),
+        }
+        run.write_json("run.json", facts)
+        return _run(run, study, data, device, storage_url(run, request.storage), display)
+
+
+def go_on(request: Request, run: RunDirectory, display: Display) -> tuple[dict[str, Any], Path]:
+    """Go on with a run that was stopped; returns results.json and the report's path.
+
+    Raises:
+        RunDirectoryError: it was begun with other settings or on other data; names the difference.
+    """
+    facts = run.read_json("run.json") or {}
+    differences = _differences(facts["asked"], request.study.model_dump(mode="json"))
+    if differences:
+        raise RunDirectoryError(
+            "was begun with other settings (" + "; ".join(differences) + ").",
+            where=str(run.path),
+            remedy="Resume with the same settings, or begin a new run.",
+        )
+    with run.locked():
+        device = open_device(request.device, threads=facts["device"]["threads"])  # sums depend on them
+        data = _open_data(request, display)
+        if facts["dataset"]["sha256"] != data.provenance.sha256:
+            raise RunDirectoryError(
+                f"was begun on other data (sha256 {facts['dataset']['sha256'][:12]}, now "
+                f"{data.provenance.sha256[:12]}).",
+                where=str(run.path),
+                remedy="Give the same data by --data, or begin a new run.",
+            )
+        study = read_study(run.path / "study.toml")
+        return _run(run, study, data, device, storage_url(run, request.storage), display)
+
+
+def storage_url(run: RunDirectory, given: str | None) -> str:
+    """The storage of a run; a password is not kept, so a server's URL may have to be given again."""
+    stored = (run.read_json("run.json") or {}).get("storage")
+    return given or stored or f"sqlite:///{run.path.resolve() / 'study.db'}"
+
+
+def _run(
+    run: RunDirectory, study: StudySettings, data: Data, device: torch.device, url: str, display: Display
+) -> tuple[dict[str, Any], Path]:
+    result = run_experiment(study, data, device, url, run, display)
+    return result, write_report(run)
+
+
+def _open_data(request: Request, display: Display) -> Data:
+    """The pictures, with a bar while they are decoded for the first time, and what is odd about them."""
+    with display.phase("Pictures") as phase:
+        data = open_data(
+            request.study.data,
+            request.place,
+            progress=lambda done, total: phase.update(done, total=total),
+        )
+        phase.finish(len(data.all_training), data.provenance.source)
+    for warning in data.warnings:
+        display.say(f"Note: {warning}")
+    return data
+
+
+def _plan(request: Request, data: Data, device: torch.device, display: Display) -> StudySettings:
+    """Say what will be done and about how long it takes; shorten it to the budget if there is one."""
+    asked, budget = request.study, request.budget_seconds
+    space = SearchSpace(asked.space, data.picture_shape, len(data.classes))
+    pace = measure_pace(asked, space, data, device)
+    study = asked if budget is None else fit_to_budget(asked, pace, budget)
+    display.say(_plan_text(study, space.size, len(data.train), device.type, forecast(study, pace)))
+    if study != asked:
+        display.say(
+            f"Shortened to fit {duration(budget or 0)}; study.toml in the run directory says to what."
+        )
+    return study
+
+
+def _plan_text(study: StudySettings, size: int, pictures: int, device: str, expected: Forecast) -> str:
+    search, finalists = study.search, study.finalists
+    evaluations = search.random_pool + search.generations * search.population
+    rows = [
+        ("supernet", f"{study.supernet.epochs} epochs of {pictures} pictures", expected.supernet),
+        ("search", f"{search.method}, up to {evaluations} of {size:,} networks", expected.search),
+        ("finalists", f"{finalists.count} networks, {finalists.epochs} epochs each", expected.finalists),
+        ("final", f"fine-tuning ({study.final.epochs} epochs), one test", expected.final),
+        ("in all", "", expected.total),
+    ]
+    lines = [f"  {name:<10} {what:<44} about {_roughly(seconds)}" for name, what, seconds in rows]
+    return "\n".join([f"Study {study.name}, seed {study.seed}, on {device}:", *lines])
+
+
+def _roughly(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _differences(then: Any, now: Any, key: str = "") -> list[str]:
+    """Where two nested tables of settings differ, as `key: then, now`."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        return [
+            difference
+            for name in {**then, **now}
+            for difference in _differences(then.get(name), now.get(name), f"{key}.{name}" if key else name)
+        ]
+    return [] if then == now else [f"{key}: {then!r} then, {now!r} now"]
+
+
+def _versions() -> dict[str, str]:
+    packages = ("torch", "torchvision", "optuna", "deap", "datasets", "numpy")
+    return {"nas-suite": __version__, **{package: version(package) for package in packages}}
+
+
+def _dataset(data: Data) -> dict[str, Any]:
+    p = data.provenance
+    return {
+        "name": p.name,
+        "source": p.source,
+        "sha256": p.sha256,
+        "counts": p.counts,
+        "notes": list(p.notes),
+        "warnings": list(data.warnings),
+        "classes": list(data.classes),
+        "picture_shape": list(data.picture_shape),
+    }
