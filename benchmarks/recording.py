@@ -1,6 +1,7 @@
 """What recording a trial costs on each storage: `suite bench recording`.
 
-The storages take turns, trial by trial, so that a machine that slows down does so for all of them.
+The storages take turns, trial by trial, so that a machine that slows down does so for all of them. Then a small
+search runs with a stop-watch around every timing of networks and every recording, to show that none overlap.
 """
 
 from __future__ import annotations
@@ -8,19 +9,25 @@ from __future__ import annotations
 import random
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
+import torch
 
-from suite.fitness import OBJECTIVES, Batch, Evaluation
-from suite.latency import Latency
+from suite.data import find_data, open_data
+from suite.fitness import OBJECTIVES, Batch, Evaluation, Fitness, criteria
+from suite.latency import Latency, measure
 from suite.methods import Proposal
 from suite.progress import Display
+from suite.run_directory import RunDirectory
+from suite.search import search
 from suite.space import SearchSpace
-from suite.study import SpaceSettings
+from suite.study import SpaceSettings, validate_study
+from suite.supernet import Scorer, Supernet
 from suite.trials import Trials, open_storage, shown_url
 
 LIMITS_MS = {"sqlite": 25.0, "journal": 3.0}
@@ -48,18 +55,61 @@ def run(display: Display, trials: int = 200, urls: Sequence[str] = ()) -> dict[s
                     spent[label].append(1000 * (time.perf_counter() - start))
                 phase.update(i + 1)
             phase.finish(trials)
-    return {label: _row(label, times) for label, times in spent.items()}
+    return {
+        "storages": {label: _row(label, times) for label, times in spent.items()},
+        "overlap": _overlap(display),
+    }
 
 
 def show(result: dict[str, Any]) -> str:
     """The result as lines of text."""
     lines = [f"{'storage':<28} {'median':>8} {'p90':>8} {'most':>8}   ms a trial"]
-    for label, row in result.items():
+    for label, row in result["storages"].items():
         limit = f"limit {row['limit_ms']:g}: {'kept' if row['kept'] else 'BROKEN'}" if row["limit_ms"] else ""
         lines.append(
             f"{label:<28} {row['median_ms']:>8.2f} {row['p90_ms']:>8.2f} {row['max_ms']:>8.2f}   {limit}"
         )
+    timed, recorded, both = (result["overlap"][key] for key in ("timings", "recordings", "overlapping"))
+    lines.append(f"a search timed networks {timed} times and recorded {recorded} trials; overlapping: {both}")
     return "\n".join(lines)
+
+
+def _overlap(display: Display) -> dict[str, int]:
+    """How many recordings of a small search on digits ran while networks were being timed."""
+    settings = {
+        "name": "bench",
+        "data": {"name": "digits", "image_size": [16, 16]},
+        "supernet": {"epochs": 1},
+        "search": {"random_pool": 20, "population": 10, "generations": 3},
+        "latency": {"budget_ms": 10},
+    }
+    study = validate_study(settings, where="benchmarks/recording.py")
+    data = open_data(study.data, find_data(study.data))
+    space = SearchSpace(study.space, data.picture_shape, len(data.classes))
+    cpu = torch.device("cpu")
+    supernet = Supernet(space, study.supernet.dropout).draw(torch.Generator().manual_seed(0))
+    timings: list[tuple[float, float]] = []
+    recordings: list[tuple[float, float]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        run = RunDirectory.create(Path(folder) / "run")
+        trials = Trials(open_storage(f"sqlite:///{run.path}/study.db"), "bench", space, criteria(study))
+        fitness = Fitness(study, space, supernet, Scorer(supernet, data, cpu), data.val_search, cpu)
+        trials.record = _watched(trials.record, recordings)  # type: ignore[method-assign]
+        with mock.patch("suite.fitness.measure", _watched(measure, timings)):
+            search(study, space, fitness, trials, run, lambda genome: True, display)
+    both = sum(start < t_end and t_start < end for start, end in recordings for t_start, t_end in timings)
+    return {"timings": len(timings), "recordings": len(recordings), "overlapping": both}
+
+
+def _watched(function: Callable[..., Any], spans: list[tuple[float, float]]) -> Callable[..., Any]:
+    def watched(*arguments: Any, **keywords: Any) -> Any:
+        start = time.perf_counter()
+        try:
+            return function(*arguments, **keywords)
+        finally:
+            spans.append((start, time.perf_counter()))
+
+    return watched
 
 
 def _row(label: str, times: list[float]) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+import statistics
 import time
 from dataclasses import dataclass
 
@@ -16,7 +18,7 @@ from suite.study import StudySettings
 from suite.supernet import Scorer, Supernet, new_training
 from suite.training import Training
 
-_STEPS = 12
+_STEPS = 25
 _RECORDING_SECONDS = 0.02  # a trial on SQLite; `suite bench recording` measures it
 
 
@@ -69,11 +71,13 @@ def forecast(study: StudySettings, pace: Pace) -> Forecast:
     """Seconds per phase. Halving stops the worse half of the finalists at a quarter and at half of the epochs."""
     search, finalists = study.search, study.finalists
     evaluations = search.random_pool + search.generations * search.population
-    racing = finalists.count * 0.25 + max(2, finalists.count / 2) * 0.25 + max(2, finalists.count / 4) * 0.5
+    half = min(finalists.count, max(2, math.ceil(finalists.count / 2)))
+    quarter = min(finalists.count, max(2, math.ceil(half / 2)))
+    racing = finalists.count * 0.25 + half * 0.25 + quarter * 0.5
     return Forecast(
         supernet=pace.supernet_epoch * study.supernet.epochs,
         search=pace.evaluation * evaluations,
-        finalists=pace.standalone_epoch * finalists.epochs * finalists.seeds * min(racing, finalists.count),
+        finalists=pace.standalone_epoch * finalists.epochs * finalists.seeds * racing,
         final=pace.all_training_epoch * study.final.epochs,
     )
 
@@ -111,12 +115,13 @@ def _shortened(study: StudySettings, factor: float) -> StudySettings:
 
 
 def _seconds_per_step(training: Training) -> float:
-    """Of a training that is thrown away afterwards; the first steps pay for set-up and are not counted."""
-    for _ in range(2):
+    """Of a training that is thrown away afterwards; the median, as the first step of each shape pays for set-up."""
+    spent = []
+    for _ in range(_STEPS):
+        start = time.perf_counter()
         training.run_steps(1)
-    start = time.perf_counter()
-    training.run_steps(_STEPS)
-    return (time.perf_counter() - start) / _STEPS
+        spent.append(time.perf_counter() - start)
+    return statistics.median(spent)
 
 
 def _seconds_per_evaluation(

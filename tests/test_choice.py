@@ -1,0 +1,90 @@
+"""Who is trained and who wins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from suite.choice import choose_winner
+from suite.finalists import SynchronousHalving
+from suite.study import validate_study
+from tests.conftest import tiny_table
+
+
+def row(genome: str, wrong: list[int], *, pruned: bool = False, pictures: int = 200) -> dict[str, Any]:
+    accuracy = 1 - len(wrong) / pictures
+    return {
+        "genome": genome,
+        "pruned": pruned,
+        "val_accuracy": accuracy,
+        "val_loss": 1 - accuracy,
+        "val_pictures": pictures,
+        "curves": [{"wrong": wrong}],
+    }
+
+
+BEST = row("best", list(range(20)))
+CLOSE = row(
+    "close", list(range(22))
+)  # wrong on two more: more than one standard error of the paired difference
+FAR = row("far", list(range(60)))
+PRUNED = row("pruned", [], pruned=True)
+COST = {"best": 3.0, "close": 2.0, "far": 1.0, "pruned": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("rule", "winner"),
+    [
+        ("accuracy", "best"),
+        ("one_se", "best"),
+        ("cheapest_above:0.85", "close"),
+        ("cheapest_above:0.60", "far"),
+        ("cheapest_above:0.99", "best"),
+    ],
+)
+def test_the_rules(rule: str, winner: str) -> None:
+    study = validate_study(tiny_table(finalists={"choose": rule}), where="tiny")
+    result = {"finalists": [FAR, CLOSE, BEST, PRUNED]}
+    assert choose_winner(study, result, COST)["genome"] == winner
+
+
+def test_one_se_takes_the_cheapest_that_errs_on_other_pictures_about_as_often() -> None:
+    study = validate_study(tiny_table(finalists={"choose": "one_se"}), where="tiny")
+    elsewhere = row(
+        "close", list(range(10, 32))
+    )  # 10 pictures better, 12 worse: a difference of 2 with error 4.7
+    assert choose_winner(study, {"finalists": [BEST, elsewhere, FAR]}, COST)["genome"] == "close"
+
+
+def race(values: list[list[float]], rungs: list[int]) -> list[int]:
+    """How many epochs each of these curves is trained, all of them in step."""
+    study = optuna.create_study(direction="maximize", pruner=SynchronousHalving(rungs))
+    trials = [study.ask() for _ in values]
+    trained = [0] * len(values)
+    racing = list(range(len(values)))
+    for epoch in range(1, len(values[0]) + 1):
+        for i in racing:
+            trials[i].report(values[i][epoch - 1], epoch)
+            trained[i] = epoch
+        out = [i for i in racing if trials[i].should_prune()]
+        for i in out:
+            study.tell(trials[i], state=TrialState.PRUNED)
+        racing = [i for i in racing if i not in out]
+    return trained
+
+
+def test_halving_stops_the_worse_half_at_each_rung() -> None:
+    curves = [[value] * 8 for value in (0.1, 0.5, 0.3, 0.4, 0.2)]
+    assert race(curves, [2, 4]) == [2, 8, 4, 8, 2]
+
+
+def test_halving_can_prune_so_few_but_leaves_a_choice() -> None:
+    assert race([[0.1] * 8, [0.2] * 8, [0.3] * 8], [2, 4]) == [2, 8, 8]
+    assert race([[0.1] * 8, [0.2] * 8], [2, 4]) == [8, 8]
+
+
+def test_ties_are_not_pruned() -> None:
+    assert race([[0.5] * 4] * 5, [2]) == [4] * 5
