@@ -129,7 +129,9 @@ class Fitness:
     ) -> Batch:
         """Score all, then time all; the two never overlap. `progress` is told genomes done and what is done."""
         started, clock = datetime.now(), time.monotonic()
-        scores = self._scorer.score(genomes, self._split, lambda done: progress(0, f"scored {done}"))
+        scores = self._scorer.score(
+            genomes, self._split, lambda done, total: progress(0, f"scored on {done}/{total} pictures")
+        )
         scored = time.monotonic()
         latencies: Sequence[Latency | None] = [None] * len(genomes)
         if needs_latency(self._study):

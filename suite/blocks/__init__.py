@@ -5,10 +5,12 @@ arithmetic, its standalone module) and an elastic module (the shared weights of 
 sliced to a layer). `suite.space` strings kinds together into stages.
 """
 
-from suite.blocks.conv import ConvBlock, ConvLayer, ElasticConv
+from suite.blocks.conv import ConvBlock, ConvLayer, ConvStep, ElasticConv, pooled
 from suite.blocks.dense import (
+    ClassifierStep,
     DenseBlock,
     DenseLayer,
+    DenseStep,
     Dropout,
     ElasticClassifier,
     ElasticDense,
@@ -17,10 +19,13 @@ from suite.blocks.dense import (
 from suite.blocks.layer import Layer, Norm, Shape
 
 __all__ = [
+    "ClassifierStep",
     "ConvBlock",
     "ConvLayer",
+    "ConvStep",
     "DenseBlock",
     "DenseLayer",
+    "DenseStep",
     "Dropout",
     "ElasticClassifier",
     "ElasticConv",
@@ -28,5 +33,6 @@ __all__ = [
     "Layer",
     "Norm",
     "Shape",
+    "pooled",
     "undrawn_linear",
 ]

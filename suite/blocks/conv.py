@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -131,6 +132,57 @@ class ElasticConv(nn.Module):
                 block.norm.bias.copy_(bias)
             elif block.conv.bias is not None:
                 block.conv.bias.copy_(bias)
+
+
+class ConvStep:
+    """A convolution position's step in a walk of many subnets: every input width by partial sums."""
+
+    def __init__(self, elastic: ElasticConv, dtype: torch.dtype) -> None:
+        self._elastic = elastic
+        self._dtype = dtype
+        self._slices: dict[tuple[int, int, int, int], Tensor] = {}
+
+    def sums(
+        self, maps: Tensor, kernel: int, widths: Sequence[int], filters: int
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Each input width, ascending, with its pre-activation (R, filters, H, W), overwritten by the next.
+
+        `maps` is (R, C, H, W); a width of 0 stands for all C channels. The bias is in it, but for batch norm, whose
+        shift comes after its statistics.
+        """
+        total: Tensor | None = None
+        start = 0
+        for width in widths:
+            stop = width or maps.shape[1]
+            bias = self._elastic.biases[kernel_name(kernel)][:filters].to(self._dtype)
+            first = total is None and self._elastic.norm == "none"
+            part = F.conv2d(
+                maps[:, start:stop],
+                self._slice(kernel, start, stop, filters),
+                bias if first else None,
+                padding=kernel // 2,
+            )
+            total = part if total is None else total.add_(part)
+            start = stop
+            yield width, total
+
+    def scale_and_shift(self, kernel: int, filters: int) -> tuple[Tensor, Tensor]:
+        """Batch norm's own (filters,) parameters."""
+        name = kernel_name(kernel)
+        return self._elastic.scales[name][:filters], self._elastic.biases[name][:filters]
+
+    def _slice(self, kernel: int, start: int, stop: int, filters: int) -> Tensor:
+        """A block of the weight, made once: (filters, stop - start, k, k), channels last."""
+        key = (kernel, start, stop, filters)
+        if key not in self._slices:
+            weight = self._elastic.weights[kernel_name(kernel)][:filters, start:stop]
+            self._slices[key] = weight.to(self._dtype).contiguous(memory_format=torch.channels_last)
+        return self._slices[key]
+
+
+def kernel_name(kernel: int) -> str:
+    """How a kernel size is named among an ElasticConv's parameters."""
+    return str(kernel)
 
 
 def pooled(maps: Tensor, pool: str) -> Tensor:

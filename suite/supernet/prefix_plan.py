@@ -1,0 +1,163 @@
+"""Which activations a set of genomes needs: a tree of prefixes, its alike nodes stacked to be computed together.
+
+A node is the maps behind some convolutions, kept at the greatest width that anything below needs: narrower widths are
+its first channels, so they need no node of their own. Nodes that need the same computations form a stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suite.blocks import DenseLayer
+from suite.space import Genome
+
+FcRun = tuple[DenseLayer, ...]
+Key = tuple[int, int, str]
+"""A convolution and its pooling, seen from the maps it reads: kernel, input width (0: all channels), pooling."""
+
+
+@dataclass
+class Node:
+    """One prefix."""
+
+    children: dict[Key, Node] = field(default_factory=dict)
+    endings: dict[int, dict[FcRun, int]] = field(default_factory=dict)  # width -> FC layers -> genome number
+    width: int = 0  # the greatest that is needed of these maps
+
+
+@dataclass(frozen=True)
+class ConvPlan:
+    """One convolution of a stack: a kernel, the input widths needed, and the poolings after each."""
+
+    kernel: int
+    filters: int  # output width computed
+    widths: tuple[tuple[int, tuple[str, ...]], ...]  # (input width, poolings), narrowest first
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Nodes of one depth that need the same computations; their maps are computed as one batch."""
+
+    depth: int
+    width: int
+    nodes: int
+    convs: tuple[ConvPlan, ...]
+    endings: tuple[tuple[int, tuple[FcRun, ...]], ...]  # (width, FC layers), narrowest first
+    genomes: NDArray[np.int64]  # (endings in the order above, nodes) genome numbers
+    below: tuple[Below, ...]
+    first_unit: int  # number of the first of its (conv, width) units, for batch norm's statistics
+
+    @property
+    def numbered_endings(self) -> list[tuple[int, FcRun]]:
+        """(width, FC layers) of each row of `genomes`."""
+        return [(width, run) for width, runs in self.endings for run in runs]
+
+
+@dataclass(frozen=True)
+class Below:
+    """A stack of the next depth: where the maps of its nodes come from."""
+
+    stack: Stack
+    sources: tuple[tuple[int, int, str, NDArray[np.int64]], ...]
+    """(kernel, input width, pooling, which nodes of the stack above), in the order of the nodes below."""
+
+
+def build_plan(genomes: Iterable[Genome], most_nodes: int) -> Stack:
+    """The stack of the root, whose one node is the picture itself; no stack has more than `most_nodes`.
+
+    Genomes must be distinct; their numbers are their places in the order given.
+    """
+    root = Node()
+    for number, genome in enumerate(genomes):
+        node, width = root, 0
+        for layer in genome.convs:
+            child = node.children.setdefault((layer.kernel, width, layer.pool), Node())
+            child.width = max(child.width, layer.filters)
+            node, width = child, layer.filters
+        node.endings.setdefault(width, {})[genome.fcs] = number
+    return _stack([root], 0, _Units(most_nodes))
+
+
+class _Units:
+    """Numbers the (node, kernel, input width) units, and remembers how large a stack may be."""
+
+    def __init__(self, most_nodes: int) -> None:
+        self.most_nodes = most_nodes
+        self.value = 0
+
+    def take(self, count: int) -> int:
+        """The first of `count` new numbers."""
+        self.value += count
+        return self.value - count
+
+
+def _stack(nodes: Sequence[Node], depth: int, units: _Units) -> Stack:
+    """A stack of nodes that need the same, and below it all they need."""
+    first = nodes[0]
+    convs = _conv_plans(first)
+    endings = tuple((width, tuple(sorted(first.endings[width]))) for width in sorted(first.endings))
+    genomes = [[node.endings[width][fcs] for node in nodes] for width, runs in endings for fcs in runs]
+    unit = units.take(len(nodes) * sum(len(plan.widths) for plan in convs))
+    return Stack(
+        depth=depth,
+        width=first.width,
+        nodes=len(nodes),
+        convs=convs,
+        endings=endings,
+        genomes=np.asarray(genomes, dtype=np.int64).reshape(len(genomes), len(nodes)),
+        below=_below(nodes, convs, depth, units),
+        first_unit=unit,
+    )
+
+
+def _conv_plans(node: Node) -> tuple[ConvPlan, ...]:
+    plans = []
+    for kernel in sorted({key[0] for key in node.children}):
+        mine = {key: child for key, child in node.children.items() if key[0] == kernel}
+        widths = sorted({key[1] for key in mine})
+        plans.append(
+            ConvPlan(
+                kernel,
+                max(child.width for child in mine.values()),
+                tuple((w, tuple(sorted(key[2] for key in mine if key[1] == w))) for w in widths),
+            )
+        )
+    return tuple(plans)
+
+
+def _below(
+    nodes: Sequence[Node], convs: tuple[ConvPlan, ...], depth: int, units: _Units
+) -> tuple[Below, ...]:
+    """The nodes of the next depth, gathered into stacks of those that need the same."""
+    alike: dict[Any, list[tuple[Key, int]]] = {}
+    for plan in convs:
+        for width, pools in plan.widths:
+            for pool in pools:
+                key = (plan.kernel, width, pool)
+                for i, node in enumerate(nodes):
+                    alike.setdefault(_needs(node.children[key]), []).append((key, i))
+    stacks = []
+    for members in alike.values():
+        for start in range(0, len(members), units.most_nodes):
+            part = members[start : start + units.most_nodes]
+            sources: dict[Key, list[int]] = {}
+            for key, i in part:
+                sources.setdefault(key, []).append(i)
+            placed = tuple((*key, np.asarray(rows, dtype=np.int64)) for key, rows in sources.items())
+            children = [nodes[i].children[key] for key, i in part]
+            stacks.append(Below(_stack(children, depth + 1, units), placed))
+    return tuple(stacks)
+
+
+def _needs(node: Node) -> Any:
+    """Equal for nodes that need the same computations on their own maps."""
+    return (
+        node.width,
+        tuple(sorted((*key, child.width) for key, child in node.children.items())),
+        tuple((width, tuple(sorted(node.endings[width]))) for width in sorted(node.endings)),
+    )
