@@ -17,7 +17,7 @@ from suite.study import read_study
 
 RUNS = Path("runs")
 INTERRUPTED = 130
-BENCHMARKS = ("recording",)
+BENCHMARKS = ("recording", "evaluation")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -131,10 +131,10 @@ def dashboard(
 
 
 @app.command(
-    epilog="Examples:  suite bench recording   |   suite bench recording --storage postgresql://ME@HOST/DB"
+    epilog="Examples:  suite bench evaluation   |   suite bench recording --storage postgresql://ME@HOST/DB"
 )
 def bench(
-    what: Annotated[str, typer.Argument(metavar="recording", help="What to measure.")],
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="What to measure: recording or evaluation.")],
     storage: Annotated[
         list[str] | None, typer.Option(metavar="URL", help="A further storage to measure; may be repeated.")
     ] = None,
@@ -144,7 +144,7 @@ def bench(
 
     if what not in BENCHMARKS:
         raise StudyFileError(
-            f"{what!r} is no benchmark.", where="suite bench", remedy=f"There is {BENCHMARKS[0]}."
+            f"{what!r} is no benchmark.", where="suite bench", remedy=f"There are {', '.join(BENCHMARKS)}."
         )
     try:
         benchmark = import_module(f"benchmarks.{what}")

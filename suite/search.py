@@ -52,7 +52,7 @@ def search(
             batch = fitness.evaluate(
                 [p.genome for p in new],
                 random.Random(study.seed + generation),
-                lambda done, note: phase.update(log.proposed + done, note),
+                lambda done, note: phase.update(len(known) + done, note),
             )
             for proposal, evaluation in zip(new, batch.evaluations, strict=True):
                 known[evaluation.genome] = evaluation
@@ -61,8 +61,8 @@ def search(
             method.tell(proposals, judge.judgements(known[p.genome] for p in proposals))
             log.add(generation, proposals, method, batch.seconds, time.monotonic() - began)
             run.save_checkpoint(PHASE, {"method": method.state(), "log": vars(log)})
-            phase.update(log.proposed, judge.best(known.values()))
-        phase.finish(log.proposed, judge.best(known.values()))
+            phase.update(len(known), judge.best(known.values()))
+        phase.finish(len(known), judge.best(known.values()))
 
     result = _result(study, method, known, judge, log)
     run.write_result(PHASE, result)

@@ -1,7 +1,8 @@
 """Evolution with DEAP: NSGA-II on several objectives (Deb et al. 2002), the plain best-of on one.
 
-Each generation: parents by binary tournament, pairs crossed over uniformly with probability `crossover`, then each
-offspring with probability `mutation` gets exactly one active gene moved; survivors from parents and offspring.
+Each generation, until `population` offspring are new: parents by binary tournament, pairs crossed over uniformly
+with probability `crossover`, then each offspring with probability `mutation` gets exactly one active gene moved;
+survivors from parents and offspring.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from suite.methods.method import Judgement, Problem, Proposal, distinct_random, 
 from suite.space import Chromosome, Genome
 from suite.study import SearchSettings
 
+_TRIES = 10  # pairs, for each new offspring wanted
+
 
 class Evolution:
     """A random pool first, then `generations` of offspring of a population."""
@@ -27,6 +30,7 @@ class Evolution:
         self._problem = problem
         self._rng = rng
         self._population: list[_Individual] = []
+        self._seen: set[Genome] = set()
         self._fitness_type = _fitness_type(problem.weights)
 
     @property
@@ -40,17 +44,27 @@ class Evolution:
         return tuple(individual.genome for individual in self._population)
 
     def ask(self) -> list[Proposal]:
-        """The random pool, and from then on a generation of offspring."""
+        """The random pool, and from then on offspring until `population` of them are new.
+
+        The budget is counted in genomes that are paid for; offspring seen before cost nothing and come on top. A
+        space nearly used up, or a population that has converged, may give fewer.
+        """
         if self.generation == 0 or not self._population:
             return distinct_random(self._problem, self._settings.random_pool, self._rng)
-        parents = [self._tournament() for _ in range(self._settings.population + 1)]
+        new: set[Genome] = set()
         offspring: list[Proposal] = []
-        for one, other in zip(parents[0::2], parents[1::2], strict=False):
-            offspring += self._offspring(one, other)
-        return [o for o in offspring[: self._settings.population] if self._problem.allowed(o.genome)]
+        for _ in range(_TRIES * self._settings.population):
+            if len(new) >= self._settings.population:
+                break
+            for child in self._offspring(self._tournament(), self._tournament()):
+                if self._problem.allowed(child.genome) and len(new) < self._settings.population:
+                    offspring.append(child)
+                    new |= {child.genome} - self._seen
+        return offspring
 
     def tell(self, proposals: list[Proposal], judged: Mapping[Genome, Judgement]) -> None:
         """Survivors are the best of parents and offspring, each genome once."""
+        self._seen.update(proposal.genome for proposal in proposals)
         contenders = {individual.genome: individual for individual in self._population}
         for proposal in proposals:
             judgement = judged.get(proposal.genome)
@@ -65,6 +79,7 @@ class Evolution:
         """Plain values from which `load` goes on."""
         return {
             "generation": self.generation,
+            "seen": sorted(genome.text for genome in self._seen),
             "population": [individual.to_plain() for individual in self._population],
             "rng": self._rng.getstate(),
         }
@@ -73,6 +88,7 @@ class Evolution:
         """Go on from where `state` was taken."""
         self.generation = state["generation"]
         self._rng = rng_from_state(state["rng"])
+        self._seen = {Genome.parse(text) for text in state["seen"]}
         self._population = [
             _Individual.from_plain(plain, self._fitness_type) for plain in state["population"]
         ]

@@ -16,7 +16,7 @@ from suite.supernet.weights import Supernet
 
 CALIBRATION_PICTURES = 1_000
 _FEWEST_PICTURES, _MOST_PICTURES = 8, 128
-_ROWS = 512  # nodes x pictures computed at once: large products that stay in the cache
+ROWS = 512  # nodes x pictures computed at once: large products that stay in the cache
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Scorer:
         if not distinct:
             return []
         block = pictures_per_block(len(distinct))
-        tree = PrefixTree(self._supernet, distinct, most_nodes=max(1, _ROWS // block))
+        tree = PrefixTree(self._supernet, distinct, most_nodes=max(1, ROWS // block))
         if self.calibration is not None:
             tree.calibrate(self.calibration)
         loss_sums = torch.zeros(len(distinct), dtype=torch.float64)

@@ -96,7 +96,7 @@ def test_every_evaluated_genome_is_a_trial(finished: Path) -> None:
         study_name="tiny/run/search", storage=open_storage(f"sqlite:///{finished}/study.db")
     )
     assert [t.user_attrs["genome"] for t in study.trials] == [row["genome"] for row in search["evaluated"]]
-    assert len(study.trials) == search["unique_genomes"] <= search["evaluations"] == 12 + 2 * 6
+    assert len(study.trials) == search["unique_genomes"] == 12 + 2 * 6 <= search["evaluations"]
     finalists = optuna.load_study(
         study_name="tiny/run/finalists", storage=open_storage(f"sqlite:///{finished}/study.db")
     )

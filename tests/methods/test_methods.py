@@ -117,13 +117,24 @@ def test_evolution_keeps_its_size_and_its_best(seed: int, population: int, objec
     seen: dict[Genome, tuple[float, ...]] = {}
     while not method.done:
         proposals = method.ask()
-        assert len(proposals) == (20 if method.generation == 0 else population)
+        new = {p.genome for p in proposals} - set(seen)
+        assert len(new) <= (20 if method.generation == 0 else population)
+        assert len(proposals) <= 20 * population
         judged = {p.genome: judge(p.genome, objectives) for p in proposals}
         seen |= {genome: judgement.values for genome, judgement in judged.items()}
         method.tell(proposals, judged)
         assert len(set(method.population)) == len(method.population) == population
         front = pareto_front(seen, [-1.0] * objectives)
         assert front[0] in method.population or seen[method.population[0]] == seen[front[0]]
+
+
+def test_every_generation_pays_for_a_population_of_new_genomes() -> None:
+    generations = run(Evolution(small(generations=8), problem(), random.Random(0)))
+    seen: set[Genome] = set()
+    for proposals in generations:
+        new = {p.genome for p in proposals} - seen
+        assert len(new) == (10 if seen else 24)
+        seen |= new
 
 
 def test_mutation_moves_exactly_one_active_gene() -> None:

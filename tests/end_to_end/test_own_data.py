@@ -1,0 +1,70 @@
+"""A user's own pictures: a folder of class folders and a study file of a dozen lines, nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from tests.end_to_end.test_run import suite
+
+STUDY = """
+name = "mine"
+[data]
+name = "./pictures"
+image_size = [16, 16]
+[space]
+filters = [4, 8]
+depth = [1, 2]
+[supernet]
+epochs = 1
+[search]
+objectives = ["accuracy", "params"]
+random_pool = 8
+population = 4
+generations = 1
+[finalists]
+count = 2
+epochs = 2
+choose = "one_se"
+[final]
+epochs = 1
+"""
+NAMES = ("null | *0*", "<b>one</b>", "zwei_`2`")
+
+
+def write_pictures(folder: Path) -> None:
+    digits = load_digits()
+    for label, name in enumerate(NAMES):
+        (folder / name.replace("/", "∕")).mkdir(parents=True)
+        for number, pixels in enumerate(digits.images[digits.target == label][:80]):
+            picture = Image.fromarray((pixels * 15.9).astype("uint8")).resize((20, 18))
+            picture.save(folder / name.replace("/", "∕") / f"{number}.png")
+
+
+def test_from_a_folder_of_pictures_to_a_tested_winner(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "pictures")
+    (tmp_path / "mine.toml").write_text(STUDY)
+    done = suite(
+        "search", "mine.toml", "--run-dir", "run", cwd=tmp_path, SUITE_CACHE_DIR=str(tmp_path / "cache")
+    )
+    assert done.returncode == 0, done.stderr
+    assert "val_search has" in done.stderr, "few pictures are warned about"
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["dataset"]["name"] == "pictures"
+    assert sum(results["dataset"]["counts"].values()) == 240
+    page = (tmp_path / "run" / "report" / "report.md").read_text()
+    assert "<b>" not in page
+    assert "null &#124; &#42;0&#42;" in page
+
+
+def test_a_folder_with_one_class_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "pictures" / "only").mkdir(parents=True)
+    Image.new("L", (16, 16)).save(tmp_path / "pictures" / "only" / "0.png")
+    (tmp_path / "mine.toml").write_text(STUDY)
+    done = suite("search", "mine.toml", cwd=tmp_path, SUITE_CACHE_DIR=str(tmp_path / "cache"))
+    assert done.returncode == 2
+    assert "class" in done.stderr
+    assert not (tmp_path / "runs").exists()
