@@ -86,6 +86,35 @@ def search(
     _say_result(results, page, path)
 
 
+@app.command(epilog="Examples:  suite oracle   |   suite oracle runs/digits/20260101-120000 --pictures 1000")
+def oracle(
+    run: RunArgument = None,
+    pictures: Annotated[
+        int | None, typer.Option(min=1, help="Only the first of val-A and of val-B; all when left out.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data", help="Holds <dataset>/*.parquet; before SUITE_DATA_DIR.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and the end.")] = False,
+) -> None:
+    """Score every network of the space with a run's supernet: what the search lost is then known exactly."""
+    directory = _opened(run)
+    study = read_study(directory.path / "study.toml")
+
+    from suite.data.places import find_data
+
+    place = find_data(study.data, data_dir)
+
+    from suite.launch import score_every_network
+
+    try:
+        print(score_every_network(directory, place, device, pictures, Display(quiet=quiet)))
+    except KeyboardInterrupt:
+        print("Interrupted; the same command goes on.", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+
+
 @app.command(epilog="Examples:  suite report   |   suite report runs/digits/20260101-120000 --publish")
 def report(
     run: RunArgument = None,

@@ -15,12 +15,14 @@ from suite.device import device_facts, open_device
 from suite.errors import RunDirectoryError
 from suite.experiment import run_experiment
 from suite.forecast import Forecast, fit_to_budget, forecast, measure_pace
+from suite.oracle import score_space
 from suite.progress import Display
 from suite.report import write_report
 from suite.report.style import duration
 from suite.run_directory import RunDirectory, utc_now, write_atomically
 from suite.space import SearchSpace
 from suite.study import StudySettings, read_study, study_toml
+from suite.supernet import Scorer, load_supernet
 from suite.trials import open_storage, shown_url
 
 
@@ -81,15 +83,33 @@ def go_on(request: Request, run: RunDirectory, display: Display) -> tuple[dict[s
     with run.locked():
         device = open_device(request.device, threads=facts["device"]["threads"])  # sums depend on them
         data = _open_data(request, display)
-        if facts["dataset"]["sha256"] != data.provenance.sha256:
-            raise RunDirectoryError(
-                f"was begun on other data (sha256 {facts['dataset']['sha256'][:12]}, now "
-                f"{data.provenance.sha256[:12]}).",
-                where=str(run.path),
-                remedy="Give the same data by --data, or begin a new run.",
-            )
+        _same_data(run, facts, data)
         study = read_study(run.path / "study.toml")
         return _run(run, study, data, device, storage_url(run, request.storage), display)
+
+
+def score_every_network(
+    run: RunDirectory, place: Place, device_name: str, pictures: int | None, display: Display
+) -> Path:
+    """Walk the whole space with a run's supernet, and write its report again; returns the report's path.
+
+    Raises:
+        RunDirectoryError: the run has no trained supernet yet, or was begun on other data.
+    """
+    facts, trained = run.read_json("run.json") or {}, run.read_result("supernet")
+    if trained is None:
+        raise RunDirectoryError(
+            "has no trained supernet yet.", where=str(run.path), remedy="Let its search go on: --resume"
+        )
+    study = read_study(run.path / "study.toml")
+    with run.locked():
+        device = open_device(device_name, threads=facts["device"]["threads"])
+        data = open_data(study.data, place)
+        _same_data(run, facts, data)
+        space = SearchSpace(study.space, data.picture_shape, len(data.classes))
+        supernet = load_supernet(study, space, run, trained["sha256"])
+        score_space(study, space, Scorer(supernet, data, device), data, run, display, pictures)
+        return write_report(run)
 
 
 def storage_url(run: RunDirectory, given: str | None) -> str:
@@ -103,6 +123,16 @@ def _run(
 ) -> tuple[dict[str, Any], Path]:
     result = run_experiment(study, data, device, url, run, display)
     return result, write_report(run)
+
+
+def _same_data(run: RunDirectory, facts: dict[str, Any], data: Data) -> None:
+    if facts["dataset"]["sha256"] != data.provenance.sha256:
+        raise RunDirectoryError(
+            f"was begun on other data (sha256 {facts['dataset']['sha256'][:12]}, now "
+            f"{data.provenance.sha256[:12]}).",
+            where=str(run.path),
+            remedy="Give the same data by --data, or begin a new run.",
+        )
 
 
 def _open_data(request: Request, display: Display) -> Data:

@@ -24,6 +24,7 @@ class RunRecord:
     search: dict[str, Any] | None
     finalists: dict[str, Any] | None
     final: dict[str, Any] | None
+    oracle: dict[str, Any] | None
     ledger: tuple[LedgerEntry, ...]
 
     @property
@@ -55,5 +56,6 @@ def read_record(run: RunDirectory) -> RunRecord:
         search=run.read_result("search"),
         finalists=run.read_result("finalists"),
         final=run.read_result("final"),
+        oracle=run.read_result("oracle"),
         ledger=tuple(read_ledger(run.path / LEDGER_FILE)),
     )

@@ -43,6 +43,7 @@ _EPSILON = 1e-5  # nn.BatchNorm2d's own
 class BlockScore:
     """What a block of pictures says of every genome, in the order given."""
 
+    pictures: int
     loss_sums: Tensor  # (G,) float64, cross-entropy summed over the block's pictures
     correct: Tensor  # (G,) int32
     bits: Tensor | None  # (G, B) bool: which pictures were classed right, if asked for
@@ -100,7 +101,7 @@ class PrefixTree:
             raise RuntimeError("calibrate before scoring: the space has batch norm")
         sink = _Sink(self.genomes, labels, keep_bits=bits)
         self._visit(self.plan, self._prepared(pictures), len(labels), sink)
-        return BlockScore(sink.loss_sums, sink.correct, sink.bits)
+        return BlockScore(len(labels), sink.loss_sums, sink.correct, sink.bits)
 
     def _prepared(self, pictures: Tensor) -> Tensor:
         return pictures.to(self.device, self._dtype, memory_format=torch.channels_last)

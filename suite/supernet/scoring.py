@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -55,23 +56,45 @@ class Scorer:
         distinct = list(dict.fromkeys(genomes))
         if not distinct:
             return []
-        block = pictures_per_block(len(distinct))
-        tree = PrefixTree(self._supernet, distinct, most_nodes=max(1, ROWS // block))
+        sums = ScoreSums(len(distinct))
+        for scored in self.blocks(self.tree(distinct), split):
+            sums.add(scored)
+            progress(sums.pictures, len(split))
+        scores = dict(zip(distinct, sums.scores(), strict=True))
+        return [scores[genome] for genome in genomes]
+
+    def tree(self, genomes: Sequence[Genome]) -> PrefixTree:
+        """The walk for distinct genomes, its batch norm statistics taken."""
+        most_nodes = max(1, ROWS // pictures_per_block(len(genomes)))
+        tree = PrefixTree(self._supernet, genomes, most_nodes=most_nodes)
         if self.calibration is not None:
             tree.calibrate(self.calibration)
-        loss_sums = torch.zeros(len(distinct), dtype=torch.float64)
-        correct = torch.zeros(len(distinct), dtype=torch.int64)
-        done = 0
-        for scored in self._blocks(tree, split, block):
-            loss_sums += scored.loss_sums.cpu()
-            correct += scored.correct.cpu()
-            done = min(done + block, len(split))
-            progress(done, len(split))
-        scores = {
-            genome: Score(loss / len(split), int(right), len(split))
-            for genome, loss, right in zip(distinct, loss_sums.tolist(), correct.tolist(), strict=True)
-        }
-        return [scores[genome] for genome in genomes]
+        return tree
+
+    def blocks(
+        self, tree: PrefixTree, split: Split, *, start: int = 0, bits: bool = False
+    ) -> Iterator[BlockScore]:
+        """The scores of block after block of pictures, in picture order, whichever thread finished first.
+
+        `start` is the first picture of a block: what an earlier walk has not reached.
+        """
+        block = pictures_per_block(tree.genomes)
+
+        def score(first: int) -> BlockScore:
+            pictures = split.pictures[first : first + block].to(self._device)
+            labels = split.labels[first : first + block].to(self._device)
+            return tree.score_block(self._data.normalise(pictures), labels, bits=bits)
+
+        starts = range(start, len(split), block)
+        threads = torch.get_num_threads()
+        if self._device.type != "cpu" or threads == 1:
+            yield from map(score, starts)
+            return
+        try:
+            with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                yield from _in_order(pool, score, starts, ahead=2 * threads)
+        finally:  # in part that is a thread's setting, in part the process's
+            torch.set_num_threads(threads)
 
     @property
     def calibration(self) -> Tensor | None:
@@ -81,25 +104,42 @@ class Scorer:
         pictures = self._data.train.pictures[:CALIBRATION_PICTURES].to(self._device)
         return self._data.normalise(pictures)
 
-    def _blocks(self, tree: PrefixTree, split: Split, block: int) -> Iterator[BlockScore]:
-        """The blocks' scores in picture order, whichever thread finished first."""
 
-        def score(start: int) -> BlockScore:
-            pictures = split.pictures[start : start + block].to(self._device)
-            labels = split.labels[start : start + block].to(self._device)
-            return tree.score_block(self._data.normalise(pictures), labels)
+class ScoreSums:
+    """What blocks of pictures add up to, in picture order."""
 
-        starts = range(0, len(split), block)
-        threads = torch.get_num_threads()
-        if self._device.type != "cpu" or threads == 1:
-            yield from map(score, starts)
-            return
-        # A thread's own setting: each computes its blocks alone, and the caller's stays as it was.
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield from pool.map(score, starts)
-        torch.set_num_threads(threads)
+    def __init__(self, genomes: int) -> None:
+        self.pictures = 0
+        self.loss_sums = torch.zeros(genomes, dtype=torch.float64)
+        self.correct = torch.zeros(genomes, dtype=torch.int64)
+
+    def add(self, block: BlockScore) -> None:
+        """Take a block's sums in."""
+        self.pictures += block.pictures
+        self.loss_sums += block.loss_sums.cpu()
+        self.correct += block.correct.cpu()
+
+    def scores(self) -> list[Score]:
+        """The score of each genome, in order."""
+        return [
+            Score(loss / self.pictures, right, self.pictures)
+            for loss, right in zip(self.loss_sums.tolist(), self.correct.tolist(), strict=True)
+        ]
 
 
 def pictures_per_block(genomes: int) -> int:
     """Few genomes share little, so they are given more pictures at once; the whole space gets the fewest."""
     return max(_FEWEST_PICTURES, min(_MOST_PICTURES, 131_072 // genomes))
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, score: Callable[[int], BlockScore], starts: Sequence[int], ahead: int
+) -> Iterator[BlockScore]:
+    """Results in the order of `starts`, with at most `ahead` of them waiting, so that memory stays bounded."""
+    waiting: deque[Future[BlockScore]] = deque()
+    for first in starts:
+        waiting.append(pool.submit(score, first))
+        if len(waiting) == ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from tests.end_to_end.test_run import suite
+from tests.end_to_end.conftest import suite
 
 STUDY = """
 name = "mine"

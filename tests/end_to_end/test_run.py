@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,31 +15,10 @@ import optuna
 import pytest
 
 from suite.run_directory import RunDirectory
-from suite.study import study_toml, validate_study
 from suite.trials import open_storage
-from tests.conftest import ROOT, tiny_table
+from tests.end_to_end.conftest import ENVIRONMENT, suite, write_study
 
-# One thread: networks this small are not worth two, least of all beside other work.
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
 PHASES = ("supernet", "search", "finalists", "final")
-
-
-def write_study(folder: Path, **tables: dict[str, Any]) -> Path:
-    path = folder / "tiny.toml"
-    path.write_text(study_toml(validate_study(tiny_table(**tables), where="tiny")))
-    return path
-
-
-def suite(*words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "suite", *map(str, words)],
-        cwd=cwd,
-        env={**ENVIRONMENT, **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 def outcome(run: Path) -> dict[str, Any]:
@@ -56,17 +34,6 @@ def outcome(run: Path) -> dict[str, Any]:
         "generations": [(g["proposed"], g["population"]) for g in search["generations"]],
         "finalists": [{k: row[k] for k in row if k != "seconds"} for row in finalists["finalists"]],
     }
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that was never stopped; two objectives without latency, so that it can be repeated exactly."""
-    folder = tmp_path_factory.mktemp("finished")
-    done = suite("search", write_study(folder), "--run-dir", "run", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    assert "Study tiny, seed 0, on cpu" in done.stderr
-    assert "Winner" in done.stdout
-    return folder / "run"
 
 
 def test_a_run_leaves_what_the_contract_says(finished: Path) -> None:

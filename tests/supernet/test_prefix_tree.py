@@ -106,7 +106,7 @@ def test_a_whole_space(name: str) -> None:
     score = PrefixTree(shared, genomes, most_nodes=50).score_block(*data, bits=True)
     some = random.Random(0).sample(range(len(genomes)), min(60, len(genomes)))
     chosen = BlockScore(
-        score.loss_sums[some], score.correct[some], score.bits[some] if score.bits is not None else None
+        4, score.loss_sums[some], score.correct[some], score.bits[some] if score.bits is not None else None
     )
     check_against_each_network_alone(shared, [genomes[i] for i in some], chosen, data)
     assert score.loss_sums.min() > 0, "a genome that was never reached"

@@ -1,0 +1,154 @@
+"""The oracle: the supernet's score of every network of the space, on val-A and val-B.
+
+With it the search's own error is known: what it lost on the pictures it searched on (optimiser regret, val-A), and
+what it lost on pictures it never saw (selection regret, val-B).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+
+from suite.data import Data, Split
+from suite.progress import Display, Phase
+from suite.run_directory import EverySeconds, RunDirectory, write_atomically
+from suite.space import Genome, SearchSpace
+from suite.study import StudySettings
+from suite.supernet import Scorer
+from suite.supernet.scoring import ScoreSums
+
+PHASE = "oracle"
+TABLE_FILE = "oracle.parquet"
+TOP = 1_000
+_SECONDS_BETWEEN_CHECKPOINTS = 30
+
+
+def score_space(
+    study: StudySettings,
+    space: SearchSpace,
+    scorer: Scorer,
+    data: Data,
+    run: RunDirectory,
+    display: Display,
+    pictures: int | None = None,
+) -> dict[str, Any]:
+    """Score the whole space on the first `pictures` of val-A and of val-B (all, if None).
+
+    Writes oracle.parquet (genome, params, macs, and loss and accuracy on both splits) and, for the best 1,000 on
+    val-A, which pictures each classes right (oracle_bits_<split>.npy, packed bits). Goes on from its checkpoint.
+    """
+    genomes = list(space)
+    splits = {
+        "val_search": _first(data.val_search, pictures),
+        "val_choice": _first(data.val_choice, pictures),
+    }
+    sums = {name: ScoreSums(len(genomes)) for name in splits}
+    seconds = _resume(run, sums, pictures)
+    total = sum(map(len, splits.values()))
+    with display.phase("Oracle", total) as phase:
+        seconds = _walk(genomes, splits, sums, scorer, run, phase, seconds, pictures)
+        phase.finish(total, f"{space.size:,} networks")
+    table = _table(genomes, space, sums)
+    sha256 = _write_table(run, table)
+    ranked = table["loss_val_search"] if study.search.score == "loss" else -table["accuracy_val_search"]
+    best = np.argsort(ranked, kind="stable")[:TOP]
+    _write_bits(run, [genomes[i] for i in best], splits, scorer)
+    result = {
+        "networks": len(genomes),
+        "pictures": {name: len(split) for name, split in splits.items()},
+        "seconds": seconds,
+        "threads": torch.get_num_threads(),
+        "sha256": sha256,
+        "top": [genomes[i].text for i in best],
+    }
+    run.write_result(PHASE, result)
+    run.drop_checkpoint(PHASE)
+    return result
+
+
+def read_table(run: RunDirectory) -> dict[str, NDArray[Any]]:
+    """oracle.parquet as columns: genome, params, macs, loss_<split>, accuracy_<split>."""
+    table = pq.read_table(run.path / TABLE_FILE)
+    return {name: table.column(name).to_numpy() for name in table.column_names}
+
+
+def _walk(
+    genomes: Sequence[Genome],
+    splits: dict[str, Split],
+    sums: dict[str, ScoreSums],
+    scorer: Scorer,
+    run: RunDirectory,
+    phase: Phase,
+    seconds: float,
+    pictures: int | None,
+) -> float:
+    """Add up block after block, saving now and then; returns the seconds spent, earlier executions' included."""
+    tree = scorer.tree(genomes)
+    clock, save_clock = time.monotonic(), EverySeconds(_SECONDS_BETWEEN_CHECKPOINTS)
+    for name, split in splits.items():
+        for block in scorer.blocks(tree, split, start=sums[name].pictures):
+            sums[name].add(block)
+            phase.update(sum(s.pictures for s in sums.values()), name)
+            if save_clock.due():
+                spent = seconds + time.monotonic() - clock
+                so_far = {n: vars(s) for n, s in sums.items()}
+                run.save_checkpoint(PHASE, {"pictures": pictures, "seconds": spent, "sums": so_far})
+    return seconds + time.monotonic() - clock
+
+
+def _resume(run: RunDirectory, sums: dict[str, ScoreSums], pictures: int | None) -> float:
+    """Take up the sums of an earlier execution on as many pictures; returns the seconds it spent."""
+    checkpoint = run.load_checkpoint(PHASE)
+    if checkpoint is None or checkpoint["pictures"] != pictures:
+        return 0.0
+    for name, state in checkpoint["sums"].items():
+        sums[name].__dict__.update(state)
+    return float(checkpoint["seconds"])
+
+
+def _first(split: Split, pictures: int | None) -> Split:
+    return Split(split.pictures[:pictures], split.labels[:pictures])
+
+
+def _table(
+    genomes: Sequence[Genome], space: SearchSpace, sums: dict[str, ScoreSums]
+) -> dict[str, NDArray[Any]]:
+    columns: dict[str, NDArray[Any]] = {
+        "genome": np.array([genome.text for genome in genomes], dtype=object),
+        "params": np.array([space.parameters(genome) for genome in genomes], dtype=np.int64),
+        "macs": np.array([space.macs(genome) for genome in genomes], dtype=np.int64),
+    }
+    for name, of_split in sums.items():
+        columns[f"loss_{name}"] = (of_split.loss_sums / of_split.pictures).numpy()
+        columns[f"accuracy_{name}"] = (of_split.correct.double() / of_split.pictures).numpy()
+    return columns
+
+
+def _write_table(run: RunDirectory, columns: dict[str, NDArray[Any]]) -> str:
+    """Write oracle.parquet; returns its sha256."""
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer, compression="zstd")
+    write_atomically(run.path / TABLE_FILE, buffer.getvalue())
+    return hashlib.sha256(buffer.getvalue()).hexdigest()
+
+
+def _write_bits(
+    run: RunDirectory, genomes: Sequence[Genome], splits: dict[str, Split], scorer: Scorer
+) -> None:
+    """Which pictures each genome classes right, packed: with them any paired test can be redone."""
+    tree = scorer.tree(genomes)
+    for name, split in splits.items():
+        parts = [block.bits for block in scorer.blocks(tree, split, bits=True)]
+        bits = torch.cat([part.cpu() for part in parts if part is not None], dim=1).numpy()
+        buffer = io.BytesIO()
+        np.save(buffer, np.packbits(bits, axis=1), allow_pickle=False)
+        write_atomically(run.path / f"oracle_bits_{name}.npy", buffer.getvalue())

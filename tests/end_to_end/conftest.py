@@ -1,0 +1,46 @@
+"""Running the suite as a user does, in a process of its own; and one finished run that many tests look at."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from suite.study import study_toml, validate_study
+from tests.conftest import ROOT, tiny_table
+
+# One thread: networks this small are not worth two, least of all beside other work.
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
+
+
+def write_study(folder: Path, **tables: dict[str, Any]) -> Path:
+    path = folder / "tiny.toml"
+    path.write_text(study_toml(validate_study(tiny_table(**tables), where="tiny")))
+    return path
+
+
+def suite(*words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "suite", *map(str, words)],
+        cwd=cwd,
+        env={**ENVIRONMENT, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was never stopped; two objectives without latency, so that it can be repeated exactly."""
+    folder = tmp_path_factory.mktemp("finished")
+    done = suite("search", write_study(folder), "--run-dir", "run", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "Study tiny, seed 0, on cpu" in done.stderr
+    assert "Winner" in done.stdout
+    return folder / "run"
