@@ -98,7 +98,8 @@ def _search(session: nox.Session, name: str) -> None:
     file = Path("studies", f"{study}.toml")
     if not file.exists():
         session.error(f"There is no {file}: this study has no short form, so leave --quick out.")
-    _suite(session, "search", str(file), *words)
+    words, secret = _without_storage(words)
+    _suite(session, "search", str(file), *words, env=secret)
     if not {"-h", "--help"} & set(words):
         _suite(session, "report", *run_searched(study, words), "--publish")
 
@@ -117,11 +118,24 @@ def run_searched(study: str, words: Sequence[str]) -> list[str]:
     return [str(file.parent.relative_to(ROOT)) for file in begun[-1:]]
 
 
-def _suite(session: nox.Session, *words: str) -> None:
+def _without_storage(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The words without `--storage URL`, and the URL as a variable: nox prints its commands, passwords and all."""
+    left, found = list(words), {}
+    for place, word in enumerate(left):
+        if word == "--storage" and place + 1 < len(left):
+            found["SUITE_STORAGE"] = left[place + 1]
+            return left[:place] + left[place + 2 :], found
+        if word.startswith("--storage="):
+            found["SUITE_STORAGE"] = word.removeprefix("--storage=")
+            return left[:place] + left[place + 1 :], found
+    return left, found
+
+
+def _suite(session: nox.Session, *words: str, env: dict[str, str] | None = None) -> None:
     """Run the suite and, if it fails, end with its own exit code: nox would make 1 of any."""
     command = [_python(session), "-m", "suite", *words]
     try:  # stderr=None: nox would mix it into stdout
-        session.run(*command, stderr=None, interrupt_timeout=GRACE_SECONDS)
+        session.run(*command, env=env or {}, stderr=None, interrupt_timeout=GRACE_SECONDS)
     except CommandFailed as failure:
         sys.exit(getattr(failure, "return_code", None) or 1)
 

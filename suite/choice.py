@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from suite.data import Data
-from suite.fitness import criteria
 from suite.pareto import pareto_front
 from suite.space import Genome, SearchSpace
 from suite.study import StudySettings
 from suite.supernet import Scorer
+
+PRICES = ("latency_ms", "params", "macs")
+"""Objectives that are paid for accuracy."""
 
 
 def choose_candidates(
@@ -23,25 +28,39 @@ def choose_candidates(
     """
     evaluated = {row["genome"]: row for row in search_result["evaluated"]}
     texts = dict.fromkeys([row["genome"] for row in search_result["front"]] + search_result["population"])
-    genomes = [space.parse(text) for text in texts]
+    genomes = [space.parse(text) for text in texts if is_feasible(evaluated[text])]
     scores = dict(zip(genomes, scorer.score(genomes, data.val_choice), strict=True))
 
     def quality(genome: Genome) -> float:
         score = scores[genome]
         return -score.loss if study.search.score == "loss" else score.accuracy
 
-    goals = criteria(study)
-    rest = ("latency_ms", "params", "macs")
+    prices = [i for i, metric in enumerate(search_result["objectives"]) if metric in PRICES]
     values = {
-        genome: (quality(genome), *(evaluated[genome.text][g.metric] for g in goals if g.metric in rest))
+        genome: (quality(genome), *(evaluated[genome.text]["values"][i] for i in prices))
         for genome in genomes
     }
-    weights = (1.0, *(g.weight for g in goals if g.metric in rest))
+    weights = (1.0, *(search_result["weights"][i] for i in prices))
     front = pareto_front(values, weights)
     count = study.finalists.count
     spread = [front[i * len(front) // count] for i in range(count)] if len(front) > count else front
     others = sorted((g for g in genomes if g not in spread), key=quality, reverse=True)
     return [*spread, *others][:count]
+
+
+def costs(search_result: dict[str, Any]) -> dict[str, float]:
+    """What cheap means, by genome text: the first price among the study's objectives, or else the parameters."""
+    priced = [i for i, metric in enumerate(search_result["objectives"]) if metric in PRICES]
+    return {
+        row["genome"]: row["values"][priced[0]] if priced else row["params"]
+        for row in search_result["evaluated"]
+        if row["values"] is not None
+    }
+
+
+def is_feasible(row: dict[str, Any]) -> bool:
+    """Whether an evaluated row of results/search.json succeeded and keeps to the limits."""
+    return row["values"] is not None and row["violation"] == 0
 
 
 def choose_winner(study: StudySettings, result: dict[str, Any], cost: dict[str, float]) -> dict[str, Any]:
@@ -65,13 +84,14 @@ def choose_winner(study: StudySettings, result: dict[str, Any], cost: dict[str, 
 
 def _within_one_se(row: dict[str, Any], best: dict[str, Any]) -> bool:
     """Whether the difference to the best is at most one standard error of the paired difference."""
-    pairs = zip(row["curves"], best["curves"], strict=True)
-    n = row["val_pictures"]
-    differences = [
-        (len(set(b["wrong"]) - set(a["wrong"])), len(set(a["wrong"]) - set(b["wrong"]))) for a, b in pairs
-    ]
-    gained = sum(up for up, _ in differences) / len(differences)
-    lost = sum(down for _, down in differences) / len(differences)
-    difference = (lost - gained) / n
-    variance = (gained + lost) / n - difference**2
-    return bool(difference <= math.sqrt(max(0.0, variance) / n))
+    difference = _wrong_by_picture(row) - _wrong_by_picture(best)
+    standard_error = difference.std() / math.sqrt(len(difference))
+    return bool(difference.mean() <= standard_error)
+
+
+def _wrong_by_picture(row: dict[str, Any]) -> NDArray[np.float64]:
+    """(val-B pictures,) the share of the seeds that class each wrong."""
+    wrong = np.zeros(row["val_pictures"])
+    for curve in row["curves"]:
+        wrong[curve["wrong"]] += 1 / len(row["curves"])
+    return wrong

@@ -12,10 +12,9 @@ import typer
 
 from suite.errors import RunDirectoryError, StudyFileError, SuiteError
 from suite.progress import Display
-from suite.run_directory import RunDirectory, latest_run, new_run_path
+from suite.run_directory import RUNS, RunDirectory, latest_run
 from suite.study import read_study
 
-RUNS = Path("runs")
 INTERRUPTED = 130
 BENCHMARKS = ("recording", "evaluation")
 
@@ -49,7 +48,10 @@ def search(
         Path | None, typer.Option(help="Where the run keeps its files (default: runs/<study>/<time>).")
     ] = None,
     storage: Annotated[
-        str | None, typer.Option(metavar="URL", help="sqlite:///FILE, journal:FILE or a PostgreSQL URL.")
+        str | None,
+        typer.Option(
+            metavar="URL", envvar="SUITE_STORAGE", help="sqlite:///FILE, journal:FILE or a PostgreSQL URL."
+        ),
     ] = None,
     data_dir: Annotated[
         Path | None, typer.Option("--data", help="Holds <dataset>/*.parquet; before SUITE_DATA_DIR.")
@@ -72,18 +74,25 @@ def search(
 
     place = find_data(study.data, data_dir)
 
-    from suite.launch import Request, begin, go_on  # torch only from here on: mistakes are told before
+    from suite.launch import (
+        InterruptedRun,
+        Request,
+        begin,
+        go_on,
+    )  # torch from here on: mistakes are told before
 
     display = Display(quiet=quiet)
     request = Request(study, place, device, _absolute(storage), budget)
-    path = stopped.path if stopped else run_dir or new_run_path(RUNS, study.name)
     try:
-        results, page = go_on(request, stopped, display) if stopped else begin(request, path, display)
-    except KeyboardInterrupt:
-        again = _again(study_file, overrides, seed, data_dir, run_dir)
-        display.say(_interrupted(path, again))
+        finished = go_on(request, stopped, display) if stopped else begin(request, run_dir, display)
+    except InterruptedRun as stop:
+        again = _again(study_file, overrides, seed, data_dir, stop.run.path)
+        display.say(f"\nInterrupted. What was done is kept in {stop.run.path}; go on with\n  {again}")
         raise typer.Exit(INTERRUPTED) from None
-    _say_result(results, page, path)
+    except KeyboardInterrupt:
+        display.say("\nInterrupted before the run began; nothing was kept.")
+        raise typer.Exit(INTERRUPTED) from None
+    _say_result(finished.results, finished.report, finished.run.path)
 
 
 @app.command(epilog="Examples:  suite oracle   |   suite oracle runs/digits/20260101-120000 --pictures 1000")
@@ -136,11 +145,13 @@ def report(
 )
 def dashboard(
     run: RunArgument = None,
-    port: Annotated[int, typer.Option(help="Port on 127.0.0.1.")] = 8080,
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8080,
     host: Annotated[
         str, typer.Option(help="Address to listen on; others can then see the run.")
     ] = "127.0.0.1",
-    storage: Annotated[str | None, typer.Option(metavar="URL", help="If not the run's own.")] = None,
+    storage: Annotated[
+        str | None, typer.Option(metavar="URL", envvar="SUITE_STORAGE", help="If not the run's own.")
+    ] = None,
 ) -> None:
     """Browse a run's trials in optuna-dashboard."""
     import optuna_dashboard
@@ -223,7 +234,7 @@ def _again(
     overrides: list[str] | None,
     seed: int | None,
     data_dir: Path | None,
-    run_dir: Path | None,
+    run_dir: Path,
 ) -> str:
     """The command that goes on with this run, quoted for a shell; a storage URL is left out for its password."""
     words = ["suite", "search", str(study_file)]
@@ -231,12 +242,6 @@ def _again(
     for option, value in (("--seed", seed), ("--data", data_dir), ("--run-dir", run_dir)):
         words += [option, str(value)] if value is not None else []
     return shlex.join([*words, "--resume"])
-
-
-def _interrupted(path: Path, again: str) -> str:
-    if not (path / "run.json").exists():
-        return "\nInterrupted before the run began; nothing was kept."
-    return f"\nInterrupted. What was done is kept in {path}; go on with\n  {again}"
 
 
 def _say_result(results: dict[str, Any], page: Path, path: Path) -> None:

@@ -62,5 +62,9 @@ class SealedTestError(SuiteError):
     """The test pictures were asked for without, or against, the written choice."""
 
 
+class SearchError(SuiteError):
+    """A search that found nothing to go on with, such as no network within the limits."""
+
+
 class TrainingError(SuiteError):
     """A training that cannot go on, such as a loss that is no longer a number."""

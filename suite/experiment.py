@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from suite.choice import choose_candidates, choose_winner
+from suite.choice import choose_candidates, choose_winner, costs
 from suite.data import Data
 from suite.finalists import PHASE as FINALISTS
 from suite.finalists import checkpoint_name, train_finalists
@@ -16,7 +16,7 @@ from suite.results import write_results, write_trials_csv
 from suite.run_directory import RunDirectory
 from suite.search import PHASE as SEARCH
 from suite.search import search
-from suite.space import SearchSpace
+from suite.space import Genome, SearchSpace
 from suite.study import StudySettings
 from suite.supernet import Scorer, train_supernet
 from suite.trials import Trials, open_storage
@@ -50,14 +50,14 @@ def run_experiment(
 
     trained = run.read_result(FINALISTS)
     if trained is None:
-        candidates = choose_candidates(study, searched, space, scorer, data)
+        candidates = _candidates(study, searched, space, scorer, data, run)
         trained = train_finalists(
             study, space, candidates, data, device, storage, f"{name}/finalists", run, display
         )
 
     tested = run.read_result(FINAL)
     if tested is None:
-        winner = choose_winner(study, trained, _cost(study, searched))
+        winner = choose_winner(study, trained, costs(searched))
         tested = finish_winner(study, space, winner, data, device, run, display)
         for number in range(len(trained["finalists"])):
             run.drop_checkpoint(checkpoint_name(number))
@@ -67,7 +67,18 @@ def run_experiment(
     return write_results(study, run)
 
 
-def _cost(study: StudySettings, searched: dict[str, Any]) -> dict[str, float]:
-    """What cheap means, by genome text: the study's first objective besides accuracy, or the parameters."""
-    measure = next((o for o in searched["objectives"] if o in ("latency_ms", "params", "macs")), "params")
-    return {row["genome"]: row[measure] for row in searched["evaluated"]}
+def _candidates(
+    study: StudySettings,
+    searched: dict[str, Any],
+    space: SearchSpace,
+    scorer: Scorer,
+    data: Data,
+    run: RunDirectory,
+) -> list[Genome]:
+    """The candidates, chosen once: their checkpoints go by their numbers."""
+    chosen = run.read_result("candidates")
+    if chosen is None:
+        genomes = choose_candidates(study, searched, space, scorer, data)
+        chosen = {"genomes": [genome.text for genome in genomes]}
+        run.write_result("candidates", chosen)
+    return [space.parse(text) for text in chosen["genomes"]]

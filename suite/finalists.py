@@ -12,7 +12,7 @@ import optuna
 import torch
 from optuna.distributions import CategoricalDistribution
 from optuna.storages import BaseStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from suite.cnn import StandaloneCNN
 from suite.data import Data
@@ -205,6 +205,7 @@ class Finalist:
             {
                 "trainings": [training.state() for training in self._trainings],
                 "curves": [vars(curve) for curve in self._curves],
+                "genome": self.genome.text,
                 "pruned": self.pruned,
                 "seconds": self.seconds,
             },
@@ -212,7 +213,7 @@ class Finalist:
 
     def _resume(self) -> None:
         state = self._run.load_checkpoint(checkpoint_name(self._number))
-        if state is None:
+        if state is None or state["genome"] != self.genome.text:
             return
         for training, saved in zip(self._trainings, state["trainings"], strict=True):
             training.load(saved)
@@ -244,7 +245,8 @@ def _seeds(study: StudySettings) -> range:
 
 
 def _rungs(epochs: int) -> list[int]:
-    return sorted({max(1, round(epochs * fraction)) for fraction in _RUNGS})
+    """Never the last epoch: a network trained to the end stays for the choice."""
+    return sorted({max(1, round(epochs * fraction)) for fraction in _RUNGS} - {epochs})
 
 
 def _trial_of(study: optuna.Study, space: SearchSpace, genome: Genome) -> optuna.Trial | None:
@@ -254,9 +256,15 @@ def _trial_of(study: optuna.Study, space: SearchSpace, genome: Genome) -> optuna
             running = frozen.state == TrialState.RUNNING
             return optuna.Trial(study, frozen._trial_id) if running else None
     params = space.active_genes(genome)
-    study.enqueue_trial(params, user_attrs={"genome": genome.text, "evaluated_on": "val-B"})
     choices = {gene.name: CategoricalDistribution(gene.choices) for gene in space.genes}
-    return study.ask({name: choices[name] for name in params})
+    begun = create_trial(  # in one step: asking for it by enqueue_trial could be cut in two
+        state=TrialState.RUNNING,
+        params=params,
+        distributions={name: choices[name] for name in params},
+        user_attrs={"genome": genome.text, "evaluated_on": "val-B"},
+    )
+    study.add_trial(begun)
+    return _trial_of(study, space, genome)
 
 
 def _reported(trial: optuna.Trial) -> dict[int, float]:

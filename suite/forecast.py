@@ -120,6 +120,8 @@ def _seconds_per_step(training: Training) -> float:
     for _ in range(_STEPS):
         start = time.perf_counter()
         training.run_steps(1)
+        if training.device.type == "cuda":
+            torch.cuda.synchronize()
         spent.append(time.perf_counter() - start)
     return statistics.median(spent)
 

@@ -26,6 +26,7 @@ from suite.study import LatencySettings
 _BLOCK_MS = 2.0  # long against the clock's resolution and the loop's own cost, short against a drift in speed
 _WARM_UP_FORWARDS = 5
 _FLOOR_REPEATS = 12
+_MOST_EVENTS = 500  # pairs a network
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def noise_floor_ms(
 
 
 def rounded_to_floor(milliseconds: float, floor_ms: float) -> float:
-    """A latency with its noise taken off: differences below the floor become ties."""
+    """A latency rounded to the noise floor, so that most differences below it become ties."""
     if floor_ms <= 0:
         return milliseconds
     return max(1, round(milliseconds / floor_ms)) * floor_ms
@@ -99,16 +100,18 @@ def _time_on_cpu(
     per_block = []
     for network in networks:
         _cpu_block(network, pictures, _WARM_UP_FORWARDS)
-        estimate = _cpu_block(network, pictures, _WARM_UP_FORWARDS)
+        estimate = min(_cpu_block(network, pictures, _WARM_UP_FORWARDS) for _ in range(3))
         per_block.append(max(1, math.ceil(_BLOCK_MS / estimate)))
-    rounds = max(3, round(budget_ms / _BLOCK_MS))
     samples: list[list[float]] = [[] for _ in networks]
-    for done in range(rounds):
-        for i in _shuffled(len(networks), rng):
-            spent = sum(samples[i]) * per_block[i]
-            if spent < budget_ms or len(samples[i]) < 3:
-                samples[i].append(_cpu_block(networks[i], pictures, per_block[i]))
-        progress(len(networks) * (done + 1) // rounds)
+    spent = [0.0 for _ in networks]
+    unfinished = list(range(len(networks)))
+    while unfinished:
+        rng.shuffle(unfinished)
+        for i in unfinished:
+            samples[i].append(_cpu_block(networks[i], pictures, per_block[i]))
+            spent[i] += samples[i][-1] * per_block[i]
+        unfinished = [i for i in unfinished if spent[i] < budget_ms or len(samples[i]) < 3]
+        progress(len(networks) - len(unfinished))
     return [(times, len(times) * forwards) for times, forwards in zip(samples, per_block, strict=True)]
 
 
@@ -132,7 +135,7 @@ def _time_on_cuda(
     Synchronising inside the loop would let the GPU run dry and time its restart; reading the clock of the host
     would time the launch and not the work.
     """
-    forwards = []
+    forwards, events = [], []
     for network in networks:
         for _ in range(_WARM_UP_FORWARDS):
             network(pictures)
@@ -142,21 +145,27 @@ def _time_on_cuda(
             network(pictures)
         torch.cuda.synchronize()
         estimate = (time.perf_counter_ns() - start) / 1e6 / _WARM_UP_FORWARDS
-        forwards.append(max(10, math.ceil(budget_ms / estimate)))
-    events: list[list[tuple[torch.cuda.Event, torch.cuda.Event]]] = [[] for _ in networks]
-    rounds = max(forwards)
-    for done in range(rounds):
+        forwards.append(min(_MOST_EVENTS, max(10, math.ceil(budget_ms / estimate))))
+        events.append([_event_pair() for _ in range(forwards[-1])])
+    torch.cuda.synchronize()
+    for done in range(max(forwards)):
         for i in _shuffled(len(networks), rng):
-            if len(events[i]) < forwards[i]:
-                before = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-                after = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+            if done < forwards[i]:
+                before, after = events[i][done]
                 before.record()
                 networks[i](pictures)
                 after.record()
-                events[i].append((before, after))
-        progress(len(networks) * (done + 1) // rounds)
+        progress(len(networks) * (done + 1) // max(forwards))
     torch.cuda.synchronize()
     return [([before.elapsed_time(after) for before, after in pairs], len(pairs)) for pairs in events]
+
+
+def _event_pair() -> tuple[torch.cuda.Event, torch.cuda.Event]:
+    """Two events recorded once: CUDA makes an event at its first record, which would be timed with the work."""
+    pair = tuple(torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+    for event in pair:
+        event.record()
+    return pair[0], pair[1]
 
 
 def _summary(

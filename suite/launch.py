@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from optuna.exceptions import StorageInternalError
+from sqlalchemy.exc import SQLAlchemyError
 
 from suite import __version__
 from suite.data import Data, Place, open_data
 from suite.device import device_facts, open_device
-from suite.errors import RunDirectoryError
+from suite.errors import RunDirectoryError, StorageError
 from suite.experiment import run_experiment
 from suite.forecast import Forecast, fit_to_budget, forecast, measure_pace
 from suite.oracle import score_space
 from suite.progress import Display
 from suite.report import write_report
 from suite.report.style import duration
-from suite.run_directory import RunDirectory, utc_now, write_atomically
+from suite.run_directory import RUNS, RunDirectory, new_run_path, utc_now, write_atomically
 from suite.space import SearchSpace
 from suite.study import StudySettings, read_study, study_toml
 from suite.supernet import Scorer, load_supernet
@@ -37,23 +39,41 @@ class Request:
     budget_seconds: float | None
 
 
-def begin(request: Request, path: Path, display: Display) -> tuple[dict[str, Any], Path]:
-    """Begin a run in a new directory and run it to its end; returns results.json and the report's path.
+@dataclass(frozen=True)
+class Finished:
+    """A run at its end."""
+
+    run: RunDirectory
+    results: dict[str, Any]
+    report: Path
+
+
+class InterruptedRun(Exception):  # noqa: N818 - not an error: the user's own wish
+    """Ctrl-C while a run was under way; it can be gone on with."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        super().__init__(str(run.path))
+        self.run = run
+
+
+def begin(request: Request, path: Path | None, display: Display) -> Finished:
+    """Begin a run in a new directory (of its own choice, if `path` is None) and run it to its end.
 
     All that can be refused is refused before the directory is made.
 
     Raises:
         SuiteError: the device, the storage, the pictures or the directory cannot be used.
+        InterruptedRun: by Ctrl-C.
     """
     device = open_device(request.device)
     if request.storage is not None:
         open_storage(request.storage)
     data = _open_data(request, display)
     study = _plan(request, data, device, display)
-    run = RunDirectory.create(path)
+    run = RunDirectory.create(path or new_run_path(RUNS, study.name))
     with run.locked():
-        write_atomically(run.path / "study.toml", study_toml(study).encode())
         facts = {
+            "run": run.run_id,
             "asked": request.study.model_dump(mode="json"),
             "time_budget_seconds": request.budget_seconds,
             "storage": None if request.storage is None else shown_url(request.storage),
@@ -62,18 +82,28 @@ def begin(request: Request, path: Path, display: Display) -> tuple[dict[str, Any
             "dataset": _dataset(data),
             "started": utc_now(),
         }
+        write_atomically(run.path / "study.toml", study_toml(study).encode())
         run.write_json("run.json", facts)
         return _run(run, study, data, device, storage_url(run, request.storage), display)
 
 
-def go_on(request: Request, run: RunDirectory, display: Display) -> tuple[dict[str, Any], Path]:
-    """Go on with a run that was stopped; returns results.json and the report's path.
+def go_on(request: Request, run: RunDirectory, display: Display) -> Finished:
+    """Go on with a run that was stopped, on the device it was begun on.
 
     Raises:
-        RunDirectoryError: it was begun with other settings or on other data; names the difference.
+        RunDirectoryError: it was begun with other settings, in another storage, on another device or on other data;
+            names the difference.
+        InterruptedRun: by Ctrl-C.
     """
     facts = run.read_json("run.json") or {}
+    begun_on = facts["device"]["device"]
     differences = _differences(facts["asked"], request.study.model_dump(mode="json"))
+    if request.device not in ("auto", begun_on):
+        differences.append(f"--device: {begun_on} then, {request.device} now")
+    if request.storage is not None and shown_url(request.storage) != shown_url(storage_url(run, None)):
+        differences.append(
+            f"--storage: {shown_url(storage_url(run, None))} then, {shown_url(request.storage)} now"
+        )
     if differences:
         raise RunDirectoryError(
             "was begun with other settings (" + "; ".join(differences) + ").",
@@ -81,7 +111,7 @@ def go_on(request: Request, run: RunDirectory, display: Display) -> tuple[dict[s
             remedy="Resume with the same settings, or begin a new run.",
         )
     with run.locked():
-        device = open_device(request.device, threads=facts["device"]["threads"])  # sums depend on them
+        device = open_device(begun_on, threads=facts["device"]["threads"])  # sums depend on both
         data = _open_data(request, display)
         _same_data(run, facts, data)
         study = read_study(run.path / "study.toml")
@@ -120,9 +150,18 @@ def storage_url(run: RunDirectory, given: str | None) -> str:
 
 def _run(
     run: RunDirectory, study: StudySettings, data: Data, device: torch.device, url: str, display: Display
-) -> tuple[dict[str, Any], Path]:
-    result = run_experiment(study, data, device, url, run, display)
-    return result, write_report(run)
+) -> Finished:
+    try:
+        results = run_experiment(study, data, device, url, run, display)
+    except KeyboardInterrupt:
+        raise InterruptedRun(run) from None
+    except (SQLAlchemyError, StorageInternalError) as error:
+        raise StorageError(
+            f"could not be written or read: {type(error).__name__}.",
+            where=shown_url(url),
+            remedy=f"Nothing recorded is lost; go on by --resume --run-dir {run.path} once it is back.",
+        ) from None
+    return Finished(run, results, write_report(run))
 
 
 def _same_data(run: RunDirectory, facts: dict[str, Any], data: Data) -> None:

@@ -18,6 +18,7 @@ from rich.progress import (
 )
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BETWEEN_DRAWINGS = 0.2
 
 
 class Phase:
@@ -36,6 +37,9 @@ class Phase:
         self.total = total or self.total
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, completed=done, note=note, total=self.total)
+            if time.monotonic() - self._last_line >= _SECONDS_BETWEEN_DRAWINGS:
+                self._last_line = time.monotonic()
+                self._bars.refresh()
         elif self._console is not None and time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             self._line(done, note)
@@ -46,6 +50,7 @@ class Phase:
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, completed=done, note=note, total=self.total)
             self._bars.stop_task(self._task)
+            self._bars.refresh()
         elif self._console is not None:
             self._line(done, note)
 
@@ -83,6 +88,7 @@ class Display:
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}", markup=False),
             console=self._console,
+            auto_refresh=False,  # its thread would draw while networks are being timed
         )
         with bars:
             yield Phase(title, total, None, bars)

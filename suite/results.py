@@ -31,7 +31,7 @@ def write_results(study: StudySettings, run: RunDirectory) -> dict[str, Any]:
         "search": {
             "method": study.search.method,
             "evaluations": searched.get("evaluations", 0),
-            "unique_genomes": searched.get("unique_genomes", 0),
+            "unique_genomes": len(searched.get("evaluated", [])),
             "seconds": {**seconds, "total": sum(seconds.values())},
         },
         "references": [],

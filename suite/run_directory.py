@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import filelock
 
+from suite.atomic import written
 from suite.errors import RunDirectoryError
 
 if TYPE_CHECKING:  # the door looks at run directories before it pays for torch
     from torch import nn
 
 FORMAT_VERSION = 1
+RUNS = Path("runs")
+_BEFORE_RUN_JSON = {"checkpoints", "results", "study.toml", ".lock", ".lock-holder.json"}
 _CHECKPOINT_MAGIC = b"nas-suite checkpoint 1\n"
 
 
@@ -29,7 +32,7 @@ class RunDirectory:
     """The directory of one run; every file a run writes goes through here or beside it."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path.resolve()  # so that it has a name, and a later change of folder does not matter
 
     @classmethod
     def create(cls, path: Path) -> RunDirectory:
@@ -38,7 +41,7 @@ class RunDirectory:
         Raises:
             RunDirectoryError: something is there already, or it cannot be made.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if path.exists() and not _is_unbegun(path):
             raise RunDirectoryError(
                 "is there already.",
                 where=str(path),
@@ -68,8 +71,9 @@ class RunDirectory:
 
     @property
     def run_id(self) -> str:
-        """The directory's own name."""
-        return self.path.name
+        """The directory's name when the run was begun: its Optuna studies are called by it."""
+        facts = self.read_json("run.json")
+        return str(facts["run"]) if facts else self.path.name
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -241,16 +245,8 @@ def latest_run(root: Path, study: str | None = None) -> RunDirectory:
 def write_atomically(path: Path, content: bytes) -> None:
     """All of the content or none of it, also when the machine stops in the middle."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    with written(path) as file:
+        file.write(content)
 
 
 def utc_now() -> str:
@@ -258,14 +254,9 @@ def utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":  # Windows has no fsync of folders
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _is_unbegun(path: Path) -> bool:
+    """Whether a directory holds nothing but what a stop before run.json leaves."""
+    return path.is_dir() and {entry.name for entry in path.iterdir()} <= _BEFORE_RUN_JSON
 
 
 def _read_checkpoint(path: Path) -> dict[str, Any] | None:

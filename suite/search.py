@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from suite.errors import SearchError
 from suite.fitness import Criterion, Evaluation, Fitness, constraints, criteria, needs_latency
 from suite.methods import Judgement, Method, Problem, Proposal, new_method
 from suite.pareto import pareto_front
@@ -31,33 +32,40 @@ def search(
 ) -> dict[str, Any]:
     """Run the search to its end, going on from its checkpoint if there is one; returns results/search.json.
 
-    A generation is the unit: one that was cut off is evaluated again as the same set, and what was recorded of
-    it already is taken as recorded.
+    A generation is the unit: one that was cut off is evaluated again as the same set (numbers and timings depend a
+    little on the company), and what was recorded of it already stays as recorded.
+
+    Raises:
+        SearchError: every evaluation failed, or no network keeps to the limits; names the nearest.
     """
     goals = criteria(study)
     problem = Problem(space, tuple(goal.weight for goal in goals), allowed)
     method = new_method(study.search, problem, random.Random(study.seed))
     log = _resume(run, method)
-    if needs_latency(study) and log.noise_floor_ms == 0.0:
-        log.noise_floor_ms = fitness.noise_floor_ms(random.Random(study.seed))
-    judge = _Judge(study, goals, log.noise_floor_ms)
-    known = trials.recorded()
+    recorded = trials.recorded()
+    known = {genome: evaluation for genome, (_, evaluation) in recorded.items()}
 
     total = study.search.random_pool + study.search.population * study.search.generations
     with display.phase("Search", total) as phase:
+        if needs_latency(study) and log.noise_floor_ms == 0.0:
+            log.noise_floor_ms = fitness.noise_floor_ms(random.Random(study.seed))
+            run.save_checkpoint(PHASE, {"method": method.state(), "log": vars(log)})
+        judge = _Judge(study, goals, log.noise_floor_ms)
         while not method.done:
             began = time.monotonic()
             generation, proposals = method.generation, method.ask()
-            new = [p for p in _distinct(proposals) if p.genome not in known]
+            cut_off = {genome for genome, (when, _) in recorded.items() if when == generation}
+            new = [p for p in _distinct(proposals) if p.genome not in known or p.genome in cut_off]
             batch = fitness.evaluate(
                 [p.genome for p in new],
                 random.Random(study.seed + generation),
                 lambda done, note: phase.update(len(known) + done, note),
             )
             for proposal, evaluation in zip(new, batch.evaluations, strict=True):
-                known[evaluation.genome] = evaluation
-                values, excess = judge.values(evaluation), constraints(study, evaluation)
-                trials.record(batch, evaluation, proposal, generation, values, excess)
+                if proposal.genome not in cut_off:
+                    known[evaluation.genome] = evaluation
+                    values, excess = judge.values(evaluation), constraints(study, evaluation)
+                    trials.record(batch, evaluation, proposal, generation, values, excess)
             method.tell(proposals, judge.judgements(known[p.genome] for p in proposals))
             log.add(generation, proposals, method, batch.seconds, time.monotonic() - began)
             run.save_checkpoint(PHASE, {"method": method.state(), "log": vars(log)})
@@ -85,14 +93,17 @@ class _Judge:
             return None
         return tuple(value for value in values if value is not None)
 
+    def violation(self, evaluation: Evaluation) -> float:
+        """By how much the limits are broken in all; 0 if they are kept."""
+        return sum(max(0.0, excess) for excess in constraints(self.study, evaluation).values())
+
     def judgements(self, evaluations: Iterable[Evaluation]) -> dict[Genome, Judgement]:
         """What the method is told; a failed evaluation is missing."""
         judged = {}
         for evaluation in evaluations:
             values = self.values(evaluation)
             if values is not None:
-                violation = sum(max(0.0, excess) for excess in constraints(self.study, evaluation).values())
-                judged[evaluation.genome] = Judgement(values, violation)
+                judged[evaluation.genome] = Judgement(values, self.violation(evaluation))
         return judged
 
     def front(self, evaluations: Iterable[Evaluation]) -> list[Evaluation]:
@@ -160,23 +171,45 @@ def _result(
     study: StudySettings, method: Method, known: Mapping[Genome, Evaluation], judge: _Judge, log: _Log
 ) -> dict[str, Any]:
     spent = [generation["seconds"] for generation in log.generations]
+    front = judge.front(known.values())
+    if not front:
+        raise _nothing_found(known.values(), judge)
     return {
         "method": study.search.method,
         "objectives": [goal.metric for goal in judge.goals],
         "weights": [goal.weight for goal in judge.goals],
-        "evaluations": log.proposed,
-        "unique_genomes": len(known),
+        "proposed": log.proposed,
+        "evaluations": len(known),
         "failed": sum(evaluation.failure is not None for evaluation in known.values()),
         "noise_floor_ms": log.noise_floor_ms,
         "seconds": {part: sum(s.get(part, 0.0) for s in spent) for part in ("scoring", "timing", "total")},
         "generations": log.generations,
-        "front": [_plain(evaluation) for evaluation in judge.front(known.values())],
+        "front": [_plain(evaluation, judge) for evaluation in front],
         "population": [genome.text for genome in method.population],
-        "evaluated": [_plain(evaluation) for evaluation in known.values()],
+        "evaluated": [_plain(evaluation, judge) for evaluation in known.values()],
     }
 
 
-def _plain(evaluation: Evaluation) -> dict[str, Any]:
+def _nothing_found(evaluations: Collection[Evaluation], judge: _Judge) -> SearchError:
+    whole = [evaluation for evaluation in evaluations if judge.values(evaluation) is not None]
+    if not whole:
+        reasons = sorted({evaluation.failure or "no value" for evaluation in evaluations})
+        return SearchError(
+            f"all {len(evaluations)} evaluations failed: {'; '.join(reasons[:3])}.", where="search"
+        )
+    nearest = min(whole, key=judge.violation)
+    excess = constraints(judge.study, nearest)
+    beyond = ", ".join(f"{name} by {value:.4g}" for name, value in excess.items() if value > 0)
+    return SearchError(
+        f"none of {len(whole)} networks keeps to the limits; the nearest, {nearest.genome}, exceeds {beyond}.",
+        where="search.limits",
+        remedy="Raise the limits, or give the space smaller choices, and begin a new run.",
+    )
+
+
+def _plain(evaluation: Evaluation, judge: _Judge) -> dict[str, Any]:
+    """An evaluation as a row of results/search.json; `values` are the objectives as judged, noise taken off."""
+    values = judge.values(evaluation)
     return {
         "genome": evaluation.genome.text,
         "params": evaluation.params,
@@ -184,5 +217,7 @@ def _plain(evaluation: Evaluation) -> dict[str, Any]:
         "val_loss": evaluation.loss,
         "val_accuracy": evaluation.accuracy,
         "latency_ms": evaluation.latency.median_ms if evaluation.latency else None,
+        "values": list(values) if values is not None else None,
+        "violation": judge.violation(evaluation),
         "failure": evaluation.failure,
     }

@@ -76,7 +76,7 @@ class DataSettings(Settings):
     """Which pictures, how they are split, and how they are augmented in training."""
 
     name: str = Field(min_length=1)
-    split_seed: int = 0
+    split_seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     val_search: Fraction = 0.1
     val_choice: Fraction = 0.1
     image_size: Annotated[tuple[Count, Count], BeforeValidator(_as_tuple)]

@@ -52,6 +52,7 @@ class Training:
         loss: Loss | None = None,
     ) -> None:
         self.network = network.to(device)
+        self.device = device
         self.recipe = recipe
         self.epoch = 0
         self.step = 0  # of this epoch
@@ -109,12 +110,11 @@ class Training:
         return mean
 
     def run_steps(self, steps: int) -> None:
-        """Take a few steps on the first batches, to see how long they take; not a part of any epoch."""
+        """Take a few steps on the first batch, to see how long they take; not a part of any epoch."""
         self.network.train()
-        order = self._order()
-        for step in range(steps):
-            start = step % self.steps_per_epoch * self.recipe.batch_size
-            self._descend(order[start : start + self.recipe.batch_size])
+        first_batch = torch.arange(min(self.recipe.batch_size, len(self._labels)), device=self.device)
+        for _ in range(steps):
+            self._descend(first_batch)
 
     def state(self) -> dict[str, Any]:
         """Everything the rest of the training depends on."""

@@ -40,7 +40,7 @@ def open_storage(url: str) -> BaseStorage:
             raise StorageError(f"cannot be opened: {error.strerror}.", where=url) from None
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number, say
         raise StorageError(
             "is no storage URL.",
             where="--storage",
@@ -54,7 +54,10 @@ def open_storage(url: str) -> BaseStorage:
         reason = str(error.__cause__ or error).splitlines()[0]
         if parsed.password:
             reason = reason.replace(str(parsed.password), "***")
-        raise StorageError(f"cannot be opened: {reason}.", where=shown_url(url)) from None
+        remedy = (
+            "Give the URL with its password by --storage or SUITE_STORAGE." if _is_server(parsed) else None
+        )
+        raise StorageError(f"cannot be opened: {reason}.", where=shown_url(url), remedy=remedy) from None
 
 
 def shown_url(url: str) -> str:
@@ -63,7 +66,7 @@ def shown_url(url: str) -> str:
         return url
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return "(not a URL)"
     bare = URL.create(
         parsed.drivername,
@@ -73,6 +76,10 @@ def shown_url(url: str) -> str:
         database=parsed.database,
     )
     return bare.render_as_string()
+
+
+def _is_server(url: URL) -> bool:
+    return url.host is not None
 
 
 class Trials:
@@ -121,13 +128,14 @@ class Trials:
         trial.datetime_start, trial.datetime_complete = batch.started, batch.ended
         self.study.add_trial(trial)
 
-    def recorded(self) -> dict[Genome, Evaluation]:
-        """Every genome on record, as it was evaluated."""
-        return {
-            evaluation.genome: evaluation
-            for evaluation in map(_read, self.study.get_trials(deepcopy=False))
-            if evaluation is not None
-        }
+    def recorded(self) -> dict[Genome, tuple[int, Evaluation]]:
+        """Every genome on record: the generation it was evaluated in, and how it was evaluated."""
+        found = {}
+        for trial in self.study.get_trials(deepcopy=False):
+            evaluation = _read(trial)
+            if evaluation is not None:
+                found[evaluation.genome] = (int(trial.user_attrs["generation"]), evaluation)
+        return found
 
 
 def _attributes(evaluation: Evaluation, proposal: Proposal, generation: int) -> dict[str, Any]:

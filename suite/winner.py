@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from suite.cnn import StandaloneCNN
-from suite.data import Data, WrittenChoice
+from suite.data import Data, WrittenChoice, read_ledger
+from suite.errors import RunDirectoryError
 from suite.finalists import checkpoint_name
 from suite.latency import measure
 from suite.progress import Display
@@ -55,7 +56,10 @@ def finish_winner(
     )
     choice.write(run.path / CHOICE_FILE)
     test = data.open_test(run.path / CHOICE_FILE, run.path / LEDGER_FILE)
-    pictures = test.pictures_for("winner", study.seed, "the one test of the chosen, fine-tuned network")
+    why = "the one test of the chosen, fine-tuned network"
+    if read_ledger(run.path / LEDGER_FILE):
+        why = "again, as a stop came between the test and its record"
+    pictures = test.pictures_for("winner", study.seed, why)
     clock = time.perf_counter()
     outcome = evaluate(network, data, pictures, device, batch=_TEST_BATCH)
     runtime = time.perf_counter() - clock
@@ -91,7 +95,12 @@ def _fine_tuning(
     )
     network = StandaloneCNN(space, space.parse(winner["genome"]))
     finalist = run.load_checkpoint(checkpoint_name(winner["number"]))
-    assert finalist is not None, "a finalist's checkpoint is kept until the winner is tested"
+    if finalist is None or finalist["genome"] != winner["genome"]:
+        raise RunDirectoryError(
+            f"the checkpoint of finalist {winner['number']} ({winner['genome']}) is gone.",
+            where=str(run.path),
+            remedy="Delete results/finalists.json to train the finalists again.",
+        )
     network.load_state_dict(finalist["trainings"][0]["network"])
     return Training(network, data, data.all_training, recipe, study.seed, device)
 

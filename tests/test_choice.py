@@ -9,7 +9,7 @@ import pytest
 from optuna.trial import TrialState
 
 from suite.choice import choose_winner
-from suite.finalists import SynchronousHalving
+from suite.finalists import SynchronousHalving, _rungs
 from suite.study import validate_study
 from tests.conftest import tiny_table
 
@@ -88,3 +88,20 @@ def test_halving_can_prune_so_few_but_leaves_a_choice() -> None:
 
 def test_ties_are_not_pruned() -> None:
     assert race([[0.5] * 4] * 5, [2]) == [4] * 5
+
+
+def test_one_se_over_seeds_pairs_pictures_not_counts() -> None:
+    study = validate_study(tiny_table(finalists={"choose": "one_se"}), where="tiny")
+    # Right or wrong on the same pictures with both seeds: a difference in the mean of 1 %, and no doubt about it.
+    best = {**row("best", []), "curves": [{"wrong": [0, 1]}, {"wrong": [0, 1]}]}
+    sure = {**row("close", [0]), "curves": [{"wrong": list(range(30))}, {"wrong": list(range(30))}]}
+    assert choose_winner(study, {"finalists": [best, sure]}, COST)["genome"] == "best"
+    # One seed gains what the other loses: no difference at all, so the cheaper one wins.
+    even = {**row("close", [0]), "curves": [{"wrong": [0, 1, 2, 3]}, {"wrong": []}]}
+    assert choose_winner(study, {"finalists": [best, even]}, COST)["genome"] == "close"
+
+
+def test_the_last_epoch_is_no_rung() -> None:
+    assert _rungs(1) == []
+    assert _rungs(2) == [1]
+    assert _rungs(8) == [2, 4]

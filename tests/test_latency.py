@@ -111,12 +111,12 @@ def test_cuda_is_warmed_up_recorded_and_synchronised_once(monkeypatch: pytest.Mo
     samples = _time_on_cuda(
         [Network(), Network()], torch.zeros(1), 0.001, random.Random(0), lambda done: None
     )  # type: ignore[list-item]
-    warm_up = (
-        (["forward"] * 5 + ["synchronise"]) * 2 * 2
-    )  # each network: to wake it, and to see how long it takes
-    timed = ["record", "forward", "record"] * (len(samples[0][0]) + len(samples[1][0]))
-    read = ["elapsed"] * (len(timed) // 3)
-    assert cuda.calls == [*warm_up, *timed, "synchronise", *read]
+    counts = [len(times) for times, _ in samples]
+    warm_up: list[str] = []
+    for count in counts:  # to wake it, to see how long it takes, and to have CUDA make the events
+        warm_up += (["forward"] * 5 + ["synchronise"]) * 2 + ["record", "record"] * count
+    timed = ["record", "forward", "record"] * sum(counts)
+    assert cuda.calls == [*warm_up, "synchronise", *timed, "synchronise", *["elapsed"] * sum(counts)]
     assert samples[0] == ([0.5] * samples[0][1], samples[0][1])
     assert samples[0][1] >= 10
 

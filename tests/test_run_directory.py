@@ -19,6 +19,8 @@ def run(tmp_path: Path) -> RunDirectory:
 
 
 def test_a_directory_in_use_is_not_taken_for_a_new_run(run: RunDirectory) -> None:
+    assert RunDirectory.create(run.path).path == run.path  # a stop before the run began leaves no dead end
+    run.write_json("run.json", {"run": "run"})
     with pytest.raises(RunDirectoryError, match="is there already"):
         RunDirectory.create(run.path)
 
@@ -124,7 +126,7 @@ def test_the_latest_run_is_found(tmp_path: Path) -> None:
         latest_run(tmp_path)
     for study in ("a", "b"):
         run = RunDirectory.create(new_run_path(tmp_path, study))
-        run.write_json("run.json", {})
+        run.write_json("run.json", {"run": run.path.name})
     assert latest_run(tmp_path).path == run.path
     assert latest_run(tmp_path, "a").path.parent.name == "a"
     assert new_run_path(tmp_path, "b") != run.path

@@ -83,7 +83,7 @@ def test_what_was_recorded_is_read_back(url: str) -> None:
     for evaluated, proposal in pairs:
         record(trials, evaluated, proposal)
     again = Trials(open_storage(url), "s/r/search", SPACE, CRITERIA)
-    assert again.recorded() == {evaluated.genome: evaluated for evaluated, _ in pairs}
+    assert again.recorded() == {evaluated.genome: (3, evaluated) for evaluated, _ in pairs}
 
 
 def test_a_failed_evaluation_is_a_failed_trial_with_its_reason(url: str) -> None:
@@ -101,6 +101,7 @@ def test_a_failed_evaluation_is_a_failed_trial_with_its_reason(url: str) -> None
         ("sqlite:////nowhere/at/all/study.db", "cannot be opened"),
         ("journal:/proc/nowhere/study.log", "cannot be opened"),
         ("postgresql://me:s3cret@127.0.0.1:1/none", "cannot be opened"),
+        ("postgresql://me:s3cret", "no storage URL"),
     ],
 )
 def test_a_storage_that_cannot_be_opened_says_so_without_its_password(bad: str, said: str) -> None:
@@ -116,6 +117,7 @@ def test_a_storage_that_cannot_be_opened_says_so_without_its_password(bad: str, 
         ("journal:a.log", "journal:a.log"),
         ("postgresql+psycopg://me:s3cret@host:5/db?password=s3cret", "postgresql+psycopg://me@host:5/db"),
         ("s3cret", "(not a URL)"),
+        ("postgresql://me:s3cret", "(not a URL)"),
     ],
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:

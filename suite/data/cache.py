@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.data.atomic import written
+from suite.atomic import written
 from suite.errors import DataError
 
 FORMAT_VERSION = 1  # raise it when the same source would decode to other arrays

@@ -32,6 +32,12 @@ def endpoint() -> str:
     return os.environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co"
 
 
+def shown_endpoint() -> str:
+    """The hub's address as it may be shown and stored: without a user's name and password."""
+    scheme, separator, rest = endpoint().partition("://")
+    return scheme + separator + rest.rpartition("@")[2]
+
+
 def offline() -> str | None:
     """The variable that forbids asking the hub, if one is set."""
     for variable in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):

@@ -56,10 +56,11 @@ def _lookups(name: str, data_dir: Path | None) -> Iterator[tuple[str, Place | st
     """(where, what was found or why not), in the order of preference, each looked at only when asked for."""
     if name == "digits":
         yield "scikit-learn", Place("digits", name, {}, "the digits of scikit-learn (built in)")
-    yield "own folder", _in_own_folder(name)
     if _is_path(name):
+        yield "own folder", _in_own_folder(name)
         return
     yield _in_data_folder(name, data_dir)
+    yield "own folder", _in_own_folder(name)
     if name in SYSTEM_FOLDERS:
         yield "system copy", _in_system_folder(name)
     yield "Hugging Face cache", _in_hub_cache(name)
@@ -136,7 +137,7 @@ def _on_hub(name: str) -> Place | str:
     variable = hub.offline()
     if variable:
         return f"not asked: {variable} is set"
-    address = f"{hub.endpoint()}/datasets/{hub.repository(name)}"
+    address = f"{hub.shown_endpoint()}/datasets/{hub.repository(name)}"
     why = hub.why_not(name)
     return Place("hub", name, {}, address) if why is None else f"{address}: {why}"
 

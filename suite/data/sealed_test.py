@@ -10,13 +10,13 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from suite.data.atomic import written
+from suite.atomic import written
 from suite.data.splits import Split
 from suite.errors import SealedTestError
+from suite.run_directory import utc_now
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,7 @@ class OpenTest:
                     where="the sealed test",
                     remedy="What is tested is declared before the test is opened; begin a new run to add to it.",
                 )
-        when = datetime.now(UTC).isoformat(timespec="seconds")
-        _append(self.ledger, LedgerEntry(network, int(seed), when, why, self.choice.sha256))
+        _append(self.ledger, LedgerEntry(network, int(seed), utc_now(), why, self.choice.sha256))
         return self.__split
 
 

@@ -51,7 +51,7 @@ class Method(Protocol):
 
     @property
     def population(self) -> tuple[Genome, ...]:
-        """The genomes the method holds on to; all it has seen, if it holds none in particular."""
+        """The genomes the method holds on to as the best, best first."""
         ...
 
     def ask(self) -> list[Proposal]:
@@ -97,15 +97,6 @@ def distinct_random(
             remedy="Raise the limits, or give the space smaller choices.",
         )
     return proposals
-
-
-def proposal_to_json(proposal: Proposal) -> dict[str, Any]:
-    """As plain JSON values."""
-    return {
-        "chromosome": list(proposal.chromosome),
-        "origin": proposal.origin,
-        "parents": [parent.text for parent in proposal.parents],
-    }
 
 
 def rng_from_state(state: Any) -> random.Random:

@@ -20,6 +20,7 @@ class RandomSearch:
         self._problem = problem
         self._rng = rng
         self._seen: list[Genome] = []
+        self._best: dict[Genome, Judgement] = {}
         self._exhausted = False
 
     @property
@@ -29,8 +30,8 @@ class RandomSearch:
 
     @property
     def population(self) -> tuple[Genome, ...]:
-        """All genomes drawn so far."""
-        return tuple(self._seen)
+        """The best of all drawn, as many as evolution would keep, by the first objective."""
+        return tuple(self._best)
 
     def ask(self) -> list[Proposal]:
         """Distinct genomes, none asked for before."""
@@ -38,8 +39,11 @@ class RandomSearch:
         return distinct_random(self._problem, count, self._rng, set(self._seen))
 
     def tell(self, proposals: list[Proposal], judged: Mapping[Genome, Judgement]) -> None:
-        """Remember what was drawn."""
+        """Remember what was drawn, and the best of it."""
         self._seen += [proposal.genome for proposal in proposals]
+        self._best |= {p.genome: judged[p.genome] for p in proposals if p.genome in judged}
+        ranked = sorted(self._best.items(), key=lambda item: self._badness(item[1]))
+        self._best = dict(ranked[: self._settings.population])
         self._exhausted = not proposals
         self.generation += 1
 
@@ -48,6 +52,7 @@ class RandomSearch:
         return {
             "generation": self.generation,
             "seen": [genome.text for genome in self._seen],
+            "best": [[genome.text, list(j.values), j.violation] for genome, j in self._best.items()],
             "exhausted": self._exhausted,
             "rng": self._rng.getstate(),
         }
@@ -56,5 +61,12 @@ class RandomSearch:
         """Go on from where `state` was taken."""
         self.generation = state["generation"]
         self._seen = [Genome.parse(text) for text in state["seen"]]
+        self._best = {
+            Genome.parse(text): Judgement(tuple(values), violation)
+            for text, values, violation in state["best"]
+        }
         self._exhausted = state["exhausted"]
         self._rng = rng_from_state(state["rng"])
+
+    def _badness(self, judgement: Judgement) -> tuple[float, float]:
+        return judgement.violation, -self._problem.weights[0] * judgement.values[0]

@@ -11,7 +11,7 @@ import matplotlib
 from suite.report.record import read_record
 from suite.report.section import Section
 from suite.report.sections import SECTIONS
-from suite.report.style import STYLE, Figures
+from suite.report.style import STYLE, Figures, escaped
 from suite.run_directory import RunDirectory, write_atomically
 
 
@@ -46,4 +46,4 @@ def _render(study: str, run_id: str, sections: list[Section], missing: list[str]
         undefined=jinja2.StrictUndefined,
     )
     template = environment.get_template("report.md.j2")
-    return template.render(study=study, run_id=run_id, sections=sections, missing=missing)
+    return template.render(study=escaped(study), run_id=escaped(run_id), sections=sections, missing=missing)

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from suite.errors import RunDirectoryError
 from suite.report.style import count, duration, escaped, percent, table
@@ -51,9 +52,7 @@ def _write_index(reports: Path) -> None:
 
 def _row(path: Path, results: dict[str, Any]) -> list[str]:
     winner, test = results.get("winner"), results.get("test")
-    link = (
-        f"[{escaped(results['study'])}, {escaped(results['run'])}]({'/'.join(path.parts[-3:-1])}/report.md)"
-    )
+    link = f"[{escaped(results['study'])}, {escaped(results['run'])}]({quote('/'.join(path.parts[-3:-1]))}/report.md)"
     if not winner or not test:
         return [link, str(results["seed"]), "unfinished", "", "", "", ""]
     return [

@@ -29,6 +29,7 @@ PALE = "#B9C2CB"
 
 STYLE: dict[Any, Any] = {
     "font.size": 15,
+    "text.parse_math": False,  # a class may be called $5
     "axes.titlesize": 16,
     "axes.labelsize": 15,
     "axes.spines.top": False,

@@ -45,6 +45,7 @@ class Scorer:
         self._supernet = supernet.to(device).eval()
         self._data = data
         self._device = device
+        self.calibration = self._calibration_pictures()
 
     def score(
         self,
@@ -96,8 +97,7 @@ class Scorer:
         finally:  # in part that is a thread's setting, in part the process's
             torch.set_num_threads(threads)
 
-    @property
-    def calibration(self) -> Tensor | None:
+    def _calibration_pictures(self) -> Tensor | None:
         """(N, C, H, W) normalised training pictures for batch norm's statistics; None without batch norm."""
         if self._supernet.space.norm == "none":
             return None

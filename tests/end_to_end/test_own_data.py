@@ -32,7 +32,7 @@ choose = "one_se"
 [final]
 epochs = 1
 """
-NAMES = ("null | *0*", "<b>one</b>", "zwei_`2`")
+NAMES = ("null | *0*", "<b>one</b>", "$zwei_`2`$")
 
 
 def write_pictures(folder: Path) -> None:

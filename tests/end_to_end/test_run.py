@@ -63,7 +63,7 @@ def test_every_evaluated_genome_is_a_trial(finished: Path) -> None:
         study_name="tiny/run/search", storage=open_storage(f"sqlite:///{finished}/study.db")
     )
     assert [t.user_attrs["genome"] for t in study.trials] == [row["genome"] for row in search["evaluated"]]
-    assert len(study.trials) == search["unique_genomes"] == 12 + 2 * 6 <= search["evaluations"]
+    assert len(study.trials) == search["evaluations"] == 12 + 2 * 6 <= search["proposed"]
     finalists = optuna.load_study(
         study_name="tiny/run/finalists", storage=open_storage(f"sqlite:///{finished}/study.db")
     )
@@ -114,39 +114,47 @@ def test_the_same_seed_gives_the_same_run(finished: Path, tmp_path: Path) -> Non
     assert outcome(tmp_path / "run") == outcome(finished)
 
 
-@pytest.mark.parametrize("phase", PHASES)
-def test_a_run_stopped_by_ctrl_c_in_any_phase_goes_on_to_the_same_end(
-    phase: str, finished: Path, tmp_path: Path
+@pytest.mark.parametrize("where", [*PHASES, "recording"])
+def test_a_run_stopped_by_ctrl_c_anywhere_goes_on_to_the_same_end(
+    where: str, finished: Path, tmp_path: Path
 ) -> None:
     study = write_study(tmp_path)
-    stopped = _run_and_interrupt_in(phase, study, tmp_path)
+    stopped = _run_and_interrupt(where, study, tmp_path)
     assert stopped.returncode == 130, stopped.stderr
     assert "go on with" in stopped.stderr
     assert "Traceback" not in stopped.stderr
-    assert RunDirectory(tmp_path / "run").read_result(phase) is None
+    assert RunDirectory(tmp_path / "run").read_result("search" if where == "recording" else where) is None
     resumed = suite("search", study, "--run-dir", "run", "--resume", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
     assert outcome(tmp_path / "run") == outcome(finished)
-    study_ = optuna.load_study(
-        study_name="tiny/run/search", storage=open_storage(f"sqlite:///{tmp_path}/run/study.db")
-    )
-    genomes = [trial.user_attrs["genome"] for trial in study_.trials]
+    storage = open_storage(f"sqlite:///{tmp_path}/run/study.db")
+    genomes = [
+        t.user_attrs["genome"]
+        for t in optuna.load_study(study_name="tiny/run/search", storage=storage).trials
+    ]
     assert len(genomes) == len(set(genomes))
 
 
-def _run_and_interrupt_in(phase: str, study: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Ctrl-C, by a real signal, as the phase writes its second checkpoint: some of its work is done."""
+def _run_and_interrupt(where: str, study: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Ctrl-C, by a real signal: at a phase's second checkpoint, or in the middle of recording a generation."""
     script = f"""
 import os, signal, sys
-from suite.run_directory import RunDirectory
 from suite.cli import main
-save, seen = RunDirectory.save_checkpoint, []
-def save_and_interrupt(self, phase, state):
-    save(self, phase, state)
-    seen.append(phase.startswith({phase.removesuffix("s")!r}))
-    if sum(seen) == {1 if phase == "final" else 2}:
-        os.kill(os.getpid(), signal.SIGINT)
-RunDirectory.save_checkpoint = save_and_interrupt
+from suite.run_directory import RunDirectory
+from suite.trials import Trials
+calls = []
+def interrupting(function, wanted, at):
+    def called(self, *arguments):
+        function(self, *arguments)
+        calls.append(wanted(*arguments))
+        if sum(calls) == at:
+            os.kill(os.getpid(), signal.SIGINT)
+    return called
+if {where == "recording"}:
+    Trials.record = interrupting(Trials.record, lambda *arguments: True, 15)
+else:
+    wanted = lambda phase, state: phase.startswith({where.removesuffix("s")!r})
+    RunDirectory.save_checkpoint = interrupting(RunDirectory.save_checkpoint, wanted, {1 if where == "final" else 2})
 sys.argv = ["suite", "search", {str(study)!r}, "--run-dir", "run"]
 main()
 """
@@ -159,6 +167,24 @@ main()
         timeout=300,
         check=False,
     )
+
+
+def test_a_resume_in_another_storage_is_refused(finished: Path) -> None:
+    study, parent = finished.parent / "tiny.toml", finished.parent
+    done = suite(
+        "search", study, "--run-dir", "run", "--resume", "--storage", "journal:other.log", cwd=parent
+    )
+    assert done.returncode == 2
+    assert "--storage: sqlite:///" in done.stderr
+    assert not (parent / "other.log").exists()
+
+
+def test_limits_that_no_network_keeps_say_how_near_the_nearest_is(tmp_path: Path) -> None:
+    study = write_study(tmp_path, search={"objectives": ["accuracy"], "limits": {"max_latency_ms": 0.0001}})
+    done = suite("search", study, "--run-dir", "run", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "keeps to the limits; the nearest" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_resuming_with_other_settings_is_refused_naming_the_difference(finished: Path) -> None:
@@ -217,7 +243,7 @@ def test_random_search_on_one_objective(tmp_path: Path) -> None:
     done = suite("search", study, "--run-dir", "run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     search = json.loads((tmp_path / "run" / "results" / "search.json").read_text())
-    assert (search["method"], search["unique_genomes"]) == ("random", 24)
+    assert (search["method"], search["evaluations"]) == ("random", 24)
     assert "## The front" not in (tmp_path / "run" / "report" / "report.md").read_text()
 
 

@@ -25,7 +25,10 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     device = record.facts["device"]
     rows = [
         ["Winner", f"`{final['genome']}`"],
-        ["Test accuracy", f"**{percent(test['eval_accuracy'])}** on {count(pictures)} pictures, seen once"],
+        [
+            "Test accuracy",
+            f"**{percent(test['eval_accuracy'])}** on {count(pictures)} pictures, {_times_seen(record)}",
+        ],
         ["95 % interval (Wilson)", f"{percent(interval.low)} to {percent(interval.high)}"],
         ["Test loss", f"{test['eval_loss']:.4f}"],
         ["Parameters", count(final["params"])],
@@ -37,7 +40,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         ],
         [
             "Searched",
-            f"{count(record.search['unique_genomes'])} of {count(record.space.size)} networks, by "
+            f"{count(record.search['evaluations'])} of {count(record.space.size)} networks, by "
             f"{escaped(record.search['method'])}",
         ],
         ["Time, all phases", duration(seconds)],
@@ -48,6 +51,11 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         for note in (*record.facts["dataset"]["notes"], *record.facts["dataset"]["warnings"])
     ]
     return Section("The answer", "\n\n".join([table(["", ""], rows, left=2), *notes]))
+
+
+def _times_seen(record: RunRecord) -> str:
+    looks = sum(entry.network == "winner" for entry in record.ledger)
+    return "seen once" if looks == 1 else f"evaluated {looks} times (see the ledger)"
 
 
 def _threads(threads: int, device: str) -> str:

@@ -107,7 +107,7 @@ def _costs(record: RunRecord) -> str:
     assert record.oracle is not None
     search, oracle = record.search, record.oracle
     return (
-        f"Evolution scored {count(search['unique_genomes'])} networks in {duration(search['seconds']['scoring'])}; "
+        f"Evolution scored {count(search['evaluations'])} networks in {duration(search['seconds']['scoring'])}; "
         f"the walk over all {count(oracle['networks'])}, on both splits, took {duration(oracle['seconds'])} on "
         f"{oracle['threads']} threads."
     )

@@ -6,7 +6,6 @@ from typing import Any
 
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.sections.search_history import column_of
 from suite.report.style import BLUE, ORANGE, PALE, VERMILION, Figures, count, millions, percent, table
 
 _LABELS = {
@@ -26,11 +25,11 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     quality, price = search["objectives"][:2]
     figure, (axes,) = figures.axes()
     rows = [row for row in search["evaluated"] if row["failure"] is None]
-    front = sorted(search["front"], key=lambda row: row[column_of(price)])
+    front = sorted(search["front"], key=lambda row: row["values"][1])
     finalists = {row["genome"] for row in record.finalists["finalists"]} if record.finalists else set()
 
     def draw(chosen: list[dict[str, Any]], style: str, colour: str, label: str, size: float) -> None:
-        xs, ys = [row[column_of(price)] for row in chosen], [row[column_of(quality)] for row in chosen]
+        ys, xs = ([row["values"][i] for row in chosen] for i in range(2))
         axes.plot(xs, ys, style, color=colour, label=label, markersize=size)
 
     draw(rows, ".", PALE, "evaluated", 5)

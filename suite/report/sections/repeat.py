@@ -13,8 +13,9 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     version = record.facts["versions"]["nas-suite"]
     return Section(
         "How to repeat it",
-        f"With nas-suite {version}, from the folder of this page (`study.toml` holds every setting as used):\n\n"
-        f"```\nsuite search study.toml --device {device['device']}\n```\n\n"
+        f"With nas-suite {version} and the same pictures, from the folder that holds the run's `study.toml`, in "
+        f"which every setting stands as used:\n\n```\nsuite search study.toml --device {device['device']}\n```\n\n"
+        "Pictures that were given by `--data` or by a relative folder must be given again. "
         "The same seed on the same machine gives the same genomes and accuracies where latency is no objective; "
         "measured latencies differ from run to run within the noise floor, and the search follows them.",
     )

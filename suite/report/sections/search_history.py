@@ -7,12 +7,11 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
+from suite.choice import is_feasible
 from suite.pareto import hypervolume
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import BLUE, GREEN, PALE, VERMILION, Figures, count, duration
-
-_COLUMN = {"accuracy": "val_accuracy", "loss": "val_loss"}
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -23,7 +22,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     several = len(search["objectives"]) > 1
     figure, axes = figures.axes(2 if several else 1, width=13 if several else 9, height=4.6)
     metric, weight = search["objectives"][0], search["weights"][0]
-    values = [row[column_of(metric)] for row in search["evaluated"] if row["failure"] is None]
+    values = [row["values"][0] for row in search["evaluated"] if is_feasible(row)]
     best = list(_running_best(values, weight))
     axes[0].plot(range(1, len(values) + 1), values, ".", color=PALE, label="a network", markersize=5)
     axes[0].plot(range(1, len(best) + 1), best, color=BLUE, label="best so far")
@@ -45,16 +44,6 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     return Section("How the search went", f"{image}\n\n{_text(record, search)}")
 
 
-def column_of(metric: str) -> str:
-    """The field of an evaluated row that holds an objective."""
-    return _COLUMN.get(metric, metric)
-
-
-def objective_values(search: dict[str, Any], row: dict[str, Any]) -> tuple[float, ...]:
-    """A row's objective values in order."""
-    return tuple(row[column_of(metric)] for metric in search["objectives"])
-
-
 def _running_best(values: list[float], weight: float) -> Iterator[float]:
     best = values[0]
     for value in values:
@@ -63,13 +52,11 @@ def _running_best(values: list[float], weight: float) -> Iterator[float]:
 
 
 def _volumes(search: dict[str, Any]) -> list[float]:
-    """Hypervolume of all evaluated so far after each generation, as a share of the last.
+    """Hypervolume of all within the limits so far after each generation, as a share of the last.
 
-    The reference point is the worst value of each objective among all that was evaluated.
+    The reference point is the worst value of each objective among them.
     """
-    rows = {
-        row["genome"]: objective_values(search, row) for row in search["evaluated"] if row["failure"] is None
-    }
+    rows = {row["genome"]: tuple(row["values"]) for row in search["evaluated"] if is_feasible(row)}
     weights = search["weights"]
     reference = tuple(
         min(column) if weight > 0 else max(column)
@@ -85,7 +72,7 @@ def _volumes(search: dict[str, Any]) -> list[float]:
 
 def _text(record: RunRecord, search: dict[str, Any]) -> str:
     seconds = search["seconds"]
-    repeats = search["evaluations"] - search["unique_genomes"]
+    repeats = search["proposed"] - search["evaluations"]
     failed = f" {search['failed']} evaluations failed." if search["failed"] else ""
     floor = search["noise_floor_ms"]
     noise = (
@@ -94,8 +81,8 @@ def _text(record: RunRecord, search: dict[str, Any]) -> str:
         else ""
     )
     return (
-        f"{count(search['evaluations'])} genomes were proposed in {len(search['generations'])} rounds; "
-        f"{count(search['unique_genomes'])} were distinct and paid for, {count(repeats)} had been evaluated before. "
+        f"{count(search['proposed'])} genomes were proposed in {len(search['generations'])} rounds; "
+        f"{count(search['evaluations'])} were distinct and paid for, {count(repeats)} had been evaluated before. "
         f"Scoring took {duration(seconds['scoring'])}, timing {duration(seconds['timing'])} of "
         f"{duration(seconds['total'])}.{failed}{noise}"
     )

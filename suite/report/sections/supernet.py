@@ -16,7 +16,9 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     figure, (axes,) = figures.axes(height=3.8)
     axes.plot(range(1, len(losses) + 1), losses, "o-" if len(losses) < 20 else "-", color=BLUE)
     axes.set(xlabel="epoch", ylabel="training loss")
-    alt = f"The supernet's training loss falls from {losses[0]:.3f} to {losses[-1]:.3f} in {len(losses)} epochs."
+    alt = (
+        f"The supernet's training loss goes from {losses[0]:.3f} to {losses[-1]:.3f} in {len(losses)} epochs."
+    )
     image = figures.save(figure, "supernet", alt)
     settings = record.study.supernet
     text = (

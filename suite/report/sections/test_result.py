@@ -63,5 +63,7 @@ def _per_class(confusion: np.ndarray, classes: list[str]) -> str:
 
 def _confusion_alt(confusion: np.ndarray, classes: list[str]) -> str:
     off = confusion - np.diag(np.diag(confusion))
+    if not off.any():
+        return "Confusion matrix; every picture is classed right."
     i, j = np.unravel_index(off.argmax(), off.shape)
     return f"Confusion matrix; most often, {classes[i]} is taken for {classes[j]}, {off[i, j]} times."
