@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 
 from suite.space import SearchSpace
 from suite.study import StudySettings, validate_study
+from tests.postgresql import Server, what_is_missing
 
 ROOT = Path(__file__).parent.parent
 
@@ -48,6 +50,16 @@ def space_of(shape: tuple[int, int, int] = (3, 32, 32), classes: int = 10, **cho
     data = {"name": "x", "image_size": list(shape[1:])}
     study = validate_study({"name": "x", "data": data, "space": choices}, where="x")
     return SearchSpace(study.space, shape, classes)
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A PostgreSQL server of our own on loopback; skips where none can be started."""
+    if missing := what_is_missing():
+        pytest.skip(missing)
+    server = Server.start(tmp_path_factory.mktemp("postgresql"))
+    yield server
+    server.stop()
 
 
 @pytest.fixture
