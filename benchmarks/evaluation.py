@@ -26,7 +26,8 @@ from suite.progress import Display
 from suite.space import Genome, SearchSpace
 from suite.study import SpaceSettings
 from suite.supernet import Supernet
-from suite.supernet.prefix_plan import FcRun, Stack
+from suite.supernet.fc_plan import FcPlan
+from suite.supernet.prefix_plan import Stack
 from suite.supernet.prefix_tree import PrefixTree
 from suite.supernet.scoring import ROWS, pictures_per_block
 
@@ -151,27 +152,22 @@ def _walk_macs(stack: Stack, shape: Shape, classes: int) -> int:
         plan.filters * (plan.widths[-1][0] or channels) * plan.kernel**2 * height * width
         for plan in stack.convs
     )
-    fcs = 0
-    if stack.endings:
-        units = max(run[0].units for _, runs in stack.endings for run in runs)
-        fcs = units * stack.endings[-1][0] * height * width
-        fcs += sum(_fc_macs(runs, classes) for _, runs in stack.endings)
+    fcs = _fc_macs(stack.fcs, height * width, classes) if stack.fcs else 0
     below = sum(_walk_macs(b.stack, (b.stack.width, height // 2, width // 2), classes) for b in stack.below)
     return stack.nodes * (convs + fcs) + below
 
 
-def _fc_macs(runs: Sequence[FcRun], classes: int) -> int:
-    """Of the classifiers and further FC layers behind one FC layer."""
-    ending = [run[0].units for run in runs if len(run) == 1]
-    total = len(ending) * classes * max(ending, default=0)
-    going_on: dict[int, list[FcRun]] = {}
-    for run in runs:
-        if len(run) > 1:
-            going_on.setdefault(run[0].units, []).append(run[1:])
-    if going_on:
-        total += max(going_on) * max(rest[0].units for rests in going_on.values() for rest in rests)
-        total += sum(_fc_macs(rests, classes) for rests in going_on.values())
-    return total
+def _fc_macs(plan: FcPlan, per_width: int, classes: int) -> int:
+    """For one column in: of an FC layer whose input widths are `per_width` features each, and of all behind it."""
+    behind = sum(
+        (following.stop - following.start)
+        * (
+            classes * max(following.ends, default=0)
+            + (_fc_macs(following.further, 1, classes) if following.further else 0)
+        )
+        for following in plan.followings
+    )
+    return plan.units * plan.widths[-1] * per_width + behind
 
 
 def _peak_gmacs(pool: ThreadPoolExecutor, threads: int) -> float:

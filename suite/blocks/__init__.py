@@ -5,8 +5,9 @@ arithmetic, its standalone module) and an elastic module (the shared weights of 
 sliced to a layer). `suite.space` strings kinds together into stages.
 """
 
-from suite.blocks.conv import ConvBlock, ConvLayer, ConvStep, ElasticConv, pooled
+from suite.blocks.conv import ConvBlock, ConvLayer, ConvStep, ElasticConv, activated, pooled
 from suite.blocks.dense import (
+    LOG2_E,
     ClassifierStep,
     DenseBlock,
     DenseLayer,
@@ -19,6 +20,7 @@ from suite.blocks.dense import (
 from suite.blocks.layer import Layer, Norm, Shape
 
 __all__ = [
+    "LOG2_E",
     "ClassifierStep",
     "ConvBlock",
     "ConvLayer",
@@ -33,6 +35,7 @@ __all__ = [
     "Layer",
     "Norm",
     "Shape",
+    "activated",
     "pooled",
     "undrawn_linear",
 ]

@@ -180,6 +180,22 @@ class ConvStep:
         return self._slices[key]
 
 
+def activated(before: Tensor, pools: Sequence[str]) -> Iterator[tuple[str, Tensor]]:
+    """Each pooling with its maps: (R, C, H, W) pre-activations, kept -> (R, C, H // 2, W // 2).
+
+    The largest of four is rectified after it was found, which is a quarter of the work and the same number.
+    """
+    for pool in pools:
+        yield pool, F.relu_(_largest_of_four(before)) if pool == "max" else pooled(F.relu(before), pool)
+
+
+def _largest_of_four(maps: Tensor) -> Tensor:
+    """F.max_pool2d(maps, 2), twice as fast: it does not note where the largest was."""
+    height, width = (2 * (size // 2) for size in maps.shape[2:])
+    rows = torch.maximum(maps[:, :, 0:height:2], maps[:, :, 1:height:2])
+    return torch.maximum(rows[..., 0:width:2], rows[..., 1:width:2])
+
+
 def kernel_name(kernel: int) -> str:
     """How a kernel size is named among an ElasticConv's parameters."""
     return str(kernel)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from suite.blocks.layer import Norm, Shape, draw_weights
+
+LOG2_E = math.log2(math.e)
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -152,65 +154,52 @@ class ElasticClassifier(nn.Module):
 
 
 class DenseStep:
-    """A fully connected position's step in a walk of many subnets: every input width by partial sums."""
+    """A fully connected position's step in a walk of many subnets: every input width by partial sums.
+
+    Features come first, (F, R): a narrower layer is then the first rows, and the weight is read where it lies.
+    """
 
     def __init__(self, elastic: ElasticDense, dtype: torch.dtype) -> None:
-        self._elastic = elastic
-        self._dtype = dtype
-        self._slices: dict[tuple[int, int, int], Tensor] = {}
+        self._weight = elastic.weight.detach().to(dtype)
+        self._bias = elastic.bias.detach().to(dtype)[:, None]
 
     def activations(
-        self, features: Tensor, widths: Sequence[int], units: int
-    ) -> Iterator[tuple[int, Tensor]]:
-        """Each input width, ascending, with its activations (R, units); narrower layers are their first columns.
+        self, features: Tensor, widths: Sequence[int], slots: Sequence[int], units: int
+    ) -> Tensor:
+        """(F, R) -> (units, slots, R): for each input width, ascending, its activations, in the slot it is given.
 
-        `features` is (R, F), of which a width is the first columns.
+        A width is the first rows of `features`.
         """
-        total: Tensor | None = None
+        hidden = features.new_empty(units, len(widths), features.shape[1])
+        total = hidden[:, slots[-1]]  # of pre-activations; in the end the last width's own
         start = 0
-        for width in widths:
-            part = features[:, start:width]
-            weight = self._slice(start, width, units)
-            if total is None:
-                total = torch.addmm(self._elastic.bias[:units].to(self._dtype), part, weight)
-            else:
-                total.addmm_(part, weight)
+        for width, slot in zip(widths, slots, strict=True):
+            weight, part = self._weight[:units, start:width], features[start:width]
+            torch.addmm(total if start else self._bias[:units], weight, part, out=total)
+            torch.clamp_min(total, 0, out=hidden[:, slot])
             start = width
-            yield width, F.relu_(total) if width == widths[-1] else F.relu(total)
-
-    def _slice(self, start: int, stop: int, units: int) -> Tensor:
-        """A block of the weight, made once: (stop - start, units)."""
-        key = (start, stop, units)
-        if key not in self._slices:
-            self._slices[key] = self._elastic.weight[:units, start:stop].to(self._dtype).contiguous().t()
-        return self._slices[key]
+        return hidden
 
 
 class ClassifierStep:
-    """The classifier's step in a walk of many subnets: all input widths in one product."""
+    """The classifier's step in a walk of many subnets: every input width by partial sums.
+
+    Logits are to base 2, that is, times log2(e): 2 to the power of x is quicker than e to the power of x.
+    """
 
     def __init__(self, elastic: ElasticClassifier, dtype: torch.dtype) -> None:
-        self._elastic = elastic
-        self._dtype = dtype
-        self._slices: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {}
+        self._weight = (elastic.weight.detach() * LOG2_E).to(dtype)
+        self._bias = (elastic.bias.detach() * LOG2_E).to(dtype)[:, None]
 
     def logits(self, features: Tensor, widths: Sequence[int]) -> Tensor:
-        """(R, F) -> (widths, classes, R), float32: for each width, of the first columns alone.
+        """(F, R) -> (widths, classes, R), float32: for each input width, ascending, of the first rows alone.
 
-        Transposed, since the reductions that follow go over the classes and are ten times faster over rows.
+        Classes come before rows, since the reductions over classes that follow are ten times faster so.
         """
-        widest = widths[-1]
-        weight, bias = self._blocks(tuple(widths))
-        products = torch.addmm(bias, weight, features[:, :widest].t())
-        return products.view(len(widths), -1, len(features)).float()
-
-    def _blocks(self, widths: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        """The weight of each width under the other, zero beyond it, (widths * classes, widest); and the bias."""
-        if widths not in self._slices:
-            classes = len(self._elastic.bias)
-            weight = torch.zeros(len(widths), classes, widths[-1], device=self._elastic.weight.device)
-            for i, width in enumerate(widths):
-                weight[i, :, :width] = self._elastic.weight[:, :width]
-            bias = self._elastic.bias.repeat(len(widths))[:, None]
-            self._slices[widths] = (weight.flatten(0, 1).to(self._dtype), bias.to(self._dtype))
-        return self._slices[widths]
+        logits = features.new_empty(len(widths), len(self._bias), features.shape[1])
+        before, start = self._bias, 0
+        for number, width in enumerate(widths):
+            weight, part = self._weight[:, start:width], features[start:width]
+            before = torch.addmm(before, weight, part, out=logits[number])
+            start = width
+        return logits.float()

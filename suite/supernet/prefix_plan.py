@@ -1,7 +1,8 @@
-"""Which activations a set of genomes needs: a tree of prefixes, its alike nodes stacked to be computed together.
+"""Which convolutions a set of genomes needs: a tree of prefixes, its alike nodes stacked to be computed together.
 
 A node is the maps behind some convolutions, kept at the greatest width that anything below needs: narrower widths are
-its first channels, so they need no node of their own. Nodes that need the same computations form a stack.
+its first channels, so they need no node of their own. Nodes that need the same computations form a stack. What a
+stack needs of the FC layers is its `FcPlan`.
 """
 
 from __future__ import annotations
@@ -13,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.blocks import DenseLayer
 from suite.space import Genome
+from suite.supernet.fc_plan import FcPlan, Units, first_fc_plan
 
-FcRun = tuple[DenseLayer, ...]
 Key = tuple[int, int, str]
 """A convolution and its pooling, seen from the maps it reads: kernel, input width (0: all channels), pooling."""
 
@@ -26,7 +26,7 @@ class Node:
     """One prefix."""
 
     children: dict[Key, Node] = field(default_factory=dict)
-    endings: dict[int, dict[FcRun, int]] = field(default_factory=dict)  # width -> FC layers -> genome number
+    endings: dict[int, dict[Units, int]] = field(default_factory=dict)  # width -> FC units -> genome number
     width: int = 0  # the greatest that is needed of these maps
 
 
@@ -47,15 +47,9 @@ class Stack:
     width: int
     nodes: int
     convs: tuple[ConvPlan, ...]
-    endings: tuple[tuple[int, tuple[FcRun, ...]], ...]  # (width, FC layers), narrowest first
-    genomes: NDArray[np.int64]  # (endings in the order above, nodes) genome numbers
+    fcs: FcPlan | None  # of the networks that end at these nodes
     below: tuple[Below, ...]
     first_unit: int  # number of the first of its (conv, width) units, for batch norm's statistics
-
-    @property
-    def numbered_endings(self) -> list[tuple[int, FcRun]]:
-        """(width, FC layers) of each row of `genomes`."""
-        return [(width, run) for width, runs in self.endings for run in runs]
 
 
 @dataclass(frozen=True)
@@ -79,11 +73,11 @@ def build_plan(genomes: Iterable[Genome], most_nodes: int) -> Stack:
             child = node.children.setdefault((layer.kernel, width, layer.pool), Node())
             child.width = max(child.width, layer.filters)
             node, width = child, layer.filters
-        node.endings.setdefault(width, {})[genome.fcs] = number
-    return _stack([root], 0, _Units(most_nodes))
+        node.endings.setdefault(width, {})[tuple(fc.units for fc in genome.fcs)] = number
+    return _stack([root], 0, _Counter(most_nodes))
 
 
-class _Units:
+class _Counter:
     """Numbers the (node, kernel, input width) units, and remembers how large a stack may be."""
 
     def __init__(self, most_nodes: int) -> None:
@@ -96,21 +90,18 @@ class _Units:
         return self.value - count
 
 
-def _stack(nodes: Sequence[Node], depth: int, units: _Units) -> Stack:
+def _stack(nodes: Sequence[Node], depth: int, counter: _Counter) -> Stack:
     """A stack of nodes that need the same, and below it all they need."""
     first = nodes[0]
     convs = _conv_plans(first)
-    endings = tuple((width, tuple(sorted(first.endings[width]))) for width in sorted(first.endings))
-    genomes = [[node.endings[width][fcs] for node in nodes] for width, runs in endings for fcs in runs]
-    unit = units.take(len(nodes) * sum(len(plan.widths) for plan in convs))
+    unit = counter.take(len(nodes) * sum(len(plan.widths) for plan in convs))
     return Stack(
         depth=depth,
         width=first.width,
         nodes=len(nodes),
         convs=convs,
-        endings=endings,
-        genomes=np.asarray(genomes, dtype=np.int64).reshape(len(genomes), len(nodes)),
-        below=_below(nodes, convs, depth, units),
+        fcs=first_fc_plan([node.endings for node in nodes], counter.most_nodes) if first.endings else None,
+        below=_below(nodes, convs, depth, counter),
         first_unit=unit,
     )
 
@@ -131,7 +122,7 @@ def _conv_plans(node: Node) -> tuple[ConvPlan, ...]:
 
 
 def _below(
-    nodes: Sequence[Node], convs: tuple[ConvPlan, ...], depth: int, units: _Units
+    nodes: Sequence[Node], convs: tuple[ConvPlan, ...], depth: int, counter: _Counter
 ) -> tuple[Below, ...]:
     """The nodes of the next depth, gathered into stacks of those that need the same."""
     alike: dict[Any, list[tuple[Key, int]]] = {}
@@ -143,14 +134,14 @@ def _below(
                     alike.setdefault(_needs(node.children[key]), []).append((key, i))
     stacks = []
     for members in alike.values():
-        for start in range(0, len(members), units.most_nodes):
-            part = members[start : start + units.most_nodes]
+        for start in range(0, len(members), counter.most_nodes):
+            part = members[start : start + counter.most_nodes]
             sources: dict[Key, list[int]] = {}
             for key, i in part:
                 sources.setdefault(key, []).append(i)
             placed = tuple((*key, np.asarray(rows, dtype=np.int64)) for key, rows in sources.items())
             children = [nodes[i].children[key] for key, i in part]
-            stacks.append(Below(_stack(children, depth + 1, units), placed))
+            stacks.append(Below(_stack(children, depth + 1, counter), placed))
     return tuple(stacks)
 
 

@@ -9,32 +9,28 @@ Width as a slice: Yu et al. 2019. We found no other tool that shares exact prefi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from suite.blocks import (
+    LOG2_E,
     ClassifierStep,
     ConvStep,
-    DenseLayer,
     DenseStep,
     ElasticClassifier,
     ElasticConv,
     ElasticDense,
-    pooled,
+    activated,
 )
 from suite.space import Genome
-from suite.supernet.prefix_plan import FcRun, Key, Stack, build_plan
+from suite.supernet.fc_plan import FcPlan
+from suite.supernet.prefix_plan import Key, Stack, build_plan
 from suite.supernet.weights import Supernet
-
-Numbers = Callable[[FcRun], NDArray[np.int64]]
-"""FC layers -> the genome number of each node of a stack, at one width."""
 
 _EPSILON = 1e-5  # nn.BatchNorm2d's own
 
@@ -99,17 +95,19 @@ class PrefixTree:
         """
         if self._needs_statistics and not self._statistics:
             raise RuntimeError("calibrate before scoring: the space has batch norm")
-        sink = _Sink(self.genomes, labels, keep_bits=bits)
+        sink = _Sink(labels, keep_bits=bits)
         self._visit(self.plan, self._prepared(pictures), len(labels), sink)
-        return BlockScore(len(labels), sink.loss_sums, sink.correct, sink.bits)
+        return sink.score()
 
     def _prepared(self, pictures: Tensor) -> Tensor:
         return pictures.to(self.device, self._dtype, memory_format=torch.channels_last)
 
     def _visit(self, stack: Stack, maps: Tensor, batch: int, sink: _Sink | None) -> None:
         """Finish the networks that end at these nodes, and go on below; `maps` is (nodes * B, width, H, W)."""
-        if sink is not None and stack.endings:
-            self._finish(stack, maps, sink)
+        if sink is not None and stack.fcs is not None:
+            pixels = maps.shape[2] * maps.shape[3]
+            first = self._first_fcs[stack.depth]
+            self._finish(stack.fcs, first, _features_first(maps), pixels, 0, sink)
         outputs = dict(self._convolve(stack, maps, batch, calibrating=sink is None))
         for below in stack.below:
             parts = [
@@ -135,77 +133,71 @@ class PrefixTree:
                         self._statistics[unit] = _statistics(before, stack.nodes, *own)
                     before = _normalised(before, stack.nodes, *self._statistics[unit])
                     unit += stack.nodes
-                after = F.relu(before)
-                for pool in pools:
-                    yield (plan.kernel, width, pool), pooled(after, pool)
+                for pool, after in activated(before, pools):
+                    yield (plan.kernel, width, pool), after
 
-    def _finish(self, stack: Stack, maps: Tensor, sink: _Sink) -> None:
-        """FC layers and classifiers of every network that ends at these nodes."""
-        rows = {ending: i for i, ending in enumerate(stack.numbered_endings)}
-        pixels = maps.shape[2] * maps.shape[3]
-        features = maps.flatten(1)  # channel by channel, so that a width is its first columns
-        widths = [width for width, _ in stack.endings]
-        units = max(run[0].units for _, runs in stack.endings for run in runs)
-        step = self._first_fcs[stack.depth]
-        activations = step.activations(features, [width * pixels for width in widths], units)
-        for (_, hidden), (width, runs) in zip(activations, stack.endings, strict=True):
-            self._finish_fcs(hidden, (), runs, partial(_numbers, stack, rows, width), sink)
-
-    def _finish_fcs(
-        self, hidden: Tensor, behind: FcRun, runs: Sequence[FcRun], numbers: Numbers, sink: _Sink
+    def _finish(
+        self, plan: FcPlan, step: DenseStep, features: Tensor, unit: int, position: int, sink: _Sink
     ) -> None:
-        """Classify what ends here, and go through the next FC layer with what does not.
-
-        `hidden` is (R, units) behind the FC layers `behind` and the next layer of each of `runs`.
-        """
-        ending = [run[0] for run in runs if len(run) == 1]
-        if ending:
-            logits = self._classifiers[len(behind) + 1].logits(hidden, [layer.units for layer in ending])
-            sink.add(logits, np.stack([numbers((*behind, layer)) for layer in ending]))
-        going_on: dict[DenseLayer, list[FcRun]] = {}
-        for run in runs:
-            if len(run) > 1:
-                going_on.setdefault(run[0], []).append(run[1:])
-        if going_on:
-            units = max(rest[0].units for rests in going_on.values() for rest in rests)
-            widths = [layer.units for layer in going_on]
-            activations = self._later_fcs[len(behind)].activations(hidden, widths, units)
-            for (_, further), (layer, rests) in zip(activations, going_on.items(), strict=True):
-                self._finish_fcs(further, (*behind, layer), rests, numbers, sink)
+        """An FC layer on features (F, R) that are `unit` rows a width, and all that follows it."""
+        widths = [unit * width for width in plan.widths]
+        hidden = step.activations(features, widths, plan.slots, plan.units)
+        for following in plan.followings:
+            columns = hidden[:, following.start : following.stop].flatten(1)
+            if following.ends:
+                logits = self._classifiers[position + 1].logits(columns, following.ends)
+                sink.add(logits, following.genomes)
+            if following.further is not None:
+                self._finish(following.further, self._later_fcs[position], columns, 1, position + 1, sink)
 
 
 class _Sink:
-    """Where the walk puts what it finds: sums per genome, and bits if they are to be kept."""
+    """Where the walk puts what it finds: per genome, in the order of the walk."""
 
-    def __init__(self, genomes: int, labels: Tensor, *, keep_bits: bool) -> None:
-        device = labels.device
-        self.loss_sums = torch.zeros(genomes, dtype=torch.float64, device=device)
-        self.correct = torch.zeros(genomes, dtype=torch.int32, device=device)
-        self.bits = torch.zeros(genomes, len(labels), dtype=torch.bool, device=device) if keep_bits else None
+    def __init__(self, labels: Tensor, *, keep_bits: bool) -> None:
         self._labels = labels
+        self._keep_bits = keep_bits
+        self._numbers: list[NDArray[np.int64]] = []
+        self._losses: list[Tensor] = []
+        self._correct: list[Tensor] = []
+        self._bits: list[Tensor] = []
 
-    def add(self, logits: Tensor, numbers: NDArray[np.int64]) -> None:
-        """(E, classes, nodes * B) logits of the genomes numbered (E, nodes)."""
+    def add(self, logits: Tensor, genomes: NDArray[np.int64]) -> None:
+        """(E, classes, N * B) logits to base 2, overwritten, of the genomes numbered (E, N)."""
         endings, classes, _ = logits.shape
         logits = logits.view(endings, classes, -1, len(self._labels))
-        most = logits.amax(1)
-        index = self._labels.expand(endings, 1, logits.shape[2], -1)
-        own = logits.gather(1, index).squeeze(1)
-        losses = logits.sub_(most.unsqueeze(1)).exp_().sum(1).log_().add_(most).sub_(own)
+        most = logits.amax(1, keepdim=True)
+        own = logits.gather(1, self._labels.expand(most.shape))
+        losses = logits.sub_(most).exp2_().sum(1, keepdim=True).log2_().add_(most).sub_(own)
         right = own >= most
-        where = torch.from_numpy(numbers.ravel()).to(self.loss_sums.device)
-        self.loss_sums[where] = losses.double().sum(-1).flatten()
-        self.correct[where] = right.sum(-1, dtype=torch.int32).flatten()
-        if self.bits is not None:
-            self.bits[where] = right.flatten(0, 1)
+        self._numbers.append(genomes.ravel())
+        self._losses.append(losses.sum(-1, dtype=torch.float64).ravel())
+        self._correct.append(right.sum(-1, dtype=torch.int32).ravel())
+        if self._keep_bits:
+            self._bits.append(right.flatten(0, 2))
+
+    def score(self) -> BlockScore:
+        """All of it, in the order of the genomes given."""
+        where = np.empty(sum(map(len, self._numbers)), dtype=np.int64)
+        numbers = np.concatenate(self._numbers)
+        where[numbers] = np.arange(len(numbers))
+        order = torch.from_numpy(where).to(self._labels.device)
+        return BlockScore(
+            len(self._labels),
+            torch.cat(self._losses)[order] / LOG2_E,
+            torch.cat(self._correct)[order],
+            torch.cat(self._bits)[order] if self._keep_bits else None,
+        )
 
 
-def _numbers(
-    stack: Stack, rows: Mapping[tuple[int, FcRun], int], width: int, fcs: FcRun
-) -> NDArray[np.int64]:
-    """Genome numbers, one a node, of the networks of a stack with this width and these FC layers."""
-    numbers: NDArray[np.int64] = stack.genomes[rows[width, fcs]]
-    return numbers
+def _features_first(maps: Tensor) -> Tensor:
+    """(R, C, H, W) -> (C * H * W, R), channel by channel, so that a width is the first rows.
+
+    In two steps, since torch transposes matrices quickly and permutes four dimensions slowly.
+    """
+    rows, channels, height, width = maps.shape
+    by_pixel = maps.permute(0, 2, 3, 1).reshape(rows, -1).t().contiguous()
+    return by_pixel.view(height * width, channels, rows).transpose(0, 1).reshape(-1, rows)
 
 
 def _rows_of(output: Tensor, nodes: NDArray[np.int64], of: int) -> Tensor:
