@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -149,8 +150,9 @@ def _walk_macs(stack: Stack, shape: Shape, classes: int) -> int:
     """Multiply-accumulates that the walk does for one picture, from this stack on; `shape` is of its maps."""
     channels, height, width = shape
     convs = sum(
-        plan.filters * (plan.widths[-1][0] or channels) * plan.kernel**2 * height * width
+        filters * part * plan.kernel**2 * height * width
         for plan in stack.convs
+        for filters, part in zip(plan.filters, _parts([w or channels for w in plan.widths]), strict=True)
     )
     fcs = _fc_macs(stack.fcs, height * width, classes) if stack.fcs else 0
     below = sum(_walk_macs(b.stack, (b.stack.width, height // 2, width // 2), classes) for b in stack.below)
@@ -167,7 +169,13 @@ def _fc_macs(plan: FcPlan, per_width: int, classes: int) -> int:
         )
         for following in plan.followings
     )
-    return plan.units * plan.widths[-1] * per_width + behind
+    own = sum(units * part for units, part in zip(plan.units, _parts(plan.widths), strict=True))
+    return own * per_width + behind
+
+
+def _parts(widths: Sequence[int]) -> list[int]:
+    """What each width adds to the one before it."""
+    return [width - before for before, width in pairwise((0, *widths))]
 
 
 def _peak_gmacs(pool: ThreadPoolExecutor, threads: int) -> float:

@@ -143,26 +143,27 @@ class ConvStep:
         self._slices: dict[tuple[int, int, int, int], Tensor] = {}
 
     def sums(
-        self, maps: Tensor, kernel: int, widths: Sequence[int], filters: int
+        self, maps: Tensor, kernel: int, widths: Sequence[int], filters: Sequence[int]
     ) -> Iterator[tuple[int, Tensor]]:
-        """Each input width, ascending, with its pre-activation (R, filters, H, W), overwritten by the next.
+        """Each input width, ascending, with its pre-activation (R, filters, H, W).
 
-        `maps` is (R, C, H, W); a width of 0 stands for all C channels. The bias is in it, but for batch norm, whose
-        shift comes after its statistics.
+        `maps` is (R, C, H, W); a width of 0 stands for all C channels. `filters`, descending, are how many are needed
+        of each width and those above it. The bias is in it, but for batch norm, whose shift comes after its
+        statistics.
         """
         total: Tensor | None = None
         start = 0
-        for width in widths:
+        for width, needed in zip(widths, filters, strict=True):
             stop = width or maps.shape[1]
-            bias = self._elastic.biases[kernel_name(kernel)][:filters].to(self._dtype)
+            bias = self._elastic.biases[kernel_name(kernel)][:needed].to(self._dtype)
             first = total is None and self._elastic.norm == "none"
             part = F.conv2d(
                 maps[:, start:stop],
-                self._slice(kernel, start, stop, filters),
+                self._slice(kernel, start, stop, needed),
                 bias if first else None,
                 padding=kernel // 2,
             )
-            total = part if total is None else total.add_(part)
+            total = part if total is None else part.add_(total[:, :needed])
             start = stop
             yield width, total
 

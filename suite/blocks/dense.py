@@ -164,19 +164,20 @@ class DenseStep:
         self._bias = elastic.bias.detach().to(dtype)[:, None]
 
     def activations(
-        self, features: Tensor, widths: Sequence[int], slots: Sequence[int], units: int
+        self, features: Tensor, widths: Sequence[int], slots: Sequence[int], units: Sequence[int]
     ) -> Tensor:
         """(F, R) -> (units, slots, R): for each input width, ascending, its activations, in the slot it is given.
 
-        A width is the first rows of `features`.
+        A width is the first rows of `features`. `units`, descending, are how many are needed of each width and those
+        above it; rows beyond stay undefined.
         """
-        hidden = features.new_empty(units, len(widths), features.shape[1])
+        hidden = features.new_empty(units[0], len(widths), features.shape[1])
         total = hidden[:, slots[-1]]  # of pre-activations; in the end the last width's own
         start = 0
-        for width, slot in zip(widths, slots, strict=True):
-            weight, part = self._weight[:units, start:width], features[start:width]
-            torch.addmm(total if start else self._bias[:units], weight, part, out=total)
-            torch.clamp_min(total, 0, out=hidden[:, slot])
+        for width, slot, rows in zip(widths, slots, units, strict=True):
+            weight, part, total = self._weight[:rows, start:width], features[start:width], total[:rows]
+            torch.addmm(total if start else self._bias[:rows], weight, part, out=total)
+            torch.clamp_min(total, 0, out=hidden[:rows, slot])
             start = width
         return hidden
 

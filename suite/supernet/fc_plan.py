@@ -24,7 +24,7 @@ class FcPlan:
     slots: tuple[
         int, ...
     ]  # where the columns of each width go, so that those followed by the same lie together
-    units: int  # output width computed
+    units: tuple[int, ...]  # output width computed of each: what it or a wider one needs
     followings: tuple[Following, ...]
 
 
@@ -70,7 +70,7 @@ class _Planner:
         return FcPlan(
             widths=tuple(needs),
             slots=tuple(slot_of[width] for width in needs),
-            units=max(run[0] for runs in needs.values() for run in runs),
+            units=tuple(max(run[0] for w in needs if w >= width for run in needs[w]) for width in needs),
             followings=tuple(followings),
         )
 

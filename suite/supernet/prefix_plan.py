@@ -35,8 +35,9 @@ class ConvPlan:
     """One convolution of a stack: a kernel, the input widths needed, and the poolings after each."""
 
     kernel: int
-    filters: int  # output width computed
-    widths: tuple[tuple[int, tuple[str, ...]], ...]  # (input width, poolings), narrowest first
+    widths: tuple[int, ...]  # input widths, narrowest first
+    filters: tuple[int, ...]  # output width computed of each: what it or a wider one needs
+    pools: tuple[tuple[str, ...], ...]  # poolings needed of each
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,9 @@ def _conv_plans(node: Node) -> tuple[ConvPlan, ...]:
         plans.append(
             ConvPlan(
                 kernel,
-                max(child.width for child in mine.values()),
-                tuple((w, tuple(sorted(key[2] for key in mine if key[1] == w))) for w in widths),
+                tuple(widths),
+                tuple(max(child.width for key, child in mine.items() if key[1] >= w) for w in widths),
+                tuple(tuple(sorted(key[2] for key in mine if key[1] == w)) for w in widths),
             )
         )
     return tuple(plans)
@@ -127,7 +129,7 @@ def _below(
     """The nodes of the next depth, gathered into stacks of those that need the same."""
     alike: dict[Any, list[tuple[Key, int]]] = {}
     for plan in convs:
-        for width, pools in plan.widths:
+        for width, pools in zip(plan.widths, plan.pools, strict=True):
             for pool in pools:
                 key = (plan.kernel, width, pool)
                 for i, node in enumerate(nodes):

@@ -124,12 +124,11 @@ class PrefixTree:
         unit = stack.first_unit
         for plan in stack.convs:
             step = self._convs[stack.depth]
-            widths = [width for width, _ in plan.widths]
-            sums = step.sums(maps, plan.kernel, widths, plan.filters)
-            for (width, before), (_, pools) in zip(sums, plan.widths, strict=True):
+            sums = step.sums(maps, plan.kernel, plan.widths, plan.filters)
+            for (width, before), pools in zip(sums, plan.pools, strict=True):
                 if self._needs_statistics:
                     if calibrating:
-                        own = step.scale_and_shift(plan.kernel, plan.filters)
+                        own = step.scale_and_shift(plan.kernel, before.shape[1])
                         self._statistics[unit] = _statistics(before, stack.nodes, *own)
                     before = _normalised(before, stack.nodes, *self._statistics[unit])
                     unit += stack.nodes
