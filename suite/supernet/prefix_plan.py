@@ -25,6 +25,7 @@ Key = tuple[int, int, str]
 class Node:
     """One prefix."""
 
+    id: int
     children: dict[Key, Node] = field(default_factory=dict)
     endings: dict[int, dict[Units, int]] = field(default_factory=dict)  # width -> FC units -> genome number
     width: int = 0  # the greatest that is needed of these maps
@@ -50,7 +51,7 @@ class Stack:
     convs: tuple[ConvPlan, ...]
     fcs: FcPlan | None  # of the networks that end at these nodes
     below: tuple[Below, ...]
-    first_unit: int  # number of the first of its (conv, width) units, for batch norm's statistics
+    ids: NDArray[np.int64]  # (nodes,) the same nodes have the same in every plan made of one tree
 
 
 @dataclass(frozen=True)
@@ -62,48 +63,42 @@ class Below:
     """(kernel, input width, pooling, which nodes of the stack above), in the order of the nodes below."""
 
 
-def build_plan(genomes: Iterable[Genome], most_nodes: int) -> Stack:
-    """The stack of the root, whose one node is the picture itself; no stack has more than `most_nodes`.
+def build_tree(genomes: Iterable[Genome]) -> tuple[Node, int]:
+    """The root, which is the picture itself, and the number of nodes.
 
     Genomes must be distinct; their numbers are their places in the order given.
     """
-    root = Node()
+    root, count = Node(0), 1
     for number, genome in enumerate(genomes):
         node, width = root, 0
         for layer in genome.convs:
-            child = node.children.setdefault((layer.kernel, width, layer.pool), Node())
-            child.width = max(child.width, layer.filters)
-            node, width = child, layer.filters
+            key = (layer.kernel, width, layer.pool)
+            if key not in node.children:
+                node.children[key] = Node(count)
+                count += 1
+            node, width = node.children[key], layer.filters
+            node.width = max(node.width, width)
         node.endings.setdefault(width, {})[tuple(fc.units for fc in genome.fcs)] = number
-    return _stack([root], 0, _Counter(most_nodes))
+    return root, count
 
 
-class _Counter:
-    """Numbers the (node, kernel, input width) units, and remembers how large a stack may be."""
-
-    def __init__(self, most_nodes: int) -> None:
-        self.most_nodes = most_nodes
-        self.value = 0
-
-    def take(self, count: int) -> int:
-        """The first of `count` new numbers."""
-        self.value += count
-        return self.value - count
+def build_plan(root: Node, most_nodes: int) -> Stack:
+    """The stack of the root alone, and below it stacks of at most `most_nodes` nodes."""
+    return _stack([root], 0, most_nodes)
 
 
-def _stack(nodes: Sequence[Node], depth: int, counter: _Counter) -> Stack:
+def _stack(nodes: Sequence[Node], depth: int, most_nodes: int) -> Stack:
     """A stack of nodes that need the same, and below it all they need."""
     first = nodes[0]
     convs = _conv_plans(first)
-    unit = counter.take(len(nodes) * sum(len(plan.widths) for plan in convs))
     return Stack(
         depth=depth,
         width=first.width,
         nodes=len(nodes),
         convs=convs,
-        fcs=first_fc_plan([node.endings for node in nodes], counter.most_nodes) if first.endings else None,
-        below=_below(nodes, convs, depth, counter),
-        first_unit=unit,
+        fcs=first_fc_plan([node.endings for node in nodes], most_nodes) if first.endings else None,
+        below=_below(nodes, convs, depth, most_nodes),
+        ids=np.asarray([node.id for node in nodes], dtype=np.int64),
     )
 
 
@@ -124,7 +119,7 @@ def _conv_plans(node: Node) -> tuple[ConvPlan, ...]:
 
 
 def _below(
-    nodes: Sequence[Node], convs: tuple[ConvPlan, ...], depth: int, counter: _Counter
+    nodes: Sequence[Node], convs: tuple[ConvPlan, ...], depth: int, most_nodes: int
 ) -> tuple[Below, ...]:
     """The nodes of the next depth, gathered into stacks of those that need the same."""
     alike: dict[Any, list[tuple[Key, int]]] = {}
@@ -136,14 +131,14 @@ def _below(
                     alike.setdefault(_needs(node.children[key]), []).append((key, i))
     stacks = []
     for members in alike.values():
-        for start in range(0, len(members), counter.most_nodes):
-            part = members[start : start + counter.most_nodes]
+        for start in range(0, len(members), most_nodes):
+            part = members[start : start + most_nodes]
             sources: dict[Key, list[int]] = {}
             for key, i in part:
                 sources.setdefault(key, []).append(i)
             placed = tuple((*key, np.asarray(rows, dtype=np.int64)) for key, rows in sources.items())
             children = [nodes[i].children[key] for key, i in part]
-            stacks.append(Below(_stack(children, depth + 1, counter), placed))
+            stacks.append(Below(_stack(children, depth + 1, most_nodes), placed))
     return tuple(stacks)
 
 

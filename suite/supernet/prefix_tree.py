@@ -29,7 +29,7 @@ from suite.blocks import (
 )
 from suite.space import Genome
 from suite.supernet.fc_plan import FcPlan
-from suite.supernet.prefix_plan import Key, Stack, build_plan
+from suite.supernet.prefix_plan import Key, Stack, build_plan, build_tree
 from suite.supernet.weights import Supernet
 
 _EPSILON = 1e-5  # nn.BatchNorm2d's own
@@ -60,7 +60,8 @@ class PrefixTree:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.genomes = len(genomes)
-        self.plan = build_plan(genomes, most_nodes)
+        self._root, self._nodes = build_tree(genomes)
+        self.plan = build_plan(self._root, most_nodes)
         self.device = next(supernet.parameters()).device
         self._dtype = dtype
         self._classes = supernet.space.classes
@@ -76,15 +77,20 @@ class PrefixTree:
             for count, ending in supernet.classifiers.items()
             if isinstance(ending, ElasticClassifier)
         }
-        self._statistics: dict[int, tuple[Tensor, Tensor]] = {}  # unit -> scale and shift (filters,)
         self._needs_statistics = supernet.space.norm == "batch"
+        self._filters = max(supernet.space.settings.filters)
+        # (kernel, input width) -> what is multiplied by and added, (nodes, 2, filters)
+        self._statistics: dict[tuple[int, int], Tensor] = {}
 
     @torch.inference_mode()
     def calibrate(self, pictures: Tensor) -> None:
-        """Take batch norm's statistics of every node from `pictures`, (N, C, H, W) normalised, in one walk."""
+        """Take batch norm's statistics of every node from `pictures`, (N, C, H, W) normalised, in one walk.
+
+        Node after node, since these pictures are many and a node needs all of them at once.
+        """
         self._statistics.clear()
         if self._needs_statistics:
-            self._visit(self.plan, self._prepared(pictures), len(pictures), sink=None)
+            self._visit(build_plan(self._root, 1), self._prepared(pictures), len(pictures), sink=None)
 
     @torch.inference_mode()
     def score_block(self, pictures: Tensor, labels: Tensor, *, bits: bool = False) -> BlockScore:
@@ -121,7 +127,6 @@ class PrefixTree:
         self, stack: Stack, maps: Tensor, batch: int, *, calibrating: bool
     ) -> Iterator[tuple[Key, Tensor]]:
         """Every kernel, input width and pooling that is needed of these maps: (nodes * B, filters, H / 2, W / 2)."""
-        unit = stack.first_unit
         for plan in stack.convs:
             step = self._convs[stack.depth]
             sums = step.sums(maps, plan.kernel, plan.widths, plan.filters)
@@ -129,11 +134,20 @@ class PrefixTree:
                 if self._needs_statistics:
                     if calibrating:
                         own = step.scale_and_shift(plan.kernel, before.shape[1])
-                        self._statistics[unit] = _statistics(before, stack.nodes, *own)
-                    before = _normalised(before, stack.nodes, *self._statistics[unit])
-                    unit += stack.nodes
+                        self._keep(stack, plan.kernel, width, _statistics(before, stack.nodes, *own))
+                    before = _normalised(before, self._statistics_of(stack, plan.kernel, width))
                 for pool, after in activated(before, pools):
                     yield (plan.kernel, width, pool), after
+
+    def _keep(self, stack: Stack, kernel: int, width: int, statistics: Tensor) -> None:
+        """Put a stack's (nodes, 2, filters) where `_statistics_of` finds them."""
+        empty = statistics.new_empty(self._nodes, 2, self._filters)
+        table = self._statistics.setdefault((kernel, width), empty)
+        table[torch.from_numpy(stack.ids).to(table.device), :, : statistics.shape[2]] = statistics
+
+    def _statistics_of(self, stack: Stack, kernel: int, width: int) -> Tensor:
+        table = self._statistics[kernel, width]
+        return table[torch.from_numpy(stack.ids).to(table.device)]
 
     def _finish(
         self, plan: FcPlan, step: DenseStep, features: Tensor, unit: int, position: int, sink: _Sink
@@ -211,15 +225,16 @@ def _rows_of(output: Tensor, nodes: NDArray[np.int64], of: int) -> Tensor:
     return by_node[torch.from_numpy(nodes).to(output.device)].flatten(0, 1)
 
 
-def _statistics(before: Tensor, nodes: int, scale: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
-    """Per node, what batch norm multiplies by and adds, (nodes, 1, filters, 1, 1), from the rows themselves."""
+def _statistics(before: Tensor, nodes: int, scale: Tensor, shift: Tensor) -> Tensor:
+    """Per node, what batch norm multiplies by and adds, (nodes, 2, filters), from the rows themselves."""
     by_node = before.view(nodes, -1, *before.shape[1:])
-    variance, mean = torch.var_mean(by_node, dim=(1, 3, 4), correction=0, keepdim=True)
-    factor = scale.view(1, 1, -1, 1, 1) * torch.rsqrt(variance + _EPSILON)
-    return factor, shift.view(1, 1, -1, 1, 1) - mean * factor
+    variance, mean = torch.var_mean(by_node, dim=(1, 3, 4), correction=0)
+    factor = scale * torch.rsqrt(variance + _EPSILON)
+    return torch.stack([factor, shift - mean * factor], dim=1)
 
 
-def _normalised(before: Tensor, nodes: int, factor: Tensor, shift: Tensor) -> Tensor:
+def _normalised(before: Tensor, statistics: Tensor) -> Tensor:
     """A copy: the partial sum itself goes on to the next width."""
-    by_node = before.view(nodes, -1, *before.shape[1:])
+    by_node = before.view(len(statistics), -1, *before.shape[1:])
+    factor, shift = statistics[:, None, :, : before.shape[1], None, None].to(before.dtype).unbind(2)
     return torch.addcmul(shift, by_node, factor).view(before.shape)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from suite.space import Genome, SearchSpace
 from suite.supernet.fc_plan import FcPlan
-from suite.supernet.prefix_plan import Stack, build_plan
+from suite.supernet.prefix_plan import Stack, build_plan, build_tree
 from suite.supernet.prefix_tree import BlockScore, PrefixTree
 from suite.supernet.scoring import pictures_per_block
 from suite.supernet.weights import Supernet
@@ -138,7 +138,8 @@ def test_a_bfloat16_screen_is_close_but_not_exact() -> None:
 
 def test_narrower_layers_and_poolings_need_no_nodes_of_their_own() -> None:
     space = SPACES["cifar10"]
-    plan = build_plan((g for g in space if len(g.convs) == 2), most_nodes=64)
+    root, count = build_tree(g for g in space if len(g.convs) == 2)
+    plan = build_plan(root, most_nodes=64)
     stacks = _all_stacks(plan)
     nodes = [sum(stack.nodes for stack in stacks if stack.depth == depth) for depth in range(3)]
     assert nodes == [
@@ -146,6 +147,7 @@ def test_narrower_layers_and_poolings_need_no_nodes_of_their_own() -> None:
         2 * 2,
         2 * 2 * 3 * 2 * 2,
     ]  # kernels x poolings, then x input widths x kernels x poolings
+    assert sum(nodes) == count
     assert max(stack.nodes for stack in stacks) <= 64
     numbers = sorted(int(n) for stack in stacks for n in _genomes_of(stack.fcs))
     assert numbers == list(range(144 * 12))
