@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 from suite.blocks.layer import Norm, Shape, draw_weights
 
 LOG2_E = math.log2(math.e)
+_ENOUGH_COLUMNS = 512  # for fewer, a copy of the weight's rows costs more than it saves
+_WORTH_SKIPPING = 0.95  # share of rows left at which the copies are paid for
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -156,12 +159,15 @@ class ElasticClassifier(nn.Module):
 class DenseStep:
     """A fully connected position's step in a walk of many subnets: every input width by partial sums.
 
-    Features come first, (F, R): a narrower layer is then the first rows, and the weight is read where it lies.
+    Features come first, (F, R): a narrower layer is then the first rows. Features come from a ReLU, and subnets that
+    share weights share what it cuts off: a row that is 0 in all columns adds nothing, and is left out of the product.
     """
 
     def __init__(self, elastic: ElasticDense, dtype: torch.dtype) -> None:
-        self._weight = elastic.weight.detach().to(dtype)
+        self._weight = elastic.weight.detach().to(dtype).t().contiguous()  # (F, units), to pick rows from
         self._bias = elastic.bias.detach().to(dtype)[:, None]
+        # On CUDA, asking which rows count would halt the stream; NaN and infinity times 0 are not 0.
+        self._skips = not self._weight.is_cuda and bool(self._weight.isfinite().all())
 
     def activations(
         self, features: Tensor, widths: Sequence[int], slots: Sequence[int], units: Sequence[int]
@@ -172,14 +178,28 @@ class DenseStep:
         above it; rows beyond stay undefined.
         """
         hidden = features.new_empty(units[0], len(widths), features.shape[1])
+        weight, features, stops = self._without_idle_rows(features, widths)
         total = hidden[:, slots[-1]]  # of pre-activations; in the end the last width's own
         start = 0
-        for width, slot, rows in zip(widths, slots, units, strict=True):
-            weight, part, total = self._weight[:rows, start:width], features[start:width], total[:rows]
-            torch.addmm(total if start else self._bias[:rows], weight, part, out=total)
+        for stop, slot, rows in zip(stops, slots, units, strict=True):
+            total = total[:rows]
+            before = total if start else self._bias[:rows]
+            torch.addmm(before, weight[start:stop, :rows].t(), features[start:stop], out=total)
             torch.clamp_min(total, 0, out=hidden[:rows, slot])
-            start = width
+            start = stop
         return hidden
+
+    def _without_idle_rows(
+        self, features: Tensor, widths: Sequence[int]
+    ) -> tuple[Tensor, Tensor, Sequence[int]]:
+        """Rows of the weight and of the features that are not 0 throughout, and how many of them each width has."""
+        if self._skips and features.shape[1] >= _ENOUGH_COLUMNS:
+            rows = (features[: widths[-1]].amax(1) != 0).numpy().nonzero()[0]  # NaN counts
+            if len(rows) < _WORTH_SKIPPING * widths[-1]:
+                index = torch.from_numpy(rows)
+                weight, features = self._weight.index_select(0, index), features.index_select(0, index)
+                return weight, features, np.searchsorted(rows, widths).tolist()
+        return self._weight, features, widths
 
 
 class ClassifierStep:

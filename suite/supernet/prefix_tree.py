@@ -81,6 +81,7 @@ class PrefixTree:
         self._filters = max(supernet.space.settings.filters)
         # (kernel, input width) -> what is multiplied by and added, (nodes, 2, filters)
         self._statistics: dict[tuple[int, int], Tensor] = {}
+        self._order: Tensor | None = None
 
     @torch.inference_mode()
     def calibrate(self, pictures: Tensor) -> None:
@@ -103,7 +104,9 @@ class PrefixTree:
             raise RuntimeError("calibrate before scoring: the space has batch norm")
         sink = _Sink(labels, keep_bits=bits)
         self._visit(self.plan, self._prepared(pictures), len(labels), sink)
-        return sink.score()
+        if self._order is None:  # every walk of the plan finds the genomes in the same order
+            self._order = sink.order()
+        return sink.score(self._order)
 
     def _prepared(self, pictures: Tensor) -> Tensor:
         return pictures.to(self.device, self._dtype, memory_format=torch.channels_last)
@@ -189,12 +192,15 @@ class _Sink:
         if self._keep_bits:
             self._bits.append(right.flatten(0, 2))
 
-    def score(self) -> BlockScore:
-        """All of it, in the order of the genomes given."""
-        where = np.empty(sum(map(len, self._numbers)), dtype=np.int64)
+    def order(self) -> Tensor:
+        """(G,) where in the order of the walk each genome is, in the order given."""
         numbers = np.concatenate(self._numbers)
+        where = np.empty_like(numbers)
         where[numbers] = np.arange(len(numbers))
-        order = torch.from_numpy(where).to(self._labels.device)
+        return torch.from_numpy(where).to(self._labels.device)
+
+    def score(self, order: Tensor) -> BlockScore:
+        """All of it, in the order of the genomes given."""
         return BlockScore(
             len(self._labels),
             torch.cat(self._losses)[order] / LOG2_E,

@@ -11,13 +11,17 @@ import torch
 from torch import Tensor
 
 from suite.data import Data, Split
-from suite.space import Genome
+from suite.space import Genome, SearchSpace
 from suite.supernet.prefix_tree import BlockScore, PrefixTree
 from suite.supernet.weights import Supernet
 
 CALIBRATION_PICTURES = 1_000
-_FEWEST_PICTURES, _MOST_PICTURES = 8, 128
-ROWS = 512  # nodes x pictures computed at once: large products that stay in the cache
+MEMORY = 1 << 30
+"""Bytes that the activations of a walk may take, all threads together."""
+
+_MOST_PICTURES = 192
+_ROWS = 1_024  # nodes x pictures computed at once: products large enough for idle units to be worth skipping
+_COPIES = 8  # of a layer's maps before pooling that a walk holds at most, those of other depths included
 
 
 @dataclass(frozen=True)
@@ -41,10 +45,13 @@ class Scorer:
     products are too small to be worth splitting.
     """
 
-    def __init__(self, supernet: Supernet, data: Data, device: torch.device) -> None:
+    def __init__(
+        self, supernet: Supernet, data: Data, device: torch.device, *, memory: int = MEMORY
+    ) -> None:
         self._supernet = supernet.to(device).eval()
         self._data = data
         self._device = device
+        self._memory = memory
         self.calibration = self._calibration_pictures()
 
     def score(
@@ -64,10 +71,10 @@ class Scorer:
         scores = dict(zip(distinct, sums.scores(), strict=True))
         return [scores[genome] for genome in genomes]
 
-    def tree(self, genomes: Sequence[Genome]) -> PrefixTree:
+    def tree(self, genomes: Sequence[Genome], *, dtype: torch.dtype = torch.float32) -> PrefixTree:
         """The walk for distinct genomes, its batch norm statistics taken."""
-        most_nodes = max(1, ROWS // pictures_per_block(len(genomes)))
-        tree = PrefixTree(self._supernet, genomes, most_nodes=most_nodes)
+        size = self._block_size(len(genomes))
+        tree = PrefixTree(self._supernet, genomes, most_nodes=size.nodes, dtype=dtype)
         if self.calibration is not None:
             tree.calibrate(self.calibration)
         return tree
@@ -79,7 +86,7 @@ class Scorer:
 
         `start` is the first picture of a block: what an earlier walk has not reached.
         """
-        block = pictures_per_block(tree.genomes)
+        block = self._block_size(tree.genomes).pictures
 
         def score(first: int) -> BlockScore:
             pictures = split.pictures[first : first + block].to(self._device)
@@ -96,6 +103,10 @@ class Scorer:
                 yield from _in_order(pool, score, starts, ahead=2 * threads)
         finally:  # in part that is a thread's setting, in part the process's
             torch.set_num_threads(threads)
+
+    def _block_size(self, genomes: int) -> BlockSize:
+        threads = torch.get_num_threads() if self._device.type == "cpu" else 1
+        return block_size(self._supernet.space, genomes, self._memory // threads)
 
     def _calibration_pictures(self) -> Tensor | None:
         """(N, C, H, W) normalised training pictures for batch norm's statistics; None without batch norm."""
@@ -127,9 +138,25 @@ class ScoreSums:
         ]
 
 
-def pictures_per_block(genomes: int) -> int:
-    """Few genomes share little, so they are given more pictures at once; the whole space gets the fewest."""
-    return max(_FEWEST_PICTURES, min(_MOST_PICTURES, 131_072 // genomes))
+@dataclass(frozen=True)
+class BlockSize:
+    """How much a walk computes at once."""
+
+    pictures: int
+    nodes: int  # of a stack, at most
+
+
+def block_size(space: SearchSpace, genomes: int, memory: int) -> BlockSize:
+    """Few genomes share little, so they are given more pictures at once; the whole space gets one. In `memory` bytes.
+
+    One picture at a time has the most idle units in common.
+    """
+    _, height, width = space.shape
+    maps = 4 * _COPIES * max(space.settings.filters) * height * width  # bytes a row before the first pooling
+    pictures = max(1, min(_MOST_PICTURES, 262_144 // genomes, memory // maps))
+    features = 4 * 2 * max(space.settings.fc_units) * len(space.settings.filters)
+    rows = min(_ROWS, memory // max(maps // 4, features))
+    return BlockSize(pictures, max(1, rows // pictures))
 
 
 def _in_order(

@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from suite.blocks import ElasticDense, dense
 from suite.space import Genome, SearchSpace
 from suite.supernet.fc_plan import FcPlan
 from suite.supernet.prefix_plan import Stack, build_plan, build_tree
 from suite.supernet.prefix_tree import BlockScore, PrefixTree
-from suite.supernet.scoring import pictures_per_block
+from suite.supernet.scoring import BlockSize, block_size
 from suite.supernet.weights import Supernet
 from tests.conftest import space_of
 
@@ -164,10 +165,62 @@ def _all_stacks(stack: Stack) -> list[Stack]:
 
 
 @pytest.mark.parametrize(
-    ("genomes", "pictures"), [(1, 128), (50, 128), (1_000, 128), (10_000, 13), (271_296, 8)]
+    ("genomes", "size"),
+    [
+        (1, BlockSize(192, 5)),
+        (1_000, BlockSize(192, 5)),
+        (10_000, BlockSize(26, 39)),
+        (271_296, BlockSize(1, 1024)),
+    ],
 )
-def test_the_more_genomes_the_fewer_pictures_at_once(genomes: int, pictures: int) -> None:
-    assert pictures_per_block(genomes) == pictures
+def test_the_more_genomes_the_fewer_pictures_at_once(genomes: int, size: BlockSize) -> None:
+    assert block_size(SPACES["cifar10"], genomes, 1 << 29) == size
+
+
+def test_larger_pictures_and_less_memory_make_smaller_blocks() -> None:
+    large = space_of((3, 224, 224))
+    assert block_size(large, 50, 1 << 30) == BlockSize(10, 4)
+    assert block_size(large, 50, 1 << 20) == BlockSize(1, 1)
+    assert block_size(SPACES["cifar10"], 50, 1 << 28) == BlockSize(128, 4)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.01])
+def test_leaving_out_idle_units_changes_no_score(monkeypatch: pytest.MonkeyPatch, share: float) -> None:
+    """With rows that are 0 throughout left out of every product, and of none."""
+    monkeypatch.setattr(dense, "_ENOUGH_COLUMNS", 1)
+    monkeypatch.setattr(dense, "_WORTH_SKIPPING", share)
+    space = SPACES["odd"]
+    shared = supernet(space)
+    with torch.no_grad():
+        for fc in [*shared.first_fcs.values(), *shared.later_fcs]:
+            assert isinstance(fc, ElasticDense)
+            fc.bias[::2] = -100.0  # never active
+        for fc in shared.first_fcs.values():
+            assert isinstance(fc, ElasticDense)
+            fc.bias[:6] = -100.0  # no unit of the narrowest layer
+    genomes = list(space)[::7]
+    data = pictures(space, 5)
+    score = PrefixTree(shared, genomes, most_nodes=9).score_block(*data, bits=True)
+    check_against_each_network_alone(shared, genomes, score, data)
+
+
+def test_what_is_not_a_number_is_not_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dense, "_ENOUGH_COLUMNS", 1)
+    space = SPACES["digits"]
+    shared = supernet(space)
+    genomes = [genome for genome in space if genome.text.startswith("16k3max-16k3max-fc128-fc")]
+    drawn, labels = pictures(space, 4)
+    drawn[2] = float("nan")
+    assert PrefixTree(shared, genomes, most_nodes=8).score_block(drawn, labels).loss_sums.isnan().all()
+    with torch.no_grad():
+        later = shared.later_fcs[0]
+        assert isinstance(later, ElasticDense)
+        later.weight[0, 0] = float("inf")
+    drawn, labels = pictures(space, 4)
+    alone = F.cross_entropy(shared.extract(genomes[0])(drawn), labels)
+    scored = PrefixTree(shared, genomes, most_nodes=8).score_block(drawn, labels).loss_sums[0]
+    assert not alone.isfinite()
+    assert not scored.isfinite()
 
 
 @pytest.mark.cuda
