@@ -2,7 +2,8 @@
 
 Both ways take turns on the same pictures and threads, in one run; the rate of each is the median over the turns. One
 at a time is made as fast as we know how: networks extracted beforehand, channels last, eager, the best of three batch
-sizes, a thread per network. Weights are random, which changes no speed.
+sizes, a thread per network. Weights and pictures are those of the latest CIFAR-10 run in runs/ if there is one, since
+the walk leaves out what no picture activates; otherwise random, where less is idle.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,49 +24,70 @@ from torch import Tensor
 
 from suite.blocks import Shape
 from suite.cnn import StandaloneCNN
+from suite.data import find_data, open_data
 from suite.device import device_facts, open_device
 from suite.progress import Display
+from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
-from suite.study import SpaceSettings
-from suite.supernet import Supernet
+from suite.study import SpaceSettings, read_study
+from suite.supernet import Supernet, load_supernet
 from suite.supernet.fc_plan import FcPlan
 from suite.supernet.prefix_plan import Stack
 from suite.supernet.prefix_tree import PrefixTree
-from suite.supernet.scoring import ROWS, pictures_per_block
+from suite.supernet.scoring import MEMORY, block_size
 
 _BATCHES = (25, 125, 250)
 _SAMPLE = 40  # networks of a larger set that are timed one at a time
+_PICTURES = 250
+_WALKED = 8  # pictures a thread, of a set that is walked a picture at a time
+_WIDENED = SpaceSettings(filters=(16, 24, 32, 48, 64))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is scored: a supernet, and pictures (N, C, H, W) normalised, channels last."""
+
+    supernet: Supernet
+    pictures: Tensor
+    source: str  # for people
+    late_generation: list[Genome]
 
 
 def run(display: Display, turns: int = 5, urls: Sequence[str] = ()) -> dict[str, Any]:
-    """Rates in networks x pictures per second, of each set of genomes, on the CIFAR-10 space."""
+    """Rates in networks x pictures per second, of each set of genomes, on the CIFAR-10 space and a wider one."""
     device, threads = open_device("cpu"), torch.get_num_threads()
-    space = SearchSpace(SpaceSettings(), (3, 32, 32), 10)
-    supernet = Supernet(space, 0.5).draw(torch.Generator().manual_seed(0)).eval()
-    sets = genome_sets(space)
+    subject, wider = _subject(), _random_subject(SearchSpace(_WIDENED, (3, 32, 32), 10))
+    sets = [(name, subject, genomes, torch.float32) for name, genomes in genome_sets(subject).items()]
+    everything = sets[-1][2]
+    sets.append(("the whole space, in bfloat16", subject, everything, torch.bfloat16))
+    sets.append(("a wider space, random weights", wider, list(wider.supernet.space), torch.float32))
     rows = []
     torch.set_num_threads(1)
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         peak = _peak_gmacs(pool, threads)
         with display.phase("Evaluation", turns * len(sets)) as phase:
-            for number, (name, genomes) in enumerate(sets.items()):
-                row = _measure(
-                    name, genomes, space, supernet, pool, threads, turns, phase.update, number * turns
-                )
-                rows.append({**row, "of_peak": row["walk_gmacs"] / peak})
+            for number, (name, of, genomes, dtype) in enumerate(sets):
+                phase.update(number * turns, name)
+                row = _measure(of, genomes, dtype, pool, threads, turns)
+                rows.append({"set": name, **row, "of_peak": row["walk_gmacs"] / peak})
             phase.finish(turns * len(sets))
     torch.set_num_threads(threads)
-    return {"machine": device_facts(device).to_json(), "peak_gmacs": peak, "sets": rows}
+    return {
+        "machine": device_facts(device).to_json(),
+        "source": subject.source,
+        "peak_gmacs": peak,
+        "sets": rows,
+    }
 
 
-def genome_sets(space: SearchSpace) -> dict[str, list[Genome]]:
+def genome_sets(subject: Subject) -> dict[str, list[Genome]]:
     """The sets compared, smallest first."""
-    rng = random.Random(0)
+    rng, space = random.Random(0), subject.supernet.space
     everything = list(space)
     return {
         "50 random, depths drawn evenly": _distinct(lambda: space.sample(rng), 50),
         "50 random networks": rng.sample(everything, 50),
-        "50 of a late generation": _late_generation(space, rng),
+        "50 of a late generation": subject.late_generation or _neighbours(space, rng),
         "1,000 random, depths drawn evenly": _distinct(lambda: space.sample(rng), 1_000),
         "the whole space": everything,
     }
@@ -74,50 +97,51 @@ def show(result: dict[str, Any]) -> str:
     """The result as lines of text."""
     machine = result["machine"]
     lines = [
-        f"{machine['name']}, {machine['threads']} threads; matmul peak {result['peak_gmacs']:.0f} GMAC/s",
-        f"{'networks x pictures per second':<36} {'one at a time':>14} {'one walk':>12} {'ratio':>7} {'of peak':>8}",
+        f"{machine['name']}, {machine['threads']} threads; matmul peak {result['peak_gmacs']:.0f} GMAC/s (float32)",
+        f"{result['source']}",
+        "Of peak: MACs by the plan, those with idle units among them, so that it can be above 100 %.",
+        f"{'networks x pictures per second':<34} {'networks':>9} {'one at a time':>14} {'one walk':>10} "
+        f"{'ratio':>6} {'of peak':>8}",
     ]
     lines += [
-        f"{row['set']:<36} {row['alone_rate']:>14,.0f} {row['walk_rate']:>12,.0f} {row['ratio']:>7.1f} "
-        f"{100 * row['of_peak']:>6.0f} %"
+        f"{row['set']:<34} {row['genomes']:>9,} {row['alone_rate']:>14,.0f} {row['walk_rate']:>10,.0f} "
+        f"{row['ratio']:>6.1f} {100 * row['of_peak']:>6.0f} %"
         for row in result["sets"]
     ]
     return "\n".join(lines)
 
 
 def _measure(
-    name: str,
+    subject: Subject,
     genomes: list[Genome],
-    space: SearchSpace,
-    supernet: Supernet,
+    dtype: torch.dtype,
     pool: ThreadPoolExecutor,
     threads: int,
     turns: int,
-    progress: Callable[[int, str], None],
-    done: int,
 ) -> dict[str, Any]:
     """Both ways in turn on one set."""
+    supernet, space = subject.supernet, subject.supernet.space
     some = genomes if len(genomes) <= _SAMPLE else random.Random(1).sample(genomes, _SAMPLE)
-    networks = [supernet.extract(genome) for genome in some]
-    block = pictures_per_block(len(genomes))
-    tree = PrefixTree(supernet, genomes, most_nodes=max(1, ROWS // block))
-    pictures = torch.randn(250, *space.shape, generator=torch.Generator().manual_seed(0))
-    pictures = pictures.contiguous(memory_format=torch.channels_last)
-    labels = torch.zeros(250, dtype=torch.int64)
+    networks = [supernet.extract(genome).to(dtype) for genome in some]
+    size = block_size(space, len(genomes), MEMORY // threads)
+    tree = PrefixTree(supernet, genomes, most_nodes=size.nodes, dtype=dtype)
+    walked = max(size.pictures, _WALKED)
+    pictures, labels = subject.pictures.to(dtype), torch.zeros(_PICTURES, dtype=torch.int64)
     alone: dict[int, list[float]] = {batch: [] for batch in _BATCHES}
     walk: list[float] = []
-    for turn in range(turns):
+    for _ in range(turns):
         for batch in _BATCHES:
             seconds = _seconds(pool, [(_alone, network, pictures, batch) for network in networks])
             alone[batch].append(len(networks) * len(pictures) / seconds)
-        jobs = [(_walk, tree, pictures[:block], labels[:block]) for _ in range(threads)]
-        walk.append(len(genomes) * block * threads / _seconds(pool, jobs))
-        progress(done + turn + 1, name)
+        jobs = [
+            (_walk, tree, pictures[first:][:walked], labels[:walked], size.pictures)
+            for first in range(0, threads * _WALKED, _WALKED)
+        ]
+        walk.append(len(genomes) * walked * threads / _seconds(pool, jobs))
     alone_rate = max(statistics.median(rates) for rates in alone.values())
     walk_rate = statistics.median(walk)
     macs = sum(map(space.macs, genomes)) / len(genomes)
     return {
-        "set": name,
         "genomes": len(genomes),
         "alone_rate": alone_rate,
         "alone_rates": alone,
@@ -142,8 +166,9 @@ def _alone(network: StandaloneCNN, pictures: Tensor, batch: int) -> None:
         network(part)
 
 
-def _walk(tree: PrefixTree, pictures: Tensor, labels: Tensor) -> None:
-    tree.score_block(pictures, labels)
+def _walk(tree: PrefixTree, pictures: Tensor, labels: Tensor, block: int) -> None:
+    for part, its in zip(torch.split(pictures, block), torch.split(labels, block), strict=True):
+        tree.score_block(part, its)
 
 
 def _walk_macs(stack: Stack, shape: Shape, classes: int) -> int:
@@ -191,12 +216,41 @@ def _peak_gmacs(pool: ThreadPoolExecutor, threads: int) -> float:
     return threads * 8 * 1024**3 / 1e9 / best
 
 
-def _late_generation(space: SearchSpace, rng: random.Random) -> list[Genome]:
-    """The last population of the latest run on this space; without one, neighbours of one genome."""
+def _subject() -> Subject:
+    """The latest CIFAR-10 run whose pictures are at hand; random weights and pictures without one."""
     for path in sorted(Path("runs").glob("cifar10*/*/results/search.json"), reverse=True):
-        population = [Genome.parse(text) for text in json.loads(path.read_text())["population"]]
-        if len(population) == 50 and all(genome in space for genome in population):
-            return population
+        run = RunDirectory.open(path.parent.parent)
+        study = read_study(run.path / "study.toml")
+        data = open_data(study.data, find_data(study.data))
+        space = SearchSpace(study.space, data.picture_shape, len(data.classes))
+        trained = run.read_result("supernet")
+        if study.space != SpaceSettings() or trained is None:
+            continue
+        population = [space.parse(text) for text in json.loads(path.read_text())["population"]]
+        return Subject(
+            load_supernet(study, space, run, trained["sha256"]).eval(),
+            _channels_last(data.normalise(data.val_search.pictures[:_PICTURES])),
+            f"the supernet of {run.path}, pictures of val-A, the last generation of its search",
+            population,
+        )
+    return _random_subject(SearchSpace(SpaceSettings(), (3, 32, 32), 10))
+
+
+def _random_subject(space: SearchSpace) -> Subject:
+    generator = torch.Generator().manual_seed(0)
+    supernet = Supernet(space, 0.5).draw(generator).eval()
+    pictures = torch.randn(_PICTURES, *space.shape, generator=generator)
+    return Subject(
+        supernet, _channels_last(pictures), "random weights and pictures, a late generation imitated", []
+    )
+
+
+def _channels_last(pictures: Tensor) -> Tensor:
+    return pictures.contiguous(memory_format=torch.channels_last)
+
+
+def _neighbours(space: SearchSpace, rng: random.Random) -> list[Genome]:
+    """What a late generation is like: genomes that differ from one in a few genes."""
     centre = space.encode(space.sample(rng, depth=3))
 
     def neighbour() -> Genome:

@@ -45,9 +45,7 @@ class Scorer:
     products are too small to be worth splitting.
     """
 
-    def __init__(
-        self, supernet: Supernet, data: Data, device: torch.device, *, memory: int = MEMORY
-    ) -> None:
+    def __init__(self, supernet: Supernet, data: Data, device: torch.device, *, memory: int = MEMORY) -> None:
         self._supernet = supernet.to(device).eval()
         self._data = data
         self._device = device
