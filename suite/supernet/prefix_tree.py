@@ -42,7 +42,8 @@ class BlockScore:
     pictures: int
     loss_sums: Tensor  # (G,) float64, cross-entropy summed over the block's pictures
     correct: Tensor  # (G,) int32
-    bits: Tensor | None  # (G, B) bool: which pictures were classed right, if asked for
+    bits: Tensor | None = None  # (G, B) bool: which pictures were classed right, if asked for
+    losses: Tensor | None = None  # (G, B) float32: cross-entropy of each picture, if asked for
 
 
 class PrefixTree:
@@ -94,15 +95,19 @@ class PrefixTree:
             self._visit(build_plan(self._root, 1), self._prepared(pictures), len(pictures), sink=None)
 
     @torch.inference_mode()
-    def score_block(self, pictures: Tensor, labels: Tensor, *, bits: bool = False) -> BlockScore:
+    def score_block(
+        self, pictures: Tensor, labels: Tensor, *, bits: bool = False, losses: bool = False
+    ) -> BlockScore:
         """Score every genome on (B, C, H, W) normalised pictures and their labels (B,).
+
+        `bits` and `losses` ask for what each picture said as well.
 
         Raises:
             RuntimeError: the space has batch norm and `calibrate` was not called.
         """
         if self._needs_statistics and not self._statistics:
             raise RuntimeError("calibrate before scoring: the space has batch norm")
-        sink = _Sink(labels, keep_bits=bits)
+        sink = _Sink(labels, keep_bits=bits, keep_losses=losses)
         self._visit(self.plan, self._prepared(pictures), len(labels), sink)
         if self._order is None:  # every walk of the plan finds the genomes in the same order
             self._order = sink.order()
@@ -170,13 +175,14 @@ class PrefixTree:
 class _Sink:
     """Where the walk puts what it finds: per genome, in the order of the walk."""
 
-    def __init__(self, labels: Tensor, *, keep_bits: bool) -> None:
+    def __init__(self, labels: Tensor, *, keep_bits: bool, keep_losses: bool) -> None:
         self._labels = labels
-        self._keep_bits = keep_bits
+        self._keep_bits, self._keep_losses = keep_bits, keep_losses
         self._numbers: list[NDArray[np.int64]] = []
-        self._losses: list[Tensor] = []
+        self._loss_sums: list[Tensor] = []
         self._correct: list[Tensor] = []
         self._bits: list[Tensor] = []
+        self._losses: list[Tensor] = []
 
     def add(self, logits: Tensor, genomes: NDArray[np.int64]) -> None:
         """(E, classes, N * B) logits to base 2, overwritten, of the genomes numbered (E, N)."""
@@ -187,10 +193,12 @@ class _Sink:
         losses = logits.sub_(most).exp2_().sum(1, keepdim=True).log2_().add_(most).sub_(own)
         right = own >= most
         self._numbers.append(genomes.ravel())
-        self._losses.append(losses.sum(-1, dtype=torch.float64).ravel())
+        self._loss_sums.append(losses.sum(-1, dtype=torch.float64).ravel())
         self._correct.append(right.sum(-1, dtype=torch.int32).ravel())
         if self._keep_bits:
             self._bits.append(right.flatten(0, 2))
+        if self._keep_losses:
+            self._losses.append(losses.flatten(0, 2))
 
     def order(self) -> Tensor:
         """(G,) where in the order of the walk each genome is, in the order given."""
@@ -203,9 +211,10 @@ class _Sink:
         """All of it, in the order of the genomes given."""
         return BlockScore(
             len(self._labels),
-            torch.cat(self._losses)[order] / LOG2_E,
+            torch.cat(self._loss_sums)[order] / LOG2_E,
             torch.cat(self._correct)[order],
             torch.cat(self._bits)[order] if self._keep_bits else None,
+            torch.cat(self._losses)[order] / LOG2_E if self._keep_losses else None,
         )
 
 

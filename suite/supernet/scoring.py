@@ -78,18 +78,25 @@ class Scorer:
         return tree
 
     def blocks(
-        self, tree: PrefixTree, split: Split, *, start: int = 0, bits: bool = False
+        self,
+        tree: PrefixTree,
+        split: Split,
+        *,
+        start: int = 0,
+        bits: bool = False,
+        losses: bool = False,
     ) -> Iterator[BlockScore]:
         """The scores of block after block of pictures, in picture order, whichever thread finished first.
 
-        `start` is the first picture of a block: what an earlier walk has not reached.
+        `start` is the first picture of a block: what an earlier walk has not reached. `bits` and `losses` ask for
+        what each picture said as well.
         """
         block = self._block_size(tree.genomes).pictures
 
         def score(first: int) -> BlockScore:
             pictures = split.pictures[first : first + block].to(self._device)
             labels = split.labels[first : first + block].to(self._device)
-            return tree.score_block(self._data.normalise(pictures), labels, bits=bits)
+            return tree.score_block(self._data.normalise(pictures), labels, bits=bits, losses=losses)
 
         starts = range(start, len(split), block)
         threads = torch.get_num_threads()
