@@ -58,6 +58,12 @@ class DeviceError(SuiteError):
     exit_code = 2
 
 
+class LimitsError(SuiteError):
+    """Limits that do not parse, or within which the space has no network."""
+
+    exit_code = 2
+
+
 class SealedTestError(SuiteError):
     """The test pictures were asked for without, or against, the written choice."""
 
