@@ -150,6 +150,30 @@ def ask(
     print(answer(directory, study.search.score, limits, top))
 
 
+@app.command(
+    epilog="Examples:  suite export   |   suite export runs/digits/20260101-120000 --genome 32k3max-fc128 "
+    "--output small"
+)
+def export(
+    run: RunArgument = None,
+    genome: Annotated[
+        str | None, typer.Option(metavar="GENOME", help="A network of the space; the winner when left out.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder (default: RUN/model/GENOME).")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data", help="Holds <dataset>/*.parquet; before SUITE_DATA_DIR.")
+    ] = None,
+) -> None:
+    """Write the winner, or any network of the space, as a folder to be used without the run."""
+    directory = _opened(run)
+
+    from suite.export.from_run import export_network
+
+    print(export_network(directory, genome, output, data_dir))
+
+
 @app.command(epilog="Examples:  suite report   |   suite report runs/digits/20260101-120000 --publish")
 def report(
     run: RunArgument = None,

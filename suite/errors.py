@@ -64,6 +64,12 @@ class LimitsError(SuiteError):
     exit_code = 2
 
 
+class ExportError(SuiteError):
+    """An exported model that is missing or damaged, or a folder that cannot take one."""
+
+    exit_code = 2
+
+
 class SealedTestError(SuiteError):
     """The test pictures were asked for without, or against, the written choice."""
 
