@@ -124,6 +124,56 @@ def oracle(
         raise typer.Exit(INTERRUPTED) from None
 
 
+@app.command(
+    epilog="Examples:  suite ask --max-latency 2ms   |   suite ask runs/digits/20260101-120000 --max-params 100k "
+    "--max-macs 2.5M --top 3"
+)
+def ask(
+    run: RunArgument = None,
+    max_latency: Annotated[
+        str | None, typer.Option(metavar="TIME", help="The longest forward pass: 2ms, 0.002s.")
+    ] = None,
+    max_params: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="The most parameters: 120000, 100k, 2.5M.")
+    ] = None,
+    max_macs: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="The most multiply-accumulates a picture: 10M.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many networks to show.")] = 5,
+) -> None:
+    """Name the best networks of the whole space within limits, at once, from a run's oracle."""
+    from suite.ask import answer, parse_limits
+
+    limits = parse_limits(max_latency, max_params, max_macs)
+    directory = _opened(run)
+    study = read_study(directory.path / "study.toml")
+    print(answer(directory, study.search.score, limits, top))
+
+
+@app.command(
+    epilog="Examples:  suite export   |   suite export runs/digits/20260101-120000 --genome 32k3max-fc128 "
+    "--output small"
+)
+def export(
+    run: RunArgument = None,
+    genome: Annotated[
+        str | None, typer.Option(metavar="GENOME", help="A network of the space; the winner when left out.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder (default: RUN/model/GENOME).")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data", help="Holds <dataset>/*.parquet; before SUITE_DATA_DIR.")
+    ] = None,
+) -> None:
+    """Write the winner, or any network of the space, as a folder to be used without the run."""
+    directory = _opened(run)
+
+    from suite.export.from_run import export_network
+
+    print(export_network(directory, genome, output, data_dir))
+
+
 @app.command(epilog="Examples:  suite report   |   suite report runs/digits/20260101-120000 --publish")
 def report(
     run: RunArgument = None,

@@ -58,6 +58,18 @@ class DeviceError(SuiteError):
     exit_code = 2
 
 
+class LimitsError(SuiteError):
+    """Limits that do not parse, or within which the space has no network."""
+
+    exit_code = 2
+
+
+class ExportError(SuiteError):
+    """An exported model that is missing or damaged, or a folder that cannot take one."""
+
+    exit_code = 2
+
+
 class SealedTestError(SuiteError):
     """The test pictures were asked for without, or against, the written choice."""
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import torch
+from torch import Tensor
 
 from suite.data import Split
 from suite.latency import Latency, measure, noise_floor_ms, rounded_to_floor
 from suite.space import Genome, SearchSpace
-from suite.study import Objective, StudySettings
+from suite.study import LatencySettings, Objective, StudySettings
 from suite.supernet import Score, Scorer, Supernet
 
 _TIMED_TOGETHER = 50  # networks held in memory and interleaved at once
@@ -92,6 +93,50 @@ def constraints(study: StudySettings, evaluation: Evaluation) -> dict[str, float
     return excess
 
 
+def time_subnets(
+    genomes: Sequence[Genome],
+    supernet: Supernet,
+    calibration: Tensor | None,
+    settings: LatencySettings,
+    device: torch.device,
+    rng: random.Random,
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[Latency]:
+    """Time each genome's subnet, fifty at once and interleaved; `progress` is told how many are behind us.
+
+    `calibration` is (N, C, H, W) normalised training pictures for batch norm, None without it.
+    """
+    latencies: list[Latency] = []
+    for start in range(0, len(genomes), _TIMED_TOGETHER):
+        together = [
+            supernet.extract(genome, calibration) for genome in genomes[start : start + _TIMED_TOGETHER]
+        ]
+        settled = len(latencies)
+        latencies += measure(
+            together,
+            supernet.space.shape,
+            settings,
+            device,
+            rng,
+            lambda done, settled=settled: progress(settled + done),  # type: ignore[misc]
+        )
+    return latencies
+
+
+def subnet_noise_floor_ms(
+    supernet: Supernet,
+    calibration: Tensor | None,
+    settings: LatencySettings,
+    device: torch.device,
+    rng: random.Random,
+) -> float:
+    """The latency noise floor, measured on a subnet of middling size."""
+    space = supernet.space
+    drawn = sorted((space.sample(rng) for _ in range(25)), key=space.macs)
+    network = supernet.extract(drawn[len(drawn) // 2], calibration)
+    return noise_floor_ms(network, space.shape, settings, device, rng)
+
+
 @dataclass(frozen=True)
 class Batch:
     """Genomes evaluated together, with the real time it took (local time, as Optuna keeps it)."""
@@ -135,7 +180,15 @@ class Fitness:
         scored = time.monotonic()
         latencies: Sequence[Latency | None] = [None] * len(genomes)
         if needs_latency(self._study):
-            latencies = self._latencies(genomes, rng, lambda done: progress(done, "timing"))
+            latencies = time_subnets(
+                genomes,
+                self._supernet,
+                self._scorer.calibration,
+                self._study.latency,
+                self._device,
+                rng,
+                lambda done: progress(done, "timing"),
+            )
         timed = time.monotonic()
         evaluations = [self._evaluation(*known) for known in zip(genomes, scores, latencies, strict=True)]
         seconds = {"scoring": scored - clock, "timing": timed - scored}
@@ -143,9 +196,9 @@ class Fitness:
 
     def noise_floor_ms(self, rng: random.Random) -> float:
         """The latency noise floor, measured on a network of middling size."""
-        drawn = sorted((self._space.sample(rng) for _ in range(25)), key=self._space.macs)
-        network = self._supernet.extract(drawn[len(drawn) // 2], self._scorer.calibration)
-        return noise_floor_ms(network, self._space.shape, self._study.latency, self._device, rng)
+        return subnet_noise_floor_ms(
+            self._supernet, self._scorer.calibration, self._study.latency, self._device, rng
+        )
 
     def _evaluation(self, genome: Genome, score: Score, latency: Latency | None) -> Evaluation:
         params, macs = self._space.parameters(genome), self._space.macs(genome)
@@ -153,23 +206,3 @@ class Fitness:
             reason = f"the supernet's loss is {score.loss}"
             return Evaluation(genome, params, macs, None, None, None, failure=reason)
         return Evaluation(genome, params, macs, score.loss, score.accuracy, latency)
-
-    def _latencies(
-        self, genomes: Sequence[Genome], rng: random.Random, progress: Callable[[int], None]
-    ) -> list[Latency]:
-        latencies: list[Latency] = []
-        for start in range(0, len(genomes), _TIMED_TOGETHER):
-            together = [
-                self._supernet.extract(genome, self._scorer.calibration)
-                for genome in genomes[start : start + _TIMED_TOGETHER]
-            ]
-            settled = len(latencies)
-            latencies += measure(
-                together,
-                self._space.shape,
-                self._study.latency,
-                self._device,
-                rng,
-                lambda done, settled=settled: progress(settled + done),  # type: ignore[misc]
-            )
-        return latencies

@@ -85,6 +85,11 @@ def rounded_to_floor(milliseconds: float, floor_ms: float) -> float:
     return max(1, round(milliseconds / floor_ms)) * floor_ms
 
 
+def timed_on(device: torch.device) -> str:
+    """The device's name in a Latency."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
 _Samples = list[tuple[list[float], int]]
 """Per network: ms per forward pass of each sample, and how many forward passes there were."""
 
@@ -172,8 +177,7 @@ def _summary(
     times: Sequence[float], forwards: int, settings: LatencySettings, device: torch.device
 ) -> Latency:
     p25, median, p75, p90 = (float(p) for p in np.percentile(times, [25, 50, 75, 90]))
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    return Latency(median, p90, p75 - p25, settings.batch, settings.threads, name, forwards)
+    return Latency(median, p90, p75 - p25, settings.batch, settings.threads, timed_on(device), forwards)
 
 
 def _shuffled(count: int, rng: random.Random) -> list[int]:

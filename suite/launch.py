@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from suite import __version__
 from suite.data import Data, Place, open_data
+from suite.data.begun_on import check_begun_on
 from suite.device import device_facts, open_device
 from suite.errors import RunDirectoryError, StorageError
 from suite.experiment import run_experiment
@@ -113,7 +114,7 @@ def go_on(request: Request, run: RunDirectory, display: Display) -> Finished:
     with run.locked():
         device = open_device(begun_on, threads=facts["device"]["threads"])  # sums depend on both
         data = _open_data(request, display)
-        _same_data(run, facts, data)
+        check_begun_on(run, data)
         study = read_study(run.path / "study.toml")
         return _run(run, study, data, device, storage_url(run, request.storage), display)
 
@@ -135,7 +136,7 @@ def score_every_network(
     with run.locked():
         device = open_device(device_name, threads=facts["device"]["threads"])
         data = open_data(study.data, place)
-        _same_data(run, facts, data)
+        check_begun_on(run, data)
         space = SearchSpace(study.space, data.picture_shape, len(data.classes))
         supernet = load_supernet(study, space, run, trained["sha256"])
         score_space(study, space, Scorer(supernet, data, device), data, run, display, pictures)
@@ -162,16 +163,6 @@ def _run(
             remedy=f"Nothing recorded is lost; go on by --resume --run-dir {run.path} once it is back.",
         ) from None
     return Finished(run, results, write_report(run))
-
-
-def _same_data(run: RunDirectory, facts: dict[str, Any], data: Data) -> None:
-    if facts["dataset"]["sha256"] != data.provenance.sha256:
-        raise RunDirectoryError(
-            f"was begun on other data (sha256 {facts['dataset']['sha256'][:12]}, now "
-            f"{data.provenance.sha256[:12]}).",
-            where=str(run.path),
-            remedy="Give the same data by --data, or begin a new run.",
-        )
 
 
 def _open_data(request: Request, display: Display) -> Data:
@@ -249,4 +240,6 @@ def _dataset(data: Data) -> dict[str, Any]:
         "warnings": list(data.warnings),
         "classes": list(data.classes),
         "picture_shape": list(data.picture_shape),
+        "mean": list(data.mean),
+        "std": list(data.std),
     }

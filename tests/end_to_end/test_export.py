@@ -1,0 +1,192 @@
+"""Exported networks of a finished run: they say what the run's own say, and never replace anything else."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from suite.data import Data, find_data, open_data
+from suite.errors import ExportError
+from suite.export import load_exported, read_facts
+from suite.run_directory import RunDirectory
+from suite.space import SearchSpace
+from suite.study import read_study
+from suite.supernet import Scorer, load_supernet
+from suite.training import evaluate
+from tests.end_to_end.conftest import suite, write_study
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> RunDirectory:
+    """A copy of the finished run."""
+    return RunDirectory(Path(shutil.copytree(finished, tmp_path / "run")))
+
+
+def _data(run: RunDirectory) -> Data:
+    study = read_study(run.path / "study.toml")
+    return open_data(study.data, find_data(study.data))
+
+
+def _export(run: RunDirectory, *words: object) -> Path:
+    done = suite("export", run.path, *words, cwd=run.path.parent)
+    assert done.returncode == 0, done.stderr
+    return run.path.parent / done.stdout.strip()
+
+
+def test_the_winner_says_what_it_said_in_the_run(run: RunDirectory) -> None:
+    folder = _export(run)
+    final, facts = run.read_result("final"), read_facts(folder)
+    assert final is not None
+    assert folder == run.path / "model" / final["genome"]
+    assert (facts.source, facts.accuracies) == (
+        "winner, fine-tuned and tested",
+        {"test": final["test"]["eval_accuracy"]},
+    )
+    data = _data(run)
+    assert (facts.mean, facts.std, facts.classes) == (data.mean, data.std, data.classes)
+    network = load_exported(folder)
+    assert not network.training
+    test = data.open_test(run.path / "results" / "choice.json", run.path / "ledger.jsonl")
+    outcome = evaluate(network, data, test.pictures_for("winner", 0, "a test"), torch.device("cpu"))
+    assert outcome.predicted.tolist() == final["predicted"]
+
+
+def test_naming_the_winner_exports_its_own_weights(run: RunDirectory) -> None:
+    final = run.read_result("final")
+    assert final is not None
+    assert read_facts(_export(run, "--genome", final["genome"])).source == "winner, fine-tuned and tested"
+
+
+def test_a_subnet_has_the_shared_weights_and_known_accuracies(run: RunDirectory) -> None:
+    study, data, trained = read_study(run.path / "study.toml"), _data(run), run.read_result("supernet")
+    assert trained is not None
+    space = SearchSpace(study.space, data.picture_shape, len(data.classes))
+    genome = space.parse("4k3max-8k5avg-fc8")
+    subnet = load_supernet(study, space, run, trained["sha256"]).extract(genome)
+    folder = _export(run, "--genome", genome, "--output", "small")
+    assert folder == run.path.parent / "small"
+    expected = evaluate(subnet, data, data.val_search, torch.device("cpu"))
+    exported = evaluate(load_exported(folder), data, data.val_search, torch.device("cpu"))
+    assert torch.equal(exported.losses, expected.losses)
+
+    assert suite("oracle", run.path, cwd=run.path.parent).returncode == 0
+    facts = read_facts(_export(run, "--genome", genome, "--output", "small"))
+    assert facts.accuracies["val_search"] == pytest.approx(expected.accuracy)
+    on_choice = evaluate(subnet, data, data.val_choice, torch.device("cpu")).accuracy
+    assert facts.accuracies["val_choice"] == pytest.approx(on_choice)
+    assert (facts.source, facts.params) == (
+        "subnet of the supernet, shared weights, not trained on its own",
+        space.parameters(genome),
+    )
+
+
+def test_batch_norm_gets_its_statistics_from_training_pictures(tmp_path: Path) -> None:
+    study_file = write_study(tmp_path, space={"norm": "batch", "depth": [1]})
+    done = suite("search", study_file, "--run-dir", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    run = RunDirectory(tmp_path / "run")
+    study, data, trained = read_study(run.path / "study.toml"), _data(run), run.read_result("supernet")
+    assert trained is not None
+    space = SearchSpace(study.space, data.picture_shape, len(data.classes))
+    supernet = load_supernet(study, space, run, trained["sha256"])
+    final = run.read_result("final")
+    assert final is not None
+    genome = next(genome for genome in space if genome.text != final["genome"])
+    scorer = Scorer(supernet, data, torch.device("cpu"))
+    exported = load_exported(_export(run, "--genome", genome))
+    outcome = evaluate(exported, data, data.val_search, torch.device("cpu"))
+    (score,) = scorer.score([genome], data.val_search)
+    assert outcome.loss == pytest.approx(score.loss, rel=1e-5)
+
+
+def test_the_card_is_right_about_how_to_use_it(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, data = _export(run), _data(run)
+    card = (folder / "README.md").read_text()
+    assert "winner, fine-tuned and tested" in card
+    example = re.search(r"```python\n(.*?)```", card, re.DOTALL)
+    assert example is not None
+    monkeypatch.chdir(folder)
+    picture = data.val_search.pictures[:1]
+    Image.fromarray(picture[0, 0].numpy()).save("picture.png")
+    exec(example[1], {})
+    expected = load_exported(folder)(data.normalise(picture)).argmax()
+    assert capsys.readouterr().out.strip() == data.classes[expected]
+
+
+def test_a_run_that_wrote_no_normalisation_down_looks_at_its_pictures(run: RunDirectory) -> None:
+    facts = run.read_json("run.json")
+    assert facts is not None
+    mean, std = facts["dataset"].pop("mean"), facts["dataset"].pop("std")
+    run.write_json("run.json", facts)
+    exported = read_facts(_export(run))
+    assert (list(exported.mean), list(exported.std)) == (mean, std)
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(run: RunDirectory) -> None:
+    folder = run.path.parent / "mine"
+    folder.mkdir()
+    (folder / "README.md").write_text("mine")
+    done = suite("export", run.path, "--output", "mine", cwd=run.path.parent)
+    assert (done.returncode, "holds something else already" in done.stderr) == (2, True)
+    assert [(entry.name, entry.read_text()) for entry in folder.iterdir()] == [("README.md", "mine")]
+    assert suite("export", run.path, "--output", "mine/README.md", cwd=run.path.parent).returncode == 2
+
+
+def test_another_network_does_not_replace_an_export(run: RunDirectory) -> None:
+    folder = _export(run, "--genome", "4k3max-fc8", "--output", "small")
+    assert _export(run, "--genome", "4k3max-fc8", "--output", "small") == folder
+    done = suite("export", run.path, "--genome", "4k3avg-fc8", "--output", "small", cwd=run.path.parent)
+    assert done.returncode == 2
+    assert read_facts(folder).genome == "4k3max-fc8"
+
+
+@pytest.mark.parametrize(
+    ("result", "words", "said"),
+    [
+        ("final", [], "has no winner yet"),
+        ("supernet", ["--genome", "4k3max-fc8"], "has no trained supernet yet"),
+        (None, ["--genome", "4k3max"], "genome '4k3max'"),
+        (None, ["--genome", "64k3max-fc8"], "is not in this study's space"),
+        (None, ["--genome", ""], "is no layer here"),
+    ],
+)
+def test_what_cannot_be_exported_is_said(
+    result: str | None, words: list[str], said: str, run: RunDirectory
+) -> None:
+    if result is not None:
+        (run.path / "results" / f"{result}.json").unlink()
+    done = suite("export", run.path, *words, cwd=run.path.parent)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize("file", ["model.json", "model.safetensors"])
+def test_a_damaged_export_is_refused(file: str, run: RunDirectory) -> None:
+    folder = _export(run, "--genome", "4k3max-fc8")
+    content = (folder / file).read_bytes()
+    (folder / file).write_bytes(content[: len(content) // 2])
+    with pytest.raises(ExportError, match=file):
+        load_exported(folder)
+    (folder / file).unlink()
+    with pytest.raises(ExportError, match=file):
+        load_exported(folder)
+
+
+def test_facts_that_belong_to_other_weights_are_refused(run: RunDirectory) -> None:
+    folder = _export(run, "--genome", "4k3max-fc8")
+    path = folder / "model.json"
+    facts = json.loads(path.read_text())
+    path.write_text(json.dumps({**facts, "genome": "8k3max-fc8"}))
+    with pytest.raises(ExportError, match="is missing or damaged"):
+        load_exported(folder)
+    path.write_text(json.dumps({**facts, "format_version": 99}))
+    with pytest.raises(ExportError, match="99"):
+        load_exported(folder)
