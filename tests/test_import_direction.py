@@ -32,6 +32,8 @@ ROOMS = (
     "trials",
     "search",
     "oracle",
+    "space_analysis",
+    "choice_effects",
     "choice",
     "finalists",
     "winner",
