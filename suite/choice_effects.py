@@ -100,13 +100,13 @@ def _analysed(space: SearchSpace, depth: int, blocks: Sequence[Block]) -> DepthE
     )  # of nothing, everybody's share is 0
     main: dict[Gene, float] = {}
     effects: dict[Gene, Values] = {}
+    for gene in _distinct(gene for block in blocks for gene in block.genes):
+        effects[gene], squares = _pooled(blocks, (gene,))
+        main[gene] = squares / whole
     if len(blocks) > 1:
         count = space.fc_stage.count
         effects[count] = np.array([block.values.mean() for block in blocks]) - mean
         main[count] = float(effects[count] ** 2 @ np.array([block.values.size for block in blocks])) / whole
-    for gene in _distinct(gene for block in blocks for gene in block.genes):
-        effects[gene], squares = _pooled(blocks, (gene,))
-        main[gene] = squares / whole
     pairs: dict[Pair, float] = {}
     pair_effects: dict[Pair, Values] = {}
     for pair in _distinct(pair for block in blocks for pair in itertools.combinations(block.genes, 2)):

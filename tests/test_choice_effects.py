@@ -111,7 +111,9 @@ def points_of(name: str, value: Any) -> float:
 
 def test_an_additive_response_has_no_interactions() -> None:
     space = space_of(**SMALL)
-    values = np.array([sum(points_of(*item) for item in space.active_genes(genome).items()) for genome in space])
+    values = np.array(
+        [sum(points_of(*item) for item in space.active_genes(genome).items()) for genome in space]
+    )
     for of_depth in depth_effects(space, values):
         assert max(of_depth.pairs.values()) == pytest.approx(0, abs=1e-12)
         assert of_depth.higher == pytest.approx(0, abs=1e-12)
