@@ -11,7 +11,7 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from suite.run_directory import write_atomically
 
@@ -81,8 +81,9 @@ class Figures:
 
 
 def log_ticks(axis: Axis) -> None:
-    """Ticks of a logarithmic axis at 1 and 3 of each power, as `30k` or `1M`; powers would need mathematics."""
-    axis.set_major_locator(LogLocator(subs=(1, 3)))
+    """Few ticks on a logarithmic axis that has been drawn on, as `30k` or `1M`; powers would need mathematics."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 3)) if high >= 10 * low else MaxNLocator(4))
     axis.set_major_formatter(EngFormatter(sep=""))
     axis.set_minor_formatter(NullFormatter())
 

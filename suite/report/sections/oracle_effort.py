@@ -8,7 +8,7 @@ import numpy as np
 
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import Figures, count, escaped, plural, table
+from suite.report.style import Figures, count, plural, table
 from suite.report.walked_space import WalkedSpace, read_walked_space
 from suite.space_analysis import Costs, expected_random_draws, first_within
 
@@ -37,9 +37,9 @@ def _walkable(record: RunRecord) -> str:
     ]
     return (
         f"The walk scored {rate / 1e6:.3g} million networks × pictures a second on "
-        f"{plural(oracle['threads'], 'thread')}. At this rate {' and '.join(sizes)} could be scored on as many "
-        f"pictures ({count(pictures)}). Up to there exhaustive scoring is exact and evolution is not needed. The "
-        "rate was measured on this space, and a larger one may share more or less of its work; `suite bench "
+        f"{plural(oracle['threads'], 'thread')}. At this rate it could score a space of {', or of '.join(sizes)}, on "
+        f"as many pictures ({count(pictures)}). Up to there exhaustive scoring is exact and evolution is not needed. "
+        "The rate was measured on this space, and a larger one may share more or less of its work; `suite bench "
         "evaluation` measures a widened one."
     )
 
@@ -48,21 +48,20 @@ def _evaluations(record: RunRecord, walked: WalkedSpace) -> str:
     """One row per target: how many networks meet it, and evaluations until the first of them."""
     assert record.search is not None
     accuracy = walked.costs("val_search", "accuracy")
-    nearly = (
-        float(accuracy.min()) + _POINTS / 100 + 1e-9
-    )  # an accuracy is a whole number of pictures: allow rounding
+    # Accuracies are whole numbers of pictures: what is 0.1 points off must not miss by rounding.
+    nearly = float(accuracy.min()) + _POINTS / 100 + 1e-9
     rows = [[f"within {_POINTS} points of the best accuracy", *_needed(walked, accuracy, nearly)]]
     if walked.score == "loss":
         few = math.ceil(_SHARE * walked.networks)
         worst = float(np.partition(walked.costs("val_search"), few - 1)[few - 1])
         target = "the best by loss" if few == 1 else f"among the best {count(few)} by loss"
         rows.append([target, *_needed(walked, walked.costs("val_search"), worst)])
-    method = escaped(record.search["method"])
-    header = ["Target (val-A)", "Networks that meet it", f"Evaluations by {method}", "by chance, expected"]
+    header = ["Target (val-A)", "Networks that meet it", "Evaluations by the search", "By chance, expected"]
+    pool = f" The first {count(record.study.search.random_pool)} evaluations are the random pool."
     return (
         "Evaluations until the first network that meets a target. By chance: networks drawn evenly from the whole "
-        "space, none twice; of N networks of which K meet the target, (N + 1) / (K + 1) draws are expected.\n\n"
-        f"{table(header, rows)}"
+        "space, none twice; of N networks of which K meet the target, (N + 1) / (K + 1) draws are expected."
+        f"{'' if record.study.search.method == 'random' else pool}\n\n{table(header, rows)}"
     )
 
 

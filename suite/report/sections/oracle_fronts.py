@@ -15,7 +15,7 @@ from suite.report.style import BLUE, ORANGE, VERMILION, Figures, count, log_tick
 from suite.report.walked_space import WalkedSpace, read_walked_space
 from suite.space_analysis import Rows, front, front_share
 
-_CLOUD = LinearSegmentedColormap.from_list("cloud", ["#E9EDF0", "#56636E"])
+_CLOUD = LinearSegmentedColormap.from_list("cloud", ["#D8DEE3", "#56636E"])
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -38,7 +38,7 @@ def _lead(walked: WalkedSpace) -> str:
 def _picture(record: RunRecord, walked: WalkedSpace, figures: Figures) -> str:
     """One panel per price: every network, the exact front, and that of the networks the search evaluated."""
     prices = walked.prices
-    figure, panels = figures.axes(len(prices), width=6.6 * len(prices), height=6.2, share_y=True)
+    figure, panels = figures.axes(len(prices), width=5.2 * len(prices), height=5.4, share_y=True)
     winner = walked.row(record.final["genome"]) if record.final else None
     for axes, (name, words) in zip(panels, prices.items(), strict=True):
         _panel(axes, walked, name, winner)
@@ -89,7 +89,7 @@ def _shares(walked: WalkedSpace) -> str:
         for score in scores
         for name, words in walked.prices.items()
     ]
-    header = ["Front", "Networks on it", "of these evaluated", "Share of hypervolume"]
+    header = ["Front", "Networks on it", "Of these evaluated", "Share of hypervolume"]
     return (
         f"{table(header, rows)}\n\nScores of both fronts are the oracle's, on val-A. The hypervolume's reference "
         "point is the worst corner of the exact front (its nadir), moved out by a tenth of the front's extent."
@@ -108,9 +108,10 @@ def _latency(record: RunRecord) -> str:
     if record.latency_model is None:
         return text
     model, error = record.latency_model, record.latency_model["held_out"]
+    median, worst = (f"{100 * error[f'{part}_relative_error']:.1f} %" for part in ("median", "p90"))
     return (
-        f"{text} The prediction was fitted to {count(model['networks'])} timed networks; on others it is off by "
-        f"{error['mean_absolute_error_ms']:.3f} ms on average ({100 * error['median_relative_error']:.1f} % in the "
-        f"median, {100 * error['p90_relative_error']:.1f} % at the ninetieth percentile, rank correlation "
-        f"{error['spearman']:.3f}), where timing the same network again differs by {model['noise_floor_ms']:.3f} ms."
+        f"{text} The prediction was fitted to {count(model['networks'])} timed networks; on others, held out, it is "
+        f"off by {error['mean_absolute_error_ms']:.3f} ms on average ({median} in the median, {worst} at the "
+        f"ninetieth percentile, rank correlation {error['spearman']:.3f}), where timing the same network again "
+        f"differs by {model['noise_floor_ms']:.3f} ms."
     )
