@@ -43,8 +43,9 @@ def score_space(
 ) -> dict[str, Any]:
     """Score the whole space on the first `pictures` of val-A and of val-B (all, if None).
 
-    Writes oracle.parquet (genome, params, macs, and loss and accuracy on both splits) and, for the best 1,000 on
-    val-A, which pictures each classes right (oracle_bits_<split>.npy, packed bits). Goes on from its checkpoint.
+    Writes oracle.parquet (genome, params, macs, and loss and accuracy on both splits, in the order of the space) and,
+    for the best 1,000 on val-A, which pictures each classes right (oracle_bits_<split>.npy, packed bits). Goes on
+    from its checkpoint.
     """
     genomes = list(space)
     splits = {

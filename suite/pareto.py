@@ -17,15 +17,20 @@ def pareto_front(values: Mapping[Key, tuple[float, ...]], weights: Sequence[floa
 
     `weights` are +1 for an objective to maximise, -1 for one to minimise.
     """
-    if not values:
-        return []
-    keys, costs = list(values), _costs(list(values.values()), weights)
+    keys = list(values)
+    return [keys[i] for i in front_rows(np.array(list(values.values())), weights)] if keys else []
+
+
+def front_rows(values: NDArray[np.float64], weights: Sequence[float]) -> NDArray[np.int64]:
+    """`pareto_front` of an array (N, objectives), N > 0: the rows on the front."""
+    costs = _costs(values, weights)
     if len(weights) == 1:
         on_front = costs[:, 0] == costs[:, 0].min()
     else:
         on_front = moocore.is_nondominated(costs, keep_weakly=True)
-    chosen = [i for i in range(len(keys)) if on_front[i]]
-    return [keys[i] for i in sorted(chosen, key=lambda i: tuple(costs[i]))]
+    (rows,) = np.nonzero(on_front)
+    ordered: NDArray[np.int64] = rows[np.lexsort(costs[rows].T[::-1])]
+    return ordered
 
 
 def hypervolume(
@@ -38,7 +43,9 @@ def hypervolume(
     return float(moocore.hypervolume(costs, ref=corner))
 
 
-def _costs(values: Sequence[tuple[float, ...]], weights: Sequence[float]) -> NDArray[np.float64]:
+def _costs(
+    values: Sequence[tuple[float, ...]] | NDArray[np.float64], weights: Sequence[float]
+) -> NDArray[np.float64]:
     """(N, objectives) with every objective to be minimised."""
     costs: NDArray[np.float64] = -np.asarray(values, dtype=np.float64) * np.asarray(weights)
     return costs

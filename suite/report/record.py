@@ -25,6 +25,7 @@ class RunRecord:
     finalists: dict[str, Any] | None
     final: dict[str, Any] | None
     oracle: dict[str, Any] | None
+    latency_model: dict[str, Any] | None
     ledger: tuple[LedgerEntry, ...]
 
     @property
@@ -57,5 +58,6 @@ def read_record(run: RunDirectory) -> RunRecord:
         finalists=run.read_result("finalists"),
         final=run.read_result("final"),
         oracle=run.read_result("oracle"),
+        latency_model=run.read_result("latency_model"),
         ledger=tuple(read_ledger(run.path / LEDGER_FILE)),
     )

@@ -9,7 +9,9 @@ from typing import Any
 
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from suite.run_directory import write_atomically
 
@@ -55,10 +57,20 @@ class Figures:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def axes(self, columns: int = 1, *, width: float = 9.0, height: float = 5.2) -> tuple[Figure, list[Axes]]:
+    def axes(
+        self, columns: int = 1, *, width: float = 9.0, height: float = 5.2, share_y: bool = False
+    ) -> tuple[Figure, list[Axes]]:
         """A figure (inches) with a row of axes, by STYLE if within its context; no pyplot, so no window."""
+        figure, (row,) = self.grid([1] * columns, width=width, height=height, share_y=share_y)
+        return figure, row
+
+    def grid(
+        self, widths: Sequence[float], rows: int = 1, *, width: float, height: float, share_y: bool = False
+    ) -> tuple[Figure, list[list[Axes]]]:
+        """A figure (inches) with rows of axes, whose widths are to each other as `widths`."""
         figure = Figure(figsize=(width, height), layout="constrained")
-        return figure, list(figure.subplots(1, columns, squeeze=False)[0])
+        axes = figure.subplots(rows, len(widths), squeeze=False, sharey=share_y, width_ratios=widths)
+        return figure, [list(row) for row in axes]
 
     def save(self, figure: Figure, name: str, alt: str) -> str:
         """Write `<name>.png`; returns the Markdown image, with its alt text."""
@@ -66,6 +78,14 @@ class Figures:
         figure.savefig(buffer, format="png", metadata={"Software": None})
         write_atomically(self.folder / f"{name}.png", buffer.getvalue())
         return f"![{escaped(alt)}](figures/{name}.png)"
+
+
+def log_ticks(axis: Axis) -> None:
+    """Few ticks on a logarithmic axis that has been drawn on, as `30k` or `1M`; powers would need mathematics."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 3)) if high >= 10 * low else MaxNLocator(4))
+    axis.set_major_formatter(EngFormatter(sep=""))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
@@ -92,6 +112,11 @@ def millions(number: float) -> str:
 def percent(fraction: float) -> str:
     """0.8123 -> `81.23 %`."""
     return f"{100 * fraction:.2f} %"
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 thread`, `2 threads`."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

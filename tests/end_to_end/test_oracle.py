@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
 import subprocess
@@ -10,6 +9,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -17,7 +18,7 @@ from suite.data import find_data, open_data
 from suite.oracle import read_table
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
-from suite.study import read_study
+from suite.study import Limits, read_study, study_toml
 from suite.supernet import load_supernet
 from suite.training import evaluate
 from tests.end_to_end.conftest import ENVIRONMENT, suite
@@ -37,6 +38,7 @@ def test_every_network_is_scored_as_it_scores_alone(run: RunDirectory) -> None:
     space = SearchSpace(study.space, data.picture_shape, len(data.classes))
     table, result = read_table(run), run.read_result("oracle")
     assert result is not None
+    assert table["genome"].tolist() == [genome.text for genome in space]
     assert len(table["genome"]) == len(set(table["genome"])) == space.size == result["networks"]
     trained = run.read_result("supernet")
     assert trained is not None
@@ -55,21 +57,95 @@ def test_every_network_is_scored_as_it_scores_alone(run: RunDirectory) -> None:
     assert best == [str(table["genome"][i]) for i in np.argsort(table["loss_val_search"], kind="stable")]
 
 
-def test_the_report_says_what_the_search_lost(run: RunDirectory) -> None:
-    done = suite("oracle", run.path, "--pictures", "50", cwd=run.path.parent)
+@pytest.fixture(scope="module")
+def walked(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A finished run with an oracle on 50 pictures, and its report."""
+    copy = RunDirectory(Path(shutil.copytree(finished, tmp_path_factory.mktemp("walked") / "run")))
+    done = suite("oracle", copy.path, "--pictures", "50", cwd=copy.path.parent)
     assert done.returncode == 0, done.stderr
-    page = (run.path / "report" / "report.md").read_text()
-    assert "## Evolution against the whole space" in page
-    assert "All 432 networks of the space were scored by the supernet, on 50 pictures of val-A" in page
-    assert (run.path / "report" / "figures" / "oracle.png").is_file()
-    table = read_table(run)
-    search = json.loads((run.path / "results" / "search.json").read_text())
-    best = search["front"][0]["genome"]
+    return copy
+
+
+def line_of(page: str, beginning: str) -> str:
+    """The one line of a page that begins so."""
+    (line,) = [line for line in page.splitlines() if line.startswith(beginning)]
+    return line
+
+
+def test_the_report_says_what_the_search_lost(walked: RunDirectory) -> None:
+    page = (walked.path / "report" / "report.md").read_text()
+    assert "## The search against the whole space" in page
+    assert "all 432 networks, each on 50 pictures of val-A, which the search saw, and 50 of val-B" in page
+    table, search = read_table(walked), walked.read_result("search")
+    assert search is not None
     losses = dict(zip(table["genome"], table["loss_val_search"], strict=True))
+    best = min((row["genome"] for row in search["evaluated"]), key=lambda genome: losses[genome])
     rank = sum(loss < losses[best] for loss in losses.values()) + 1
-    line = next(line for line in page.splitlines() if "best of the search, optimiser regret" in line)
-    assert f"| {rank} |" in line
-    assert f"{losses[best] - min(losses.values()):.4f}" in line
+    regret = f"{losses[best] - min(losses.values()):.4f} nats"
+    assert f"The best of them is `{best}`" in line_of(page, "**The search**")
+    assert f"number {rank} of 432 on val-A" in line_of(page, "**The search**")
+    assert f"{regret} on the pictures it searched on" in line_of(page, "**What the search lost**")
+    assert line_of(page, "| Rank by loss on val-A").split("|")[2].strip() == str(rank)
+    assert line_of(page, "| Optimiser regret (val-A)").split("|")[2].strip() == regret
+
+
+def test_the_report_shows_fronts_budgets_effort_and_choices(walked: RunDirectory) -> None:
+    page = (walked.path / "report" / "report.md").read_text()
+    titles = ["The front, exact and found", "The best network for each size", "When evolution is needed"]
+    for title in (*titles, "Which choices matter"):
+        assert f"\n## {title}\n" in page
+    for name in ("oracle", "oracle-choices"):
+        assert f"](figures/{name}.png)" in page
+        assert (walked.path / "report" / "figures" / f"{name}.png").is_file()
+    assert "latency is predicted" not in page.lower()
+    table = read_table(walked)
+    cheap = table["params"] <= 2_000
+    best = table["genome"][cheap][np.argmin(table["loss_val_search"][cheap])]
+    assert f"| `{best}` |" in line_of(page, "| up to 2,000 |")
+    good = int((table["accuracy_val_search"] >= table["accuracy_val_search"].max() - 0.001).sum())
+    within = line_of(page, "| within 0.1 points of the best accuracy |").split("|")
+    assert within[2].strip() == str(good)
+    assert within[4].strip() == f"{433 / (good + 1):.0f}"
+    by_depth = [line_of(page, f"| **{order}**") for order in ("single choices", "pairs", "three and more")]
+    shares = [[float(share.strip(" *%")) for share in line.split("|")[2:4]] for line in by_depth]
+    assert np.sum(shares, axis=0) == pytest.approx([100, 100], abs=0.16)  # three roundings
+
+
+def test_predicted_latency_takes_its_place_where_it_is_known(walked: RunDirectory, tmp_path: Path) -> None:
+    run = RunDirectory(Path(shutil.copytree(walked.path, tmp_path / "run")))
+    table = pq.read_table(run.path / "oracle.parquet")
+    pq.write_table(
+        table.append_column("latency_ms", pa.array(table["macs"].to_numpy() / 1e6)),
+        run.path / "oracle.parquet",
+    )
+    errors = {"median_relative_error": 0.02, "p90_relative_error": 0.071, "mean_absolute_error_ms": 0.0123}
+    held_out = {**errors, "spearman": 0.987}
+    run.write_result("latency_model", {"networks": 120, "noise_floor_ms": 0.004, "held_out": held_out})
+    assert suite("report", run.path, cwd=tmp_path).returncode == 0
+    page = (run.path / "report" / "report.md").read_text()
+    assert line_of(page, "| loss × predicted latency |")
+    assert "| Predicted latency (ms) |" in line_of(page, "| Parameters allowed |")
+    assert (
+        "fitted to 120 timed networks; on others, held out, it is off by 0.012 ms on average (2.0 % in the median, "
+        "7.1 % at the ninetieth percentile, rank correlation 0.987), where timing the same network again differs by "
+        "0.004 ms."
+    ) in page
+
+
+def test_only_networks_within_the_limits_are_compared(walked: RunDirectory, tmp_path: Path) -> None:
+    run = RunDirectory(Path(shutil.copytree(walked.path, tmp_path / "run")))
+    table, search = read_table(walked), walked.read_result("search")
+    assert search is not None
+    limit = int(max(row["params"] for row in search["evaluated"]))
+    study = read_study(run.path / "study.toml")
+    limited = study.search.model_copy(update={"limits": Limits(max_params=limit)})
+    (run.path / "study.toml").write_text(study_toml(study.model_copy(update={"search": limited})))
+    assert suite("report", run.path, cwd=tmp_path).returncode == 0
+    page = (run.path / "report" / "report.md").read_text()
+    kept = int((table["params"] <= limit).sum())
+    assert kept < 432
+    assert f"Compared are the {kept} networks within the study's limits on size." in page
+    assert f" of {kept} on val-A" in page
 
 
 def test_an_interrupted_walk_goes_on(run: RunDirectory) -> None:

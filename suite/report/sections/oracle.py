@@ -1,144 +1,131 @@
-"""Evolution against the whole space: what the search lost, and which choices matter, with nothing estimated."""
+"""The search against the whole space: what it found and lost, beside what scoring every network finds and costs."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-from suite.oracle import read_table
-from suite.pareto import pareto_front
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import BLUE, ORANGE, VERMILION, Figures, count, duration, percent, table
-from suite.space import Genome
+from suite.report.style import Figures, count, duration, escaped, percent, plural, table
+from suite.report.walked_space import WalkedSpace, limits_in_words, read_walked_space
+from suite.space_analysis import rank
 
-Columns = dict[str, NDArray[Any]]
+_SPLITS = {"val_search": ("val-A", "Optimiser"), "val_choice": ("val-B", "Selection")}
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
     """The search beside the oracle."""
     if record.oracle is None or record.search is None:
         return None
-    columns = read_table(record.run)
-    pictures = record.oracle["pictures"]
+    walked = read_walked_space(record)
+    best = int(walked.evaluated[np.argmin(walked.costs("val_search")[walked.evaluated])])
+    ideal = int(np.argmin(walked.costs("val_search")))
     texts = [
-        _cloud(record, columns, figures),
-        _regrets(record, columns),
-        _costs(record),
-        _effects(record, columns),
+        _search(record, walked, best),
+        _exhaustive(record, walked, best, ideal),
+        _loss(walked, best, ideal),
+        _networks(record, walked, best, ideal),
+        _notes(record, walked),
     ]
-    lead = (
-        f"All {count(record.oracle['networks'])} networks of the space were scored by the supernet, on "
-        f"{count(pictures['val_search'])} pictures of val-A, which the search saw, and "
-        f"{count(pictures['val_choice'])} of val-B, which it did not. This says how well the search searched, "
-        "not how well the supernet ranks."
-    )
-    return Section("Evolution against the whole space", "\n\n".join([lead, *texts]))
+    return Section("The search against the whole space", "\n\n".join(texts))
 
 
-def _cloud(record: RunRecord, columns: Columns, figures: Figures) -> str:
-    """Every network by size and accuracy, with the exact front and what the search found."""
+def _search(record: RunRecord, walked: WalkedSpace, best: int) -> str:
     assert record.search is not None
-    figure, (axes,) = figures.axes(height=5.6)
-    params, accuracy = columns["params"], columns["accuracy_val_search"]
-    axes.hexbin(params, accuracy, xscale="log", bins="log", gridsize=70, cmap="Greys", mincnt=1, linewidths=0)
-    exact = _front(params, accuracy)
-    axes.step(params[exact], accuracy[exact], where="post", color=BLUE, label="exact front")
-    found = [row for row in record.search["evaluated"] if row["failure"] is None]
-    sizes, scores = (np.array([row[key] for row in found]) for key in ("params", "val_accuracy"))
-    front = _front(sizes, scores)
-    axes.step(
-        sizes[front], scores[front], where="post", color=ORANGE, label="the search's front", linestyle="--"
+    a, b = (rank(walked.costs(split), best) for split in _SPLITS)
+    return (
+        f"**The search** ({escaped(record.search['method'])}) scored {count(len(walked.evaluated))} networks in "
+        f"{duration(record.search['seconds']['scoring'])}. The best of them is {_scores(walked, best)}. By "
+        f"{walked.score} it is number {count(a)} of {count(walked.networks)} on val-A (top {_top(a, walked)}) and "
+        f"number {count(b)} on val-B (top {_top(b, walked)})."
     )
+
+
+def _exhaustive(record: RunRecord, walked: WalkedSpace, best: int, ideal: int) -> str:
+    assert record.oracle is not None
+    oracle, b = record.oracle, rank(walked.costs("val_choice"), ideal)
+    which = (
+        "the same network" if ideal == best else f"{_scores(walked, ideal)}; on val-B it is number {count(b)}"
+    )
+    return (
+        f"**Exhaustive scoring** took {duration(oracle['seconds'])} on {plural(oracle['threads'], 'thread')}: all "
+        f"{count(oracle['networks'])} networks, each on {count(oracle['pictures']['val_search'])} pictures of val-A, "
+        f"which the search saw, and {count(oracle['pictures']['val_choice'])} of val-B, which it did not. Its best "
+        f"by {walked.score} on val-A is {which}."
+    )
+
+
+def _loss(walked: WalkedSpace, best: int, ideal: int) -> str:
+    """Both regrets in words, and how much of them no search on val-A could have spared."""
+    optimiser, selection = (_regret(walked, split, best) for split in _SPLITS)
+    unavoidable = (
+        "all of the latter"
+        if ideal == best
+        else f"the best of the space on val-A loses {_regret(walked, 'val_choice', ideal)} on val-B, which"
+    )
+    return (
+        f"**What the search lost**: {optimiser} on the pictures it searched on (optimiser regret), {selection} on "
+        f"pictures it never saw (selection regret); {unavoidable} comes from choosing on these pictures, however "
+        "well one searches."
+    )
+
+
+def _networks(record: RunRecord, walked: WalkedSpace, best: int, ideal: int) -> str:
+    """The search's best, the winner and the best of the space, column by column."""
+    roles: dict[int, list[str]] = {best: ["Best of the search"]}
     if record.final:
-        row = next(row for row in found if row["genome"] == record.final["genome"])
-        axes.plot(row["params"], row["val_accuracy"], "*", color=VERMILION, markersize=20, label="winner")
-    axes.set(xlabel="parameters", ylabel="supernet accuracy on val-A", xscale="log")
-    axes.legend(loc="lower right")
-    alt = f"All {len(params)} networks by parameters and accuracy, the exact front and the search's."
-    return figures.save(figure, "oracle", alt)
-
-
-def _front(params: NDArray[Any], accuracy: NDArray[Any]) -> NDArray[np.int64]:
-    """Indices of the front of accuracy against parameters, smallest first."""
-    values = {i: (float(a), float(p)) for i, (a, p) in enumerate(zip(accuracy, params, strict=True))}
-    front = np.array(pareto_front(values, (1.0, -1.0)), dtype=np.int64)
-    return front[np.argsort(params[front], kind="stable")]
-
-
-def _regrets(record: RunRecord, columns: Columns) -> str:
-    """What was lost on the pictures of the search and on others, by the study's own score."""
-    assert record.search is not None
-    by_loss = record.study.search.score == "loss"
-    best = record.search["front"][0]["genome"]
-    chosen = {"best of the search": best, **({"winner": record.final["genome"]} if record.final else {})}
-    place = {genome: i for i, genome in enumerate(columns["genome"])}
-    rows = []
-    for what, genome in chosen.items():
-        i = place[genome]
-        for split, name, kind in (("val_search", "val-A", "optimiser"), ("val_choice", "val-B", "selection")):
-            badness = columns[f"loss_{split}"] if by_loss else -columns[f"accuracy_{split}"]
-            rank = int((badness < badness[i]).sum()) + 1
-            ideal = int(np.argmin(badness))
-            accuracy = columns[f"accuracy_{split}"]
-            rows.append(
-                [
-                    f"{what}, {kind} regret ({name})",
-                    f"{badness[i] - badness[ideal]:.4f}",
-                    f"{100 * (accuracy.max() - accuracy[i]):.2f}",
-                    f"{count(rank)}",
-                    f"{100 * rank / len(badness):.3f} %",
-                ]
-            )
-    header = [
-        "",
-        "Regret (loss)" if by_loss else "Regret (accuracy)",
-        "Points to the best accuracy",
-        "Rank",
-        "Top",
-    ]
+        roles.setdefault(walked.row(record.final["genome"]), []).append("Winner")
+    roles.setdefault(ideal, []).append("Best of the space on val-A")
+    header = ["", *("; ".join(words) for words in roles.values())]
+    rows = [["Genome", *(f"`{walked.columns['genome'][row]}`" for row in roles)]]
+    for split, (name, kind) in _SPLITS.items():
+        accuracy = walked.columns[f"accuracy_{split}"]
+        rows.append([f"Accuracy on {name}", *(percent(accuracy[row]) for row in roles)])
+        if walked.score == "loss":
+            gaps = [f"{100 * (accuracy.max() - accuracy[row]):.2f}" for row in roles]
+            rows.append(["Points to the best accuracy", *gaps])
+            rows.append([f"Loss on {name}", *(f"{walked.costs(split)[row]:.4f}" for row in roles)])
+        ranks = [rank(walked.costs(split), row) for row in roles]
+        rows.append([f"Rank by {walked.score} on {name}", *map(count, ranks)])
+        rows.append([f"{kind} regret ({name})", *(_regret(walked, split, row) for row in roles)])
     return table(header, rows)
 
 
-def _costs(record: RunRecord) -> str:
-    assert record.search is not None
+def _notes(record: RunRecord, walked: WalkedSpace) -> str:
+    """What the numbers do not say."""
     assert record.oracle is not None
-    search, oracle = record.search, record.oracle
+    searched_on = record.facts["dataset"]["counts"]["val_search"]
+    few = record.oracle["pictures"]["val_search"]
+    chance = (
+        f" The walk used {count(few)} of the search's {count(searched_on)} pictures, so part of a regret is chance."
+        if few < searched_on
+        else ""
+    )
+    winner = (
+        " The winner was chosen by training finalists alone, not by these scores." if record.final else ""
+    )
     return (
-        f"Evolution scored {count(search['evaluations'])} networks in {duration(search['seconds']['scoring'])}; "
-        f"the walk over all {count(oracle['networks'])}, on both splits, took {duration(oracle['seconds'])} on "
-        f"{oracle['threads']} threads."
+        "All scores are the supernet's: this says how well the search searched, not how well the supernet ranks."
+        + winner
+        + chance
+        + limits_in_words(record, walked)
     )
 
 
-def _effects(record: RunRecord, columns: Columns) -> str:
-    """The exact mean accuracy under each choice of each gene that every network has."""
-    accuracy = columns["accuracy_val_choice"]
-    genomes = [Genome.parse(text) for text in columns["genome"]]
-    rows = []
-    for label, choice_of in _GENES.items():
-        values = np.array([choice_of(genome) for genome in genomes])
-        means = {value: accuracy[values == value].mean() for value in np.unique(values)}
-        spread = max(means.values()) - min(means.values())
-        shown = ", ".join(f"{value}: {percent(mean)}" for value, mean in means.items())
-        rows.append((spread, [label, shown, f"{100 * spread:.2f}"]))
-    rows.sort(key=lambda row: -row[0])
-    text = "Mean supernet accuracy on val-B of all networks with a choice, exact, strongest first:"
-    header = ["Gene", "Choice: mean accuracy", "Spread (points)"]
-    return f"{text}\n\n{table(header, [row for _, row in rows], left=2)}"
+def _scores(walked: WalkedSpace, row: int) -> str:
+    a, b = (percent(walked.columns[f"accuracy_{split}"][row]) for split in _SPLITS)
+    return f"`{walked.columns['genome'][row]}`, {a} right on val-A and {b} on val-B"
 
 
-_GENES: dict[str, Any] = {
-    "depth": lambda genome: len(genome.convs),
-    "conv1 filters": lambda genome: genome.convs[0].filters,
-    "conv1 kernel": lambda genome: genome.convs[0].kernel,
-    "conv1 pool": lambda genome: genome.convs[0].pool,
-    "last conv filters": lambda genome: genome.convs[-1].filters,
-    "last conv kernel": lambda genome: genome.convs[-1].kernel,
-    "last conv pool": lambda genome: genome.convs[-1].pool,
-    "FC layers": lambda genome: len(genome.fcs),
-    "first FC units": lambda genome: genome.fcs[0].units,
-    "last FC units": lambda genome: genome.fcs[-1].units,
-}
+def _regret(walked: WalkedSpace, split: str, row: int) -> str:
+    costs = walked.costs(split)
+    regret = costs[row] - costs.min()
+    return f"{regret:.4f} nats" if walked.score == "loss" else f"{100 * regret:.2f} points"
+
+
+def _top(place: int, walked: WalkedSpace) -> str:
+    """A rank as a share of the networks, with two digits that count: 27 of 271,296 -> `0.010 %`."""
+    share = 100 * place / walked.networks
+    return f"{share:.{max(0, 1 - math.floor(math.log10(share)))}f} %"

@@ -6,7 +6,18 @@ from typing import Any
 
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import BLUE, ORANGE, PALE, VERMILION, Figures, count, millions, percent, table
+from suite.report.style import (
+    BLUE,
+    ORANGE,
+    PALE,
+    VERMILION,
+    Figures,
+    count,
+    log_ticks,
+    millions,
+    percent,
+    table,
+)
 
 _LABELS = {
     "loss": "cross-entropy on val-A",
@@ -39,6 +50,8 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         draw([row for row in rows if row["genome"] == record.final["genome"]], "*", VERMILION, "winner", 20)
     scale = "linear" if price == "latency_ms" else "log"
     axes.set(xlabel=_LABELS[price], ylabel=_LABELS[quality], xscale=scale)
+    if scale == "log":
+        log_ticks(axes.xaxis)
     axes.legend()
     image = figures.save(
         figure, "front", f"{len(front)} of {len(rows)} networks form the front of {quality} against {price}."
