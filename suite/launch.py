@@ -139,7 +139,7 @@ def score_every_network(
         check_begun_on(run, data)
         space = SearchSpace(study.space, data.picture_shape, len(data.classes))
         supernet = load_supernet(study, space, run, trained["sha256"])
-        score_space(study, space, Scorer(supernet, data, device), data, run, display, pictures)
+        score_space(study, space, supernet, data, device, run, display, pictures)
         return write_report(run)
 
 

@@ -19,11 +19,12 @@ import torch
 from numpy.typing import NDArray
 
 from suite.data import Data, Split
+from suite.latency_model import LatencyModel, model_latency
 from suite.progress import Display, Phase
 from suite.run_directory import EverySeconds, RunDirectory, write_atomically
 from suite.space import Genome, SearchSpace
 from suite.study import StudySettings
-from suite.supernet import Scorer
+from suite.supernet import Scorer, Supernet
 from suite.supernet.scoring import ScoreSums
 
 PHASE = "oracle"
@@ -35,19 +36,22 @@ _SECONDS_BETWEEN_CHECKPOINTS = 30
 def score_space(
     study: StudySettings,
     space: SearchSpace,
-    scorer: Scorer,
+    supernet: Supernet,
     data: Data,
+    device: torch.device,
     run: RunDirectory,
     display: Display,
     pictures: int | None = None,
 ) -> dict[str, Any]:
-    """Score the whole space on the first `pictures` of val-A and of val-B (all, if None).
+    """Score the whole space on the first `pictures` of val-A and of val-B (all, if None), and predict its latency.
 
-    Writes oracle.parquet (genome, params, macs, and loss and accuracy on both splits, in the order of the space) and,
-    for the best 1,000 on val-A, which pictures each classes right (oracle_bits_<split>.npy, packed bits). Goes on
-    from its checkpoint.
+    Writes oracle.parquet (genome, params, macs, latency_ms, and loss and accuracy on both splits, in the order of the
+    space) and, for the best 1,000 on val-A, which pictures each classes right (oracle_bits_<split>.npy, packed bits).
+    Goes on from its checkpoint.
     """
     genomes = list(space)
+    scorer = Scorer(supernet, data, device)
+    latency = model_latency(study, space, supernet, scorer.calibration, device, run, display)
     splits = {
         "val_search": _first(data.val_search, pictures),
         "val_choice": _first(data.val_choice, pictures),
@@ -58,7 +62,7 @@ def score_space(
     with display.phase("Oracle", total) as phase:
         seconds = _walk(genomes, splits, sums, scorer, run, phase, seconds, pictures)
         phase.finish(total, f"{space.size:,} networks")
-    table = _table(genomes, space, sums)
+    table = _table(genomes, space, latency, sums)
     sha256 = _write_table(run, table)
     ranked = table["loss_val_search"] if study.search.score == "loss" else -table["accuracy_val_search"]
     best = np.argsort(ranked, kind="stable")[:TOP]
@@ -77,7 +81,7 @@ def score_space(
 
 
 def read_table(run: RunDirectory) -> dict[str, NDArray[Any]]:
-    """oracle.parquet as columns: genome, params, macs, loss_<split>, accuracy_<split>."""
+    """oracle.parquet as columns: genome, params, macs, latency_ms, loss_<split>, accuracy_<split>."""
     table = pq.read_table(run.path / TABLE_FILE)
     return {name: table.column(name).to_numpy() for name in table.column_names}
 
@@ -121,12 +125,13 @@ def _first(split: Split, pictures: int | None) -> Split:
 
 
 def _table(
-    genomes: Sequence[Genome], space: SearchSpace, sums: dict[str, ScoreSums]
+    genomes: Sequence[Genome], space: SearchSpace, latency: LatencyModel, sums: dict[str, ScoreSums]
 ) -> dict[str, NDArray[Any]]:
     columns: dict[str, NDArray[Any]] = {
         "genome": np.array([genome.text for genome in genomes], dtype=object),
         "params": np.array([space.parameters(genome) for genome in genomes], dtype=np.int64),
         "macs": np.array([space.macs(genome) for genome in genomes], dtype=np.int64),
+        "latency_ms": latency.predict(genomes).astype(np.float32),
     }
     for name, of_split in sums.items():
         columns[f"loss_{name}"] = (of_split.loss_sums / of_split.pictures).numpy()

@@ -1,15 +1,14 @@
-"""The exact front of the whole space in a fraction of the walk: networks that are surely dominated see no more pictures.
+"""The exact front of the whole space in a fraction of the walk: networks surely dominated see no more pictures.
 
-Successive rejection over pictures in random order. After each round a network is compared with the best that is no
-larger, picture by picture, and left out once it is worse beyond doubt, both among those with no more parameters and
-among those with no more MACs. Beyond doubt: a paired normal bound for pictures drawn without replacement, corrected
-for the number of networks, rivals and rounds (Bonferroni), so that a network of the front is lost once in a hundred
-shortlists. What stays has seen every picture, so its score is exact.
+Successive rejection over pictures in random order. Time and again, each network is compared, picture by picture, with
+the best smaller ones, and left out once it is worse beyond doubt than one that has no more parameters, and than one
+that has no more MACs. Beyond doubt: a paired normal bound for pictures drawn without replacement, corrected for the
+number of networks, rivals and comparisons (Bonferroni). What is left in the end has seen every picture: its scores are
+exact.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from suite.data import Data, Split
-from suite.pareto import pareto_front
+from suite.pareto import front_rows, pareto_front
 from suite.progress import Display, Phase
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
@@ -29,9 +28,11 @@ from suite.supernet import Scorer
 
 PHASE = "shortlist"
 PRICES = ("params", "macs")
-_FIRST_ROUND = 96  # pictures; every round doubles what was seen
-_RISK = 0.01
-_MOST_BYTES = 1 << 29  # of scores kept, per picture and network
+_FIRST_STOP = 96  # pictures after which networks are first compared
+_GROWTH = 1.35  # from one stop to the next
+_RISK = 0.01  # that a network of the front is lost, over all comparisons
+_MOST_RIVALS = 128
+_ADDED_TOGETHER = 16  # pictures
 
 
 def shortlist_space(
@@ -52,103 +53,150 @@ def shortlist_space(
     split = _shuffled(data.val_search, order)
     by_loss = study.search.score == "loss"
     began = time.monotonic()
-    alive = np.arange(len(genomes))
-    badness = np.empty((len(genomes), 0), dtype=np.float32)
+    alive, tally = np.arange(len(genomes)), Tally(len(genomes))
     rounds: list[dict[str, Any]] = []
     with display.phase("Shortlist", len(split)) as phase:
-        while badness.shape[1] < len(split):
-            seen = badness.shape[1]
-            stop = _next_stop(seen, len(split), len(alive))
-            part = Split(split.pictures[seen:stop], split.labels[seen:stop])
-            badness = np.hstack([badness, _scored([genomes[i] for i in alive], part, scorer, by_loss, phase, seen)])
+        for stop in _stops(len(split)):
+            part = Split(split.pictures[tally.pictures : stop], split.labels[tally.pictures : stop])
+            _add(tally, [genomes[i] for i in alive], part, scorer, by_loss, phase)
             number = len(rounds) + 1
-            risk = _RISK / (number * (number + 1)) / len(genomes)  # sums up to _RISK over all rounds and networks
-            keep = ~surely_dominated(badness, prices[alive], len(split), risk)
+            risk = _RISK / (number * (number + 1)) / len(genomes)  # adds up to _RISK over all rounds and networks
+            keep = ~tally.surely_dominated(prices[alive], len(split), risk)
             rounds.append({"pictures": stop, "networks": len(alive), "left": int(keep.sum())})
-            alive, badness = alive[keep], badness[keep]
-            phase.update(stop, f"{len(alive):,} networks left")
+            alive = alive[keep]
+            tally.keep(keep, _rivals(tally.means[keep], prices[alive]))
         phase.finish(len(split), f"{len(alive):,} of {len(genomes):,} networks left")
-    means = badness.mean(axis=1, dtype=np.float64)
+    texts = [genomes[i].text for i in alive]
     result = {
         "networks": len(genomes),
         "pictures": len(split),
         "order": order,
+        "score": "loss" if by_loss else "wrong",
         "seconds": time.monotonic() - began,
         "threads": torch.get_num_threads(),
         "rounds": rounds,
         "fronts": {
-            price: _front([genomes[i].text for i in alive], means, prices[alive, column], by_loss)
-            for column, price in enumerate(PRICES)
+            price: _front(texts, tally.means, prices[alive, column]) for column, price in enumerate(PRICES)
         },
     }
     run.write_result(PHASE, result)
     return result
 
 
-def surely_dominated(
-    badness: NDArray[np.float32], prices: NDArray[np.int64], pictures: int, risk: float
-) -> NDArray[np.bool_]:
-    """(S,) whether each network is worse, under every price, than one that costs no more.
+class Tally:
+    """Sums over the pictures seen so far: of each network's badness, and of its products with each rival's.
 
-    `badness` is (S, n): of each network on each of n pictures out of `pictures`, drawn at random without replacement;
-    `prices` is (S, P). `risk` is that of one network to be called dominated wrongly, whoever its rival.
+    Badness is cross-entropy, or 1 for a wrong answer. Means are over all pictures; what is known of the spread of
+    differences is from the pictures since the rivals were named, so that no rival was chosen on them.
     """
-    dominated = np.ones(len(badness), dtype=bool)
-    means = badness.mean(axis=1, dtype=np.float64)
+
+    def __init__(self, networks: int) -> None:
+        self.pictures = 0
+        self._sums = np.zeros(networks)
+        self._name(np.empty(0, dtype=np.int64))
+
+    @property
+    def means(self) -> NDArray[np.float64]:
+        """(S,) the mean badness of each network."""
+        return self._sums / self.pictures
+
+    def add(self, badness: NDArray[np.float32]) -> None:
+        """Take in (S, n): n more pictures."""
+        self.pictures += badness.shape[1]
+        self._sums += badness.sum(axis=1, dtype=np.float64)
+        if len(self._rivals):
+            # Taken from one rival's, what all pictures have in common is gone, and float32 is enough.
+            relative = badness - badness[self._rivals[0]]
+            self._paired += badness.shape[1]
+            self._own_sums += relative.sum(axis=1)
+            self._squares += np.square(relative).sum(axis=1)
+            self._products += relative @ relative[self._rivals].T
+
+    def keep(self, rows: NDArray[np.bool_], rivals: NDArray[np.int64]) -> None:
+        """Go on with some of the networks, and name the rivals among them."""
+        self._sums = self._sums[rows]
+        self._name(rivals)
+
+    def surely_dominated(
+        self, prices: NDArray[np.int64], pictures: int, risk: float
+    ) -> NDArray[np.bool_]:
+        """(S,) whether each network is, under every price, worse than a rival that costs no more.
+
+        `prices` is (S, P), `pictures` the number there are in all; `risk` is that of calling one network dominated
+        wrongly. Once all pictures were seen, nothing is a matter of chance, and every network is a rival.
+        """
+        if self.pictures == pictures:
+            return _dominated(self.means, prices)
+        dominated = np.zeros(len(prices), dtype=bool)
+        if len(self._rivals):
+            quantile = float(stats.norm.isf(risk / len(self._rivals)))
+            for start in range(0, len(prices), 4_096):  # so that what is compared takes little memory
+                rows = slice(start, start + 4_096)
+                worse = self._surely_worse(rows, pictures, quantile)
+                dearer = prices[rows, None, :] >= prices[None, self._rivals, :]
+                dominated[rows] = (worse[:, :, None] & dearer).any(axis=1).all(axis=1)
+        return dominated
+
+    def _name(self, rivals: NDArray[np.int64]) -> None:
+        self._rivals = rivals
+        self._paired = 0
+        self._own_sums = np.zeros(len(self._sums), dtype=np.float32)
+        self._squares = np.zeros(len(self._sums), dtype=np.float32)
+        self._products = np.zeros((len(self._sums), len(rivals)), dtype=np.float32)
+
+    def _surely_worse(self, rows: slice, pictures: int, quantile: float) -> NDArray[np.bool_]:
+        """(rows, R) whether the mean over all pictures is above the rival's, by those seen."""
+        means, paired, rivals = self.means, self._paired, self._rivals
+        first = self._own_sums[rows, None].astype(np.float64) - self._own_sums[None, rivals]
+        second = (
+            self._squares[rows, None].astype(np.float64) - 2 * self._products[rows] + self._squares[None, rivals]
+        )
+        variance = np.maximum(second - first**2 / paired, 0) / (paired - 1)
+        error = np.sqrt(variance * (1 / self.pictures - 1 / pictures))
+        worse: NDArray[np.bool_] = means[rows, None] - means[None, rivals] > quantile * error
+        return worse
+
+
+def _rivals(means: NDArray[np.float64], prices: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(R,) the networks on the front as it looks so far, under any price; evenly spread, if they are too many."""
+    fronts = [front_rows(np.column_stack([means, price]), (-1.0, -1.0)) for price in prices.T]
+    rivals = np.unique(np.concatenate(fronts))
+    spread = np.linspace(0, len(rivals) - 1, min(len(rivals), _MOST_RIVALS)).round().astype(np.int64)
+    return rivals[spread]
+
+
+def _dominated(means: NDArray[np.float64], prices: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(S,) whether each network is on no front."""
+    dominated = np.ones(len(means), dtype=bool)
     for price in prices.T:
-        rivals = _best_that_costs_no_more(means, price)
-        dominated &= _surely_worse(badness, rivals, pictures, risk / len(np.unique(rivals)))
+        dominated[front_rows(np.column_stack([means, price]), (-1.0, -1.0))] = False
     return dominated
 
 
-def _best_that_costs_no_more(means: NDArray[np.float64], price: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(S,) the index of the least mean among networks of at most the same price; its own, if none is better."""
-    order = np.lexsort((means, price))
-    ordered = means[order]
-    leads = np.flatnonzero(ordered == np.minimum.accumulate(ordered))
-    place = leads[np.searchsorted(leads, np.arange(len(order)), side="right") - 1]
-    rivals = np.empty_like(order)
-    rivals[order] = order[place]
-    return rivals
-
-
-def _surely_worse(
-    badness: NDArray[np.float32], rivals: NDArray[np.int64], pictures: int, risk: float
-) -> NDArray[np.bool_]:
-    """(S,) whether each row's mean over all pictures is above its rival's, by the pictures seen."""
-    count = badness.shape[1]
-    quantile = stats.norm.isf(risk)
-    worse = np.zeros(len(badness), dtype=bool)
-    for start in range(0, len(badness), 4_096):  # so that the differences take little memory
-        rows = slice(start, start + 4_096)
-        difference = badness[rows] - badness[rivals[rows]]
-        error = difference.std(axis=1, ddof=1) * math.sqrt((1 - count / pictures) / count)
-        worse[rows] = difference.mean(axis=1, dtype=np.float64) > quantile * error
-    return worse
-
-
-def _scored(
-    genomes: Sequence[Genome], part: Split, scorer: Scorer, by_loss: bool, phase: Phase, seen: int
-) -> NDArray[np.float32]:
-    """(S, n) cross-entropy of each genome on each picture, or 1 for a wrong answer."""
-    tree = scorer.tree(genomes)
-    columns = np.empty((len(genomes), len(part)), dtype=np.float32)
-    done = 0
-    for block in scorer.blocks(tree, part, bits=not by_loss, losses=by_loss):
+def _add(
+    tally: Tally, genomes: Sequence[Genome], part: Split, scorer: Scorer, by_loss: bool, phase: Phase
+) -> None:
+    """Score the genomes on the pictures, and take it in a few pictures at a time."""
+    waiting: list[NDArray[np.float32]] = []
+    for block in scorer.blocks(scorer.tree(genomes), part, bits=not by_loss, losses=by_loss):
         kept = block.losses if by_loss else block.bits
         assert kept is not None
-        columns[:, done : done + block.pictures] = kept.cpu() if by_loss else ~kept.cpu()
-        done += block.pictures
-        phase.update(seen + done, f"{len(genomes):,} networks")
-    return columns
+        waiting.append((kept if by_loss else ~kept).cpu().numpy().astype(np.float32, copy=False))
+        if sum(badness.shape[1] for badness in waiting) >= _ADDED_TOGETHER:
+            tally.add(np.hstack(waiting))
+            waiting.clear()
+            phase.update(tally.pictures, f"{len(genomes):,} networks")
+    if waiting:
+        tally.add(np.hstack(waiting))
 
 
-def _next_stop(seen: int, pictures: int, networks: int) -> int:
-    """Twice as many pictures as were seen, while what they say fits in memory; all, once few networks are left."""
-    affordable = _MOST_BYTES // (4 * networks)
-    if pictures <= affordable and seen >= pictures // 4:
-        return pictures
-    return min(pictures, max(2 * seen, _FIRST_ROUND), max(affordable, seen + 64))
+def _stops(pictures: int) -> list[int]:
+    """After how many pictures networks are compared; the last is all of them."""
+    stops, stop = [], float(_FIRST_STOP)
+    while stop < 0.9 * pictures:
+        stops.append(round(stop))
+        stop *= _GROWTH
+    return [*stops, pictures]
 
 
 def _shuffled(split: Split, order: int) -> Split:
@@ -157,12 +205,11 @@ def _shuffled(split: Split, order: int) -> Split:
 
 
 def _front(
-    texts: Sequence[str], means: NDArray[np.float64], price: NDArray[np.int64], by_loss: bool
+    texts: Sequence[str], means: NDArray[np.float64], price: NDArray[np.int64]
 ) -> list[dict[str, Any]]:
-    """Best first."""
+    """Best first: genome, its mean badness, and its price."""
     values = {text: (float(mean), float(p)) for text, mean, p in zip(texts, means, price, strict=True)}
-    score = "loss" if by_loss else "wrong"
     return [
-        {"genome": text, score: values[text][0], "price": int(values[text][1])}
+        {"genome": text, "score": values[text][0], "price": int(values[text][1])}
         for text in pareto_front(values, (-1.0, -1.0))
     ]
