@@ -34,7 +34,7 @@ from suite.supernet import Supernet, load_supernet
 from suite.supernet.fc_plan import FcPlan
 from suite.supernet.prefix_plan import Stack
 from suite.supernet.prefix_tree import PrefixTree
-from suite.supernet.scoring import MEMORY, block_size
+from suite.supernet.scoring import MEMORY, most_at_once
 
 _BATCHES = (25, 125, 250)
 _SAMPLE = 40  # networks of a larger set that are timed one at a time
@@ -123,9 +123,9 @@ def _measure(
     supernet, space = subject.supernet, subject.supernet.space
     some = genomes if len(genomes) <= _SAMPLE else random.Random(1).sample(genomes, _SAMPLE)
     networks = [supernet.extract(genome).to(dtype) for genome in some]
-    size = block_size(space, len(genomes), MEMORY // threads)
-    tree = PrefixTree(supernet, genomes, most_nodes=size.nodes, dtype=dtype)
-    walked = max(size.pictures, _WALKED)
+    most = most_at_once(space, MEMORY // threads)
+    tree = PrefixTree(supernet, genomes, rows=most.rows, most_pictures=most.pictures, dtype=dtype)
+    walked = max(tree.pictures, _WALKED)
     pictures, labels = subject.pictures.to(dtype), torch.zeros(_PICTURES, dtype=torch.int64)
     alone: dict[int, list[float]] = {batch: [] for batch in _BATCHES}
     walk: list[float] = []
@@ -134,7 +134,7 @@ def _measure(
             seconds = _seconds(pool, [(_alone, network, pictures, batch) for network in networks])
             alone[batch].append(len(networks) * len(pictures) / seconds)
         jobs = [
-            (_walk, tree, pictures[first:][:walked], labels[:walked], size.pictures)
+            (_walk, tree, pictures[first:][:walked], labels[:walked], tree.pictures)
             for first in range(0, threads * _WALKED, _WALKED)
         ]
         walk.append(len(genomes) * walked * threads / _seconds(pool, jobs))

@@ -95,12 +95,20 @@ def search(
     _say_result(finished.results, finished.report, finished.run.path)
 
 
-@app.command(epilog="Examples:  suite oracle   |   suite oracle runs/digits/20260101-120000 --pictures 1000")
+@app.command(
+    epilog="Examples:  suite oracle   |   suite oracle runs/digits/20260101-120000 --pictures 1000   |   "
+    "suite oracle --shortlist"
+)
 def oracle(
     run: RunArgument = None,
     pictures: Annotated[
         int | None, typer.Option(min=1, help="Only the first of val-A and of val-B; all when left out.")
     ] = None,
+    shortlist: Annotated[
+        bool, typer.Option("--shortlist", help="Only the exact fronts on val-A, in less time.")
+    ] = False,
+    order: Annotated[int, typer.Option(help="Seed of the order of the shortlist's pictures.")] = 0,
+    memory: Annotated[int, typer.Option(min=16, metavar="MIB", help="For activations.")] = 1024,
     data_dir: Annotated[
         Path | None, typer.Option("--data", help="Holds <dataset>/*.parquet; before SUITE_DATA_DIR.")
     ] = None,
@@ -109,18 +117,25 @@ def oracle(
 ) -> None:
     """Score every network of the space with a run's supernet: what the search lost is then known exactly."""
     directory = _opened(run)
-    study = read_study(directory.path / "study.toml")
+    if shortlist and pictures is not None:
+        raise StudyFileError("needs all pictures.", where="--shortlist", remedy="Leave out --pictures.")
 
     from suite.data.places import find_data
 
-    place = find_data(study.data, data_dir)
+    place = find_data(read_study(directory.path / "study.toml").data, data_dir)
 
-    from suite.launch import score_every_network
+    from suite.launch import Walk, score_every_network, shortlist_networks
+    from suite.shortlist import in_words
 
+    asked, display = Walk(place, device, memory << 20), Display(quiet=quiet)
     try:
-        print(score_every_network(directory, place, device, pictures, Display(quiet=quiet)))
+        if shortlist:
+            print(in_words(shortlist_networks(directory, asked, order, display)))
+        else:
+            print(score_every_network(directory, asked, pictures, display))
     except KeyboardInterrupt:
-        print("Interrupted; the same command goes on.", file=sys.stderr)
+        what = "nothing was kept" if shortlist else "the same command goes on"
+        print(f"Interrupted; {what}.", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
 
 

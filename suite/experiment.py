@@ -11,6 +11,8 @@ from suite.data import Data
 from suite.finalists import PHASE as FINALISTS
 from suite.finalists import checkpoint_name, train_finalists
 from suite.fitness import Fitness, criteria, within_size_limits
+from suite.oracle import PHASE as ORACLE
+from suite.oracle import best_of_space, score_space
 from suite.progress import Display
 from suite.results import write_results, write_trials_csv
 from suite.run_directory import RunDirectory
@@ -44,8 +46,9 @@ def run_experiment(
     if searched is None:
         fitness = Fitness(study, space, supernet, scorer, data.val_search, device)
         trials = Trials(storage, f"{name}/search", space, criteria(study))
+        best = _best_of_space(study, space, scorer, data, run, display)
         searched = search(
-            study, space, fitness, trials, run, lambda g: within_size_limits(study, space, g), display
+            study, space, fitness, trials, run, lambda g: within_size_limits(study, space, g), display, best
         )
 
     trained = run.read_result(FINALISTS)
@@ -65,6 +68,22 @@ def run_experiment(
 
     write_trials_csv(storage, f"{name}/search", run)
     return write_results(study, run)
+
+
+def _best_of_space(
+    study: StudySettings,
+    space: SearchSpace,
+    scorer: Scorer,
+    data: Data,
+    run: RunDirectory,
+    display: Display,
+) -> list[Genome]:
+    """What the exhaustive method proposes, the space being scored first; nothing for any other."""
+    if study.search.method != "exhaustive":
+        return []
+    if run.read_result(ORACLE) is None:
+        score_space(study, space, scorer, data, run, display)
+    return best_of_space(study, space, run)
 
 
 def _candidates(

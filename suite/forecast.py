@@ -13,6 +13,7 @@ import torch
 from suite.data import Data, Split
 from suite.finalists import standalone_training
 from suite.fitness import needs_latency
+from suite.methods import evaluations_at_most
 from suite.space import Genome, SearchSpace
 from suite.study import StudySettings
 from suite.supernet import Scorer, Supernet, new_training
@@ -30,6 +31,7 @@ class Pace:
     standalone_epoch: float
     evaluation: float  # one genome: scored, timed, recorded
     all_training_epoch: float
+    walk: float = 0.0  # of the whole space, where the method needs it
 
 
 @dataclass(frozen=True)
@@ -64,19 +66,21 @@ def measure_pace(study: StudySettings, space: SearchSpace, data: Data, device: t
         standalone_epoch=standalone_step * supernet_training.steps_per_epoch,
         evaluation=_seconds_per_evaluation(study, supernet_training.network, genomes, data, device),
         all_training_epoch=standalone_step * (len(data.all_training) // batch),
+        walk=_seconds_per_walk(space, supernet_training.network, data, device)
+        if study.search.method == "exhaustive"
+        else 0.0,
     )
 
 
 def forecast(study: StudySettings, pace: Pace) -> Forecast:
     """Seconds per phase. Halving stops the worse half of the finalists at a quarter and at half of the epochs."""
     search, finalists = study.search, study.finalists
-    evaluations = search.random_pool + search.generations * search.population
     half = min(finalists.count, max(2, math.ceil(finalists.count / 2)))
     quarter = min(finalists.count, max(2, math.ceil(half / 2)))
     racing = finalists.count * 0.25 + half * 0.25 + quarter * 0.5
     return Forecast(
         supernet=pace.supernet_epoch * study.supernet.epochs,
-        search=pace.evaluation * evaluations,
+        search=pace.walk + pace.evaluation * evaluations_at_most(search),
         finalists=pace.standalone_epoch * finalists.epochs * finalists.seeds * racing,
         final=pace.all_training_epoch * study.final.epochs,
     )
@@ -124,6 +128,17 @@ def _seconds_per_step(training: Training) -> float:
             torch.cuda.synchronize()
         spent.append(time.perf_counter() - start)
     return statistics.median(spent)
+
+
+def _seconds_per_walk(space: SearchSpace, supernet: Supernet, data: Data, device: torch.device) -> float:
+    """Of val-A and val-B, extrapolated from a few pictures."""
+    few = min(8, len(data.val_search))
+    scorer = Scorer(supernet, data, device)
+    tree = scorer.tree(list(space))
+    start = time.perf_counter()
+    for _ in scorer.blocks(tree, Split(data.val_search.pictures[:few], data.val_search.labels[:few])):
+        pass
+    return (time.perf_counter() - start) * (len(data.val_search) + len(data.val_choice)) / few
 
 
 def _seconds_per_evaluation(

@@ -18,11 +18,13 @@ from suite.device import device_facts, open_device
 from suite.errors import RunDirectoryError, StorageError
 from suite.experiment import run_experiment
 from suite.forecast import Forecast, fit_to_budget, forecast, measure_pace
+from suite.methods import evaluations_at_most
 from suite.oracle import score_space
 from suite.progress import Display
 from suite.report import write_report
 from suite.report.style import duration
 from suite.run_directory import RUNS, RunDirectory, new_run_path, utc_now, write_atomically
+from suite.shortlist import shortlist_space
 from suite.space import SearchSpace
 from suite.study import StudySettings, read_study, study_toml
 from suite.supernet import Scorer, load_supernet
@@ -119,28 +121,52 @@ def go_on(request: Request, run: RunDirectory, display: Display) -> Finished:
         return _run(run, study, data, device, storage_url(run, request.storage), display)
 
 
-def score_every_network(
-    run: RunDirectory, place: Place, device_name: str, pictures: int | None, display: Display
-) -> Path:
+@dataclass(frozen=True)
+class Walk:
+    """What a user asked of a run's supernet, and what it may take."""
+
+    place: Place
+    device: str
+    memory: int  # bytes of activations
+
+
+def score_every_network(run: RunDirectory, asked: Walk, pictures: int | None, display: Display) -> Path:
     """Walk the whole space with a run's supernet, and write its report again; returns the report's path.
 
     Raises:
         RunDirectoryError: the run has no trained supernet yet, or was begun on other data.
     """
+    with run.locked():
+        study, space, scorer, data = _trained(run, asked)
+        score_space(study, space, scorer, data, run, display, pictures)
+        return write_report(run)
+
+
+def shortlist_networks(run: RunDirectory, asked: Walk, order: int, display: Display) -> dict[str, Any]:
+    """The exact fronts of the space on val-A by successive rejection; returns results/shortlist.json.
+
+    Raises:
+        RunDirectoryError: the run has no trained supernet yet, or was begun on other data.
+    """
+    with run.locked():
+        study, space, scorer, data = _trained(run, asked)
+        return shortlist_space(study, space, scorer, data, run, display, order)
+
+
+def _trained(run: RunDirectory, asked: Walk) -> tuple[StudySettings, SearchSpace, Scorer, Data]:
+    """A run's supernet, ready to score."""
     facts, trained = run.read_json("run.json") or {}, run.read_result("supernet")
     if trained is None:
         raise RunDirectoryError(
             "has no trained supernet yet.", where=str(run.path), remedy="Let its search go on: --resume"
         )
     study = read_study(run.path / "study.toml")
-    with run.locked():
-        device = open_device(device_name, threads=facts["device"]["threads"])
-        data = open_data(study.data, place)
-        check_begun_on(run, data)
-        space = SearchSpace(study.space, data.picture_shape, len(data.classes))
-        supernet = load_supernet(study, space, run, trained["sha256"])
-        score_space(study, space, supernet, data, device, run, display, pictures)
-        return write_report(run)
+    device = open_device(asked.device, threads=facts["device"]["threads"])
+    data = open_data(study.data, asked.place)
+    check_begun_on(run, data)
+    space = SearchSpace(study.space, data.picture_shape, len(data.classes))
+    supernet = load_supernet(study, space, run, trained["sha256"])
+    return study, space, Scorer(supernet, data, device, memory=asked.memory), data
 
 
 def storage_url(run: RunDirectory, given: str | None) -> str:
@@ -195,10 +221,10 @@ def _plan(request: Request, data: Data, device: torch.device, display: Display) 
 
 def _plan_text(study: StudySettings, size: int, pictures: int, device: str, expected: Forecast) -> str:
     search, finalists = study.search, study.finalists
-    evaluations = search.random_pool + search.generations * search.population
+    evaluated = size if search.method == "exhaustive" else min(size, evaluations_at_most(search))
     rows = [
         ("supernet", f"{study.supernet.epochs} epochs of {pictures} pictures", expected.supernet),
-        ("search", f"{search.method}, up to {evaluations} of {size:,} networks", expected.search),
+        ("search", f"{search.method}, up to {evaluated:,} of {size:,} networks", expected.search),
         ("finalists", f"{finalists.count} networks, {finalists.epochs} epochs each", expected.finalists),
         ("final", f"fine-tuning ({study.final.epochs} epochs), one test", expected.final),
         ("in all", "", expected.total),

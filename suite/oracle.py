@@ -19,26 +19,29 @@ import torch
 from numpy.typing import NDArray
 
 from suite.data import Data, Split
+from suite.errors import SearchError
+from suite.fitness import criteria
 from suite.latency_model import LatencyModel, model_latency
+from suite.pareto import front_rows
 from suite.progress import Display, Phase
 from suite.run_directory import EverySeconds, RunDirectory, write_atomically
 from suite.space import Genome, SearchSpace
 from suite.study import StudySettings
-from suite.supernet import Scorer, Supernet
+from suite.supernet import Scorer
 from suite.supernet.scoring import ScoreSums
 
 PHASE = "oracle"
 TABLE_FILE = "oracle.parquet"
 TOP = 1_000
 _SECONDS_BETWEEN_CHECKPOINTS = 30
+_COLUMNS = {"accuracy": "accuracy_val_search", "loss": "loss_val_search"}  # of objectives' metrics
 
 
 def score_space(
     study: StudySettings,
     space: SearchSpace,
-    supernet: Supernet,
+    scorer: Scorer,
     data: Data,
-    device: torch.device,
     run: RunDirectory,
     display: Display,
     pictures: int | None = None,
@@ -50,7 +53,7 @@ def score_space(
     Goes on from its checkpoint.
     """
     genomes = list(space)
-    scorer = Scorer(supernet, data, device)
+    supernet, device = scorer.supernet, scorer.device
     latency = model_latency(study, space, supernet, scorer.calibration, device, run, display)
     splits = {
         "val_search": _first(data.val_search, pictures),
@@ -80,10 +83,48 @@ def score_space(
     return result
 
 
+def best_of_space(study: StudySettings, space: SearchSpace, run: RunDirectory) -> list[Genome]:
+    """The best of the whole space by the study's objectives on val-A: front after front, until they are a population.
+
+    Latency is as predicted. Only networks within the limits; the last front may be cut short, at its far end.
+
+    Raises:
+        SearchError: no network of the space is within the limits.
+    """
+    table = read_table(run)
+    goals = criteria(study)
+    values = np.column_stack([table[_COLUMNS.get(goal.metric, goal.metric)] for goal in goals]).astype(
+        np.float64
+    )
+    rows = np.flatnonzero(_within_limits(study, table))
+    if not len(rows):
+        raise SearchError(
+            f"none of {len(values):,} networks keeps to the limits.",
+            where="search.limits",
+            remedy="Raise the limits, or give the space smaller choices, and begin a new run.",
+        )
+    best: list[int] = []
+    while len(best) < study.search.population and len(rows):
+        front = front_rows(values[rows], [goal.weight for goal in goals])
+        best += rows[front].tolist()
+        rows = np.delete(rows, front)
+    return [space.parse(table["genome"][row]) for row in best[: study.search.population]]
+
+
 def read_table(run: RunDirectory) -> dict[str, NDArray[Any]]:
     """oracle.parquet as columns: genome, params, macs, latency_ms, loss_<split>, accuracy_<split>."""
     table = pq.read_table(run.path / TABLE_FILE)
     return {name: table.column(name).to_numpy() for name in table.column_names}
+
+
+def _within_limits(study: StudySettings, table: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    limits = study.search.limits
+    most = {"params": limits.max_params, "macs": limits.max_macs, "latency_ms": limits.max_latency_ms}
+    within = np.ones(len(table["genome"]), dtype=bool)
+    for column, limit in most.items():
+        if limit is not None:
+            within &= table[column] <= limit
+    return within
 
 
 def _walk(

@@ -10,7 +10,7 @@ from typing import Any
 
 from suite.errors import SearchError
 from suite.fitness import Criterion, Evaluation, Fitness, constraints, criteria, needs_latency
-from suite.methods import Judgement, Method, Problem, Proposal, new_method
+from suite.methods import Judgement, Method, Problem, Proposal, evaluations_at_most, new_method
 from suite.pareto import pareto_front
 from suite.progress import Display
 from suite.run_directory import RunDirectory
@@ -29,8 +29,11 @@ def search(
     run: RunDirectory,
     allowed: Callable[[Genome], bool],
     display: Display,
+    best: Sequence[Genome] = (),
 ) -> dict[str, Any]:
     """Run the search to its end, going on from its checkpoint if there is one; returns results/search.json.
+
+    `best` are those of the whole space, which the exhaustive method proposes.
 
     A generation is the unit: one that was cut off is evaluated again as the same set (numbers and timings depend a
     little on the company), and what was recorded of it already stays as recorded.
@@ -40,13 +43,12 @@ def search(
     """
     goals = criteria(study)
     problem = Problem(space, tuple(goal.weight for goal in goals), allowed)
-    method = new_method(study.search, problem, random.Random(study.seed))
+    method = new_method(study.search, problem, random.Random(study.seed), best)
     log = _resume(run, method)
     recorded = trials.recorded()
     known = {genome: evaluation for genome, (_, evaluation) in recorded.items()}
 
-    total = study.search.random_pool + study.search.population * study.search.generations
-    with display.phase("Search", total) as phase:
+    with display.phase("Search", evaluations_at_most(study.search)) as phase:
         if needs_latency(study) and log.noise_floor_ms == 0.0:
             log.noise_floor_ms = fitness.noise_floor_ms(random.Random(study.seed))
             run.save_checkpoint(PHASE, {"method": method.state(), "log": vars(log)})

@@ -3,8 +3,8 @@
 Successive rejection over pictures in random order. Time and again, each network is compared, picture by picture, with
 the best smaller ones, and left out once it is worse beyond doubt than one that has no more parameters, and than one
 that has no more MACs. Beyond doubt: a paired normal bound for pictures drawn without replacement, corrected for the
-number of networks, rivals and comparisons (Bonferroni). What is left in the end has seen every picture: its scores are
-exact.
+number of networks, rivals and comparisons (Bonferroni). What is left in the end has seen every picture, so its scores
+are exact.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _GROWTH = 1.35  # from one stop to the next
 _RISK = 0.01  # that a network of the front is lost, over all comparisons
 _MOST_RIVALS = 128
 _ADDED_TOGETHER = 16  # pictures
+_SCORED_TOGETHER = 64  # pictures at most, as each network's score of each is kept until it is added
 
 
 def shortlist_space(
@@ -60,7 +61,9 @@ def shortlist_space(
             part = Split(split.pictures[tally.pictures : stop], split.labels[tally.pictures : stop])
             _add(tally, [genomes[i] for i in alive], part, scorer, by_loss, phase)
             number = len(rounds) + 1
-            risk = _RISK / (number * (number + 1)) / len(genomes)  # adds up to _RISK over all rounds and networks
+            risk = (
+                _RISK / (number * (number + 1)) / len(genomes)
+            )  # adds up to _RISK over all rounds and networks
             keep = ~tally.surely_dominated(prices[alive], len(split), risk)
             rounds.append({"pictures": stop, "networks": len(alive), "left": int(keep.sum())})
             alive = alive[keep]
@@ -81,6 +84,21 @@ def shortlist_space(
     }
     run.write_result(PHASE, result)
     return result
+
+
+def in_words(result: dict[str, Any]) -> str:
+    """The result as lines of text."""
+    return "\n".join(
+        [
+            f"{result['networks']:,} networks on {result['pictures']:,} pictures in {result['seconds']:.0f} s; "
+            f"{result['rounds'][-1]['networks']:,} of them saw every picture.",
+            *(
+                f"The exact front of {result['score']} against {price}, {len(front)} networks:\n"
+                + "\n".join(f"  {row['score']:.4f}  {row['price']:>12,}  {row['genome']}" for row in front)
+                for price, front in result["fronts"].items()
+            ),
+        ]
+    )
 
 
 class Tally:
@@ -117,9 +135,7 @@ class Tally:
         self._sums = self._sums[rows]
         self._name(rivals)
 
-    def surely_dominated(
-        self, prices: NDArray[np.int64], pictures: int, risk: float
-    ) -> NDArray[np.bool_]:
+    def surely_dominated(self, prices: NDArray[np.int64], pictures: int, risk: float) -> NDArray[np.bool_]:
         """(S,) whether each network is, under every price, worse than a rival that costs no more.
 
         `prices` is (S, P), `pictures` the number there are in all; `risk` is that of calling one network dominated
@@ -134,7 +150,7 @@ class Tally:
                 rows = slice(start, start + 4_096)
                 worse = self._surely_worse(rows, pictures, quantile)
                 dearer = prices[rows, None, :] >= prices[None, self._rivals, :]
-                dominated[rows] = (worse[:, :, None] & dearer).any(axis=1).all(axis=1)
+                dominated[rows] = np.all(np.any(worse[:, :, None] & dearer, axis=1), axis=1)
         return dominated
 
     def _name(self, rivals: NDArray[np.int64]) -> None:
@@ -149,7 +165,9 @@ class Tally:
         means, paired, rivals = self.means, self._paired, self._rivals
         first = self._own_sums[rows, None].astype(np.float64) - self._own_sums[None, rivals]
         second = (
-            self._squares[rows, None].astype(np.float64) - 2 * self._products[rows] + self._squares[None, rivals]
+            self._squares[rows, None].astype(np.float64)
+            - 2 * self._products[rows]
+            + self._squares[None, rivals]
         )
         variance = np.maximum(second - first**2 / paired, 0) / (paired - 1)
         error = np.sqrt(variance * (1 / self.pictures - 1 / pictures))
@@ -178,7 +196,8 @@ def _add(
 ) -> None:
     """Score the genomes on the pictures, and take it in a few pictures at a time."""
     waiting: list[NDArray[np.float32]] = []
-    for block in scorer.blocks(scorer.tree(genomes), part, bits=not by_loss, losses=by_loss):
+    tree = scorer.tree(genomes, most_pictures=_SCORED_TOGETHER)
+    for block in scorer.blocks(tree, part, bits=not by_loss, losses=by_loss):
         kept = block.losses if by_loss else block.bits
         assert kept is not None
         waiting.append((kept if by_loss else ~kept).cpu().numpy().astype(np.float32, copy=False))

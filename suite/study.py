@@ -15,7 +15,7 @@ from suite.errors import StudyFileError
 
 Objective = Literal["accuracy", "loss", "latency", "params", "macs"]
 StepRule = Literal["single-path"]
-MethodName = Literal["evolution", "random"]
+MethodName = Literal["evolution", "random", "exhaustive"]
 
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0.0, le=1.0)]

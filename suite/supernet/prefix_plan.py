@@ -87,6 +87,14 @@ def build_plan(root: Node, most_nodes: int) -> Stack:
     return _stack([root], 0, most_nodes)
 
 
+def nodes_side_by_side(plan: Stack) -> float:
+    """How many nodes stand in the stack of an average node."""
+    stacks = [plan]
+    for stack in stacks:
+        stacks += [below.stack for below in stack.below]
+    return sum(stack.nodes**2 for stack in stacks) / sum(stack.nodes for stack in stacks)
+
+
 def _stack(nodes: Sequence[Node], depth: int, most_nodes: int) -> Stack:
     """A stack of nodes that need the same, and below it all they need."""
     first = nodes[0]

@@ -29,7 +29,7 @@ from suite.blocks import (
 )
 from suite.space import Genome
 from suite.supernet.fc_plan import FcPlan
-from suite.supernet.prefix_plan import Key, Stack, build_plan, build_tree
+from suite.supernet.prefix_plan import Key, Stack, build_plan, build_tree, nodes_side_by_side
 from suite.supernet.weights import Supernet
 
 _EPSILON = 1e-5  # nn.BatchNorm2d's own
@@ -49,7 +49,9 @@ class BlockScore:
 class PrefixTree:
     """The walk for one set of distinct genomes over one supernet; its plan is built once.
 
-    `dtype` bfloat16 computes all products in bfloat16: a screen, to be scored again exactly.
+    At most `rows`, that is, nodes times pictures, are computed at once. Sets whose nodes differ in what they need
+    make up for it by more pictures, up to `most_pictures`; how many is `pictures`. `dtype` bfloat16 computes all
+    products in bfloat16: a screen, to be scored again exactly.
     """
 
     def __init__(
@@ -57,12 +59,16 @@ class PrefixTree:
         supernet: Supernet,
         genomes: Sequence[Genome],
         *,
-        most_nodes: int,
+        rows: int,
+        most_pictures: int = 1,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.genomes = len(genomes)
         self._root, self._nodes = build_tree(genomes)
-        self.plan = build_plan(self._root, most_nodes)
+        self.plan = build_plan(self._root, rows)
+        self.pictures = max(1, min(most_pictures, round(rows / nodes_side_by_side(self.plan))))
+        if self.pictures > 1:
+            self.plan = build_plan(self._root, max(1, rows // self.pictures))
         self.device = next(supernet.parameters()).device
         self._dtype = dtype
         self._classes = supernet.space.classes

@@ -19,7 +19,7 @@ CALIBRATION_PICTURES = 1_000
 MEMORY = 1 << 30
 """Bytes that the activations of a walk may take, all threads together."""
 
-_MOST_PICTURES = 192
+MOST_PICTURES = 192
 _ROWS = 1_024  # nodes x pictures computed at once: products large enough for idle units to be worth skipping
 _COPIES = 8  # of a layer's maps before pooling that a walk holds at most, those of other depths included
 
@@ -46,9 +46,9 @@ class Scorer:
     """
 
     def __init__(self, supernet: Supernet, data: Data, device: torch.device, *, memory: int = MEMORY) -> None:
-        self._supernet = supernet.to(device).eval()
+        self.supernet = supernet.to(device).eval()
         self._data = data
-        self._device = device
+        self.device = device
         self._memory = memory
         self.calibration = self._calibration_pictures()
 
@@ -69,10 +69,12 @@ class Scorer:
         scores = dict(zip(distinct, sums.scores(), strict=True))
         return [scores[genome] for genome in genomes]
 
-    def tree(self, genomes: Sequence[Genome], *, dtype: torch.dtype = torch.float32) -> PrefixTree:
+    def tree(self, genomes: Sequence[Genome], *, most_pictures: int = MOST_PICTURES) -> PrefixTree:
         """The walk for distinct genomes, its batch norm statistics taken."""
-        size = self._block_size(len(genomes))
-        tree = PrefixTree(self._supernet, genomes, most_nodes=size.nodes, dtype=dtype)
+        threads = torch.get_num_threads() if self.device.type == "cpu" else 1
+        most = most_at_once(self.supernet.space, self._memory // threads)
+        pictures = min(most.pictures, most_pictures)
+        tree = PrefixTree(self.supernet, genomes, rows=most.rows, most_pictures=pictures)
         if self.calibration is not None:
             tree.calibrate(self.calibration)
         return tree
@@ -91,16 +93,16 @@ class Scorer:
         `start` is the first picture of a block: what an earlier walk has not reached. `bits` and `losses` ask for
         what each picture said as well.
         """
-        block = self._block_size(tree.genomes).pictures
+        block = tree.pictures
 
         def score(first: int) -> BlockScore:
-            pictures = split.pictures[first : first + block].to(self._device)
-            labels = split.labels[first : first + block].to(self._device)
+            pictures = split.pictures[first : first + block].to(self.device)
+            labels = split.labels[first : first + block].to(self.device)
             return tree.score_block(self._data.normalise(pictures), labels, bits=bits, losses=losses)
 
         starts = range(start, len(split), block)
         threads = torch.get_num_threads()
-        if self._device.type != "cpu" or threads == 1:
+        if self.device.type != "cpu" or threads == 1:
             yield from map(score, starts)
             return
         try:
@@ -109,15 +111,11 @@ class Scorer:
         finally:  # in part that is a thread's setting, in part the process's
             torch.set_num_threads(threads)
 
-    def _block_size(self, genomes: int) -> BlockSize:
-        threads = torch.get_num_threads() if self._device.type == "cpu" else 1
-        return block_size(self._supernet.space, genomes, self._memory // threads)
-
     def _calibration_pictures(self) -> Tensor | None:
         """(N, C, H, W) normalised training pictures for batch norm's statistics; None without batch norm."""
-        if self._supernet.space.norm == "none":
+        if self.supernet.space.norm == "none":
             return None
-        pictures = self._data.train.pictures[:CALIBRATION_PICTURES].to(self._device)
+        pictures = self._data.train.pictures[:CALIBRATION_PICTURES].to(self.device)
         return self._data.normalise(pictures)
 
 
@@ -144,24 +142,21 @@ class ScoreSums:
 
 
 @dataclass(frozen=True)
-class BlockSize:
-    """How much a walk computes at once."""
+class MostAtOnce:
+    """How much a walk may compute at once."""
 
     pictures: int
-    nodes: int  # of a stack, at most
+    rows: int  # nodes times pictures, behind the first layer
 
 
-def block_size(space: SearchSpace, genomes: int, memory: int) -> BlockSize:
-    """Few genomes share little, so they are given more pictures at once; the whole space gets one. In `memory` bytes.
-
-    One picture at a time has the most idle units in common.
-    """
+def most_at_once(space: SearchSpace, memory: int) -> MostAtOnce:
+    """What fits in `memory` bytes of activations, and is not more than pays."""
     _, height, width = space.shape
     maps = 4 * _COPIES * max(space.settings.filters) * height * width  # bytes a row before the first pooling
-    pictures = max(1, min(_MOST_PICTURES, 262_144 // genomes, memory // maps))
     features = 4 * 2 * max(space.settings.fc_units) * len(space.settings.filters)
-    rows = min(_ROWS, memory // max(maps // 4, features))
-    return BlockSize(pictures, max(1, rows // pictures))
+    return MostAtOnce(
+        max(1, min(MOST_PICTURES, memory // maps)), max(1, min(_ROWS, memory // max(maps // 4, features)))
+    )
 
 
 def _in_order(

@@ -16,12 +16,13 @@ import torch
 
 from suite.data import find_data, open_data
 from suite.oracle import read_table
+from suite.pareto import pareto_front
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
 from suite.study import Limits, read_study, study_toml
 from suite.supernet import load_supernet
 from suite.training import evaluate
-from tests.end_to_end.conftest import ENVIRONMENT, suite
+from tests.end_to_end.conftest import ENVIRONMENT, suite, write_study
 
 
 @pytest.fixture
@@ -189,3 +190,48 @@ def test_a_run_without_a_supernet_is_refused(run: RunDirectory) -> None:
     (run.path / "results" / "supernet.json").unlink()
     done = suite("oracle", run.path, cwd=run.path.parent)
     assert (done.returncode, "no trained supernet" in done.stderr) == (2, True)
+
+
+def test_the_shortlist_finds_the_fronts_of_the_full_walk(run: RunDirectory) -> None:
+    assert suite("oracle", run.path, cwd=run.path.parent).returncode == 0
+    table = read_table(run)
+    for order in range(2):
+        done = suite("oracle", run.path, "--shortlist", "--order", order, cwd=run.path.parent)
+        assert done.returncode == 0, done.stderr
+        result = run.read_result("shortlist")
+        assert result is not None
+        for price in ("params", "macs"):
+            values = {
+                genome: (-float(loss), -float(cost))
+                for genome, loss, cost in zip(
+                    table["genome"], table["loss_val_search"], table[price], strict=True
+                )
+            }
+            front = pareto_front(values, (1.0, 1.0))
+            assert [row["genome"] for row in result["fronts"][price]] == front
+            losses = [row["score"] for row in result["fronts"][price]]
+            assert losses == pytest.approx([-values[genome][0] for genome in front], rel=1e-6)
+            assert front[0] in done.stdout
+    refused = suite("oracle", run.path, "--shortlist", "--pictures", 5, cwd=run.path.parent)
+    assert (refused.returncode, "Leave out --pictures" in refused.stderr) == (2, True)
+
+
+def test_an_exhaustive_search_trains_the_best_of_the_space(tmp_path: Path) -> None:
+    study = write_study(
+        tmp_path, search={"method": "exhaustive", "population": 4, "limits": {"max_params": 3_000}}
+    )
+    done = suite("search", study, "--run-dir", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    run = RunDirectory(tmp_path / "run")
+    table, search = read_table(run), run.read_result("search")
+    assert search is not None
+    assert [row["genome"] for row in search["evaluated"]] == search["generations"][0]["proposed"]
+    within = table["params"] <= 3_000
+    best = table["genome"][within][np.argmin(table["loss_val_search"][within])]
+    assert search["front"][0]["genome"] == best
+    assert len(search["evaluated"]) == 4
+    page = (tmp_path / "run" / "report" / "report.md").read_text()
+    assert "## The search against the whole space" in page
+
+    none = suite("search", study, "--set", "search.limits.max_params=1", "--run-dir", "none", cwd=tmp_path)
+    assert (none.returncode, "none of 432 networks keeps to the limits" in none.stderr) == (1, True)

@@ -16,7 +16,7 @@ from suite.space import Genome, SearchSpace
 from suite.supernet.fc_plan import FcPlan
 from suite.supernet.prefix_plan import Stack, build_plan, build_tree
 from suite.supernet.prefix_tree import BlockScore, PrefixTree
-from suite.supernet.scoring import BlockSize, block_size
+from suite.supernet.scoring import MostAtOnce, most_at_once
 from suite.supernet.weights import Supernet
 from tests.conftest import space_of
 
@@ -79,7 +79,7 @@ def test_any_set_of_genomes_scores_as_each_alone(name: str, seed: int, count: in
     shared = supernet(space)
     genomes = list(dict.fromkeys(space.sample(rng) for _ in range(count)))
     data = pictures(space, 6)
-    score = PrefixTree(shared, genomes, most_nodes=most_nodes).score_block(*data, bits=True)
+    score = PrefixTree(shared, genomes, rows=most_nodes).score_block(*data, bits=True)
     check_against_each_network_alone(shared, genomes, score, data)
 
 
@@ -90,13 +90,13 @@ def test_under_batch_norm_each_node_takes_its_own_statistics(seed: int, count: i
     shared = supernet(NORMED)
     genomes = list(dict.fromkeys(NORMED.sample(rng) for _ in range(count)))
     calibration, data = pictures(NORMED, 50, seed=2)[0] * 2 + 1, pictures(NORMED, 6)
-    tree = PrefixTree(shared, genomes, most_nodes=most_nodes)
+    tree = PrefixTree(shared, genomes, rows=most_nodes)
     tree.calibrate(calibration)
     check_against_each_network_alone(shared, genomes, tree.score_block(*data, bits=True), data, calibration)
 
 
 def test_batch_norm_without_statistics_is_refused() -> None:
-    tree = PrefixTree(supernet(NORMED), [NORMED.sample(random.Random(0))], most_nodes=1)
+    tree = PrefixTree(supernet(NORMED), [NORMED.sample(random.Random(0))], rows=1)
     with pytest.raises(RuntimeError, match="calibrate"):
         tree.score_block(*pictures(NORMED, 2))
 
@@ -105,7 +105,7 @@ def test_batch_norm_without_statistics_is_refused() -> None:
 def test_a_whole_space(name: str) -> None:
     space = SPACES[name]
     shared, genomes, data = supernet(space), list(space), pictures(space, 4)
-    score = PrefixTree(shared, genomes, most_nodes=50).score_block(*data, bits=True)
+    score = PrefixTree(shared, genomes, rows=50).score_block(*data, bits=True)
     some = random.Random(0).sample(range(len(genomes)), min(60, len(genomes)))
     chosen = BlockScore(
         4, score.loss_sums[some], score.correct[some], score.bits[some] if score.bits is not None else None
@@ -119,8 +119,8 @@ def test_the_size_of_stacks_and_of_blocks_changes_nothing_that_counts() -> None:
     shared = supernet(space)
     genomes = list(dict.fromkeys(space.sample(rng) for _ in range(80)))
     drawn, labels = pictures(space, 12)
-    whole = PrefixTree(shared, genomes, most_nodes=64).score_block(drawn, labels)
-    tree = PrefixTree(shared, genomes, most_nodes=2)
+    whole = PrefixTree(shared, genomes, rows=64).score_block(drawn, labels)
+    tree = PrefixTree(shared, genomes, rows=2)
     parts = [tree.score_block(drawn[i : i + 5], labels[i : i + 5]) for i in range(0, 12, 5)]
     torch.testing.assert_close(sum(part.loss_sums for part in parts), whole.loss_sums, rtol=1e-6, atol=0)
     assert torch.equal(sum(part.correct for part in parts), whole.correct)
@@ -131,8 +131,8 @@ def test_a_bfloat16_screen_is_close_but_not_exact() -> None:
     shared = supernet(space)
     genomes = list(dict.fromkeys(space.sample(rng) for _ in range(20)))
     data = pictures(space, 16)
-    exact = PrefixTree(shared, genomes, most_nodes=8).score_block(*data).loss_sums
-    screen = PrefixTree(shared, genomes, most_nodes=8, dtype=torch.bfloat16).score_block(*data).loss_sums
+    exact = PrefixTree(shared, genomes, rows=8).score_block(*data).loss_sums
+    screen = PrefixTree(shared, genomes, rows=8, dtype=torch.bfloat16).score_block(*data).loss_sums
     torch.testing.assert_close(screen, exact, rtol=1e-2, atol=0)
     assert not torch.equal(screen, exact)
 
@@ -164,24 +164,25 @@ def _all_stacks(stack: Stack) -> list[Stack]:
     return [stack, *(s for below in stack.below for s in _all_stacks(below.stack))]
 
 
-@pytest.mark.parametrize(
-    ("genomes", "size"),
-    [
-        (1, BlockSize(192, 5)),
-        (1_000, BlockSize(192, 5)),
-        (10_000, BlockSize(26, 39)),
-        (271_296, BlockSize(1, 1024)),
-    ],
-)
-def test_the_more_genomes_the_fewer_pictures_at_once(genomes: int, size: BlockSize) -> None:
-    assert block_size(SPACES["cifar10"], genomes, 1 << 29) == size
+def test_sets_that_share_little_are_given_more_pictures_at_once() -> None:
+    space = SPACES["cifar10"]
+    shared = supernet(space)
+    whole = [genome for genome in space if len(genome.convs) < 4]
+    some = random.Random(0).sample(whole, len(whole) // 2)
+    pictures = [
+        PrefixTree(shared, genomes, rows=512, most_pictures=100).pictures
+        for genomes in (whole, some, some[:50])
+    ]
+    assert pictures == sorted(pictures)
+    assert pictures[0] < 8
+    assert pictures[2] == 100
 
 
 def test_larger_pictures_and_less_memory_make_smaller_blocks() -> None:
-    large = space_of((3, 224, 224))
-    assert block_size(large, 50, 1 << 30) == BlockSize(10, 4)
-    assert block_size(large, 50, 1 << 20) == BlockSize(1, 1)
-    assert block_size(SPACES["cifar10"], 50, 1 << 28) == BlockSize(128, 4)
+    assert most_at_once(SPACES["cifar10"], 1 << 29) == MostAtOnce(192, 1_024)
+    assert most_at_once(SPACES["cifar10"], 1 << 28) == MostAtOnce(128, 512)
+    assert most_at_once(space_of((3, 224, 224)), 1 << 30) == MostAtOnce(10, 41)
+    assert most_at_once(space_of((3, 224, 224)), 1 << 20) == MostAtOnce(1, 1)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.01])
@@ -200,7 +201,7 @@ def test_leaving_out_idle_units_changes_no_score(monkeypatch: pytest.MonkeyPatch
             fc.bias[:6] = -100.0  # no unit of the narrowest layer
     genomes = list(space)[::7]
     data = pictures(space, 5)
-    score = PrefixTree(shared, genomes, most_nodes=9).score_block(*data, bits=True)
+    score = PrefixTree(shared, genomes, rows=9).score_block(*data, bits=True)
     check_against_each_network_alone(shared, genomes, score, data)
 
 
@@ -211,14 +212,14 @@ def test_what_is_not_a_number_is_not_left_out(monkeypatch: pytest.MonkeyPatch) -
     genomes = [genome for genome in space if genome.text.startswith("16k3max-16k3max-fc128-fc")]
     drawn, labels = pictures(space, 4)
     drawn[2] = float("nan")
-    assert PrefixTree(shared, genomes, most_nodes=8).score_block(drawn, labels).loss_sums.isnan().all()
+    assert PrefixTree(shared, genomes, rows=8).score_block(drawn, labels).loss_sums.isnan().all()
     with torch.no_grad():
         later = shared.later_fcs[0]
         assert isinstance(later, ElasticDense)
         later.weight[0, 0] = float("inf")
     drawn, labels = pictures(space, 4)
     alone = F.cross_entropy(shared.extract(genomes[0])(drawn), labels)
-    scored = PrefixTree(shared, genomes, most_nodes=8).score_block(drawn, labels).loss_sums[0]
+    scored = PrefixTree(shared, genomes, rows=8).score_block(drawn, labels).loss_sums[0]
     assert not alone.isfinite()
     assert not scored.isfinite()
 
@@ -229,6 +230,6 @@ def test_on_a_gpu_the_scores_are_those_of_the_cpu() -> None:
     space, rng = SPACES["cifar10"], random.Random(0)
     shared, data = supernet(space), pictures(space, 16)
     genomes = list(dict.fromkeys(space.sample(rng) for _ in range(30)))
-    here = PrefixTree(shared, genomes, most_nodes=8).score_block(*data)
-    there = PrefixTree(shared.cuda(), genomes, most_nodes=8).score_block(*(t.cuda() for t in data))
+    here = PrefixTree(shared, genomes, rows=8).score_block(*data)
+    there = PrefixTree(shared.cuda(), genomes, rows=8).score_block(*(t.cuda() for t in data))
     torch.testing.assert_close(there.loss_sums.cpu(), here.loss_sums, rtol=1e-4, atol=0)
