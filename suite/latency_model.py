@@ -41,6 +41,7 @@ from suite.supernet import Supernet
 
 PHASE = "latency_model"
 COUNT = 300
+_FEWEST = 60
 _FOLDS = 5
 _ROUNDS = 4
 
@@ -93,15 +94,18 @@ def model_latency(
     device: torch.device,
     run: RunDirectory,
     display: Display,
-    count: int = COUNT,
+    count: int | None = None,
 ) -> LatencyModel:
     """Time `count` networks, write results/latency_model.json, and fit the model to them.
+
+    By default 300, or a quarter of a small space.
 
     Networks that were timed on this device before are not timed again. `calibration` is (N, C, H, W) normalised
     training pictures for batch norm, None without it.
     """
+    count = min(space.size, count or min(COUNT, max(_FEWEST, space.size // 4)))
     result = run.read_result(PHASE)
-    if result is None or (result["device"], result["networks"]) != (timed_on(device), min(count, space.size)):
+    if result is None or (result["device"], result["networks"]) != (timed_on(device), count):
         result = _time_and_judge(study, space, supernet, calibration, device, display, count)
         run.write_result(PHASE, result)
     genomes = [space.parse(row["genome"]) for row in result["measured"]]

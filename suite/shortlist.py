@@ -2,7 +2,7 @@
 
 Successive rejection over pictures in random order. Time and again, each network is compared, picture by picture, with
 the best smaller ones, and left out once it is worse beyond doubt than one that has no more parameters, and than one
-that has no more MACs. Beyond doubt: a paired normal bound for pictures drawn without replacement, corrected for the
+that has no more MACs. Beyond doubt: a paired t bound for pictures drawn without replacement, corrected for the
 number of networks, rivals and comparisons (Bonferroni). What is left in the end has seen every picture, so its scores
 are exact.
 """
@@ -10,7 +10,7 @@ are exact.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,19 +20,21 @@ from scipy import stats
 
 from suite.data import Data, Split
 from suite.pareto import front_rows, pareto_front
-from suite.progress import Display, Phase
+from suite.progress import Display
 from suite.run_directory import RunDirectory
-from suite.space import Genome, SearchSpace
+from suite.space import SearchSpace
 from suite.study import StudySettings
 from suite.supernet import Scorer
+from suite.supernet.prefix_tree import PrefixTree
 
 PHASE = "shortlist"
 PRICES = ("params", "macs")
-_FIRST_STOP = 96  # pictures after which networks are first compared
-_GROWTH = 1.35  # from one stop to the next
+_FIRST_STOP = 64  # pictures after which the first rivals are named
+_GROWTH = 1.5  # from one stop to the next
 _RISK = 0.01  # that a network of the front is lost, over all comparisons
 _MOST_RIVALS = 128
 _ADDED_TOGETHER = 16  # pictures
+_WORTH_A_PLAN = 0.4  # share of a walk's networks left, below which a walk of these alone is quicker
 _SCORED_TOGETHER = 64  # pictures at most, as each network's score of each is kept until it is added
 
 
@@ -55,15 +57,20 @@ def shortlist_space(
     by_loss = study.search.score == "loss"
     began = time.monotonic()
     alive, tally = np.arange(len(genomes)), Tally(len(genomes))
+    walked, tree = alive, scorer.tree(genomes, most_pictures=_SCORED_TOGETHER)
     rounds: list[dict[str, Any]] = []
     with display.phase("Shortlist", len(split)) as phase:
         for stop in _stops(len(split)):
+            if len(alive) < _WORTH_A_PLAN * len(walked):
+                walked = alive
+                tree = scorer.tree([genomes[i] for i in walked], most_pictures=_SCORED_TOGETHER)
             part = Split(split.pictures[tally.pictures : stop], split.labels[tally.pictures : stop])
-            _add(tally, [genomes[i] for i in alive], part, scorer, by_loss, phase)
+            rows = np.searchsorted(walked, alive)
+            for badness in _scored(scorer, tree, part, rows, by_loss=by_loss):
+                tally.add(badness)
+                phase.update(tally.pictures, f"{len(alive):,} networks left")
             number = len(rounds) + 1
-            risk = (
-                _RISK / (number * (number + 1)) / len(genomes)
-            )  # adds up to _RISK over all rounds and networks
+            risk = _RISK / (number * (number + 1)) / len(genomes)  # in all, over rounds and networks: _RISK
             keep = ~tally.surely_dominated(prices[alive], len(split), risk)
             rounds.append({"pictures": stop, "networks": len(alive), "left": int(keep.sum())})
             alive = alive[keep]
@@ -145,7 +152,7 @@ class Tally:
             return _dominated(self.means, prices)
         dominated = np.zeros(len(prices), dtype=bool)
         if len(self._rivals):
-            quantile = float(stats.norm.isf(risk / len(self._rivals)))
+            quantile = float(stats.t.isf(risk / len(self._rivals), self._paired - 1))
             for start in range(0, len(prices), 4_096):  # so that what is compared takes little memory
                 rows = slice(start, start + 4_096)
                 worse = self._surely_worse(rows, pictures, quantile)
@@ -191,22 +198,21 @@ def _dominated(means: NDArray[np.float64], prices: NDArray[np.int64]) -> NDArray
     return dominated
 
 
-def _add(
-    tally: Tally, genomes: Sequence[Genome], part: Split, scorer: Scorer, by_loss: bool, phase: Phase
-) -> None:
-    """Score the genomes on the pictures, and take it in a few pictures at a time."""
+def _scored(
+    scorer: Scorer, tree: PrefixTree, part: Split, rows: NDArray[np.int64], *, by_loss: bool
+) -> Iterator[NDArray[np.float32]]:
+    """(rows, n) the badness of some of the tree's networks, on a few pictures after the other."""
     waiting: list[NDArray[np.float32]] = []
-    tree = scorer.tree(genomes, most_pictures=_SCORED_TOGETHER)
     for block in scorer.blocks(tree, part, bits=not by_loss, losses=by_loss):
         kept = block.losses if by_loss else block.bits
         assert kept is not None
-        waiting.append((kept if by_loss else ~kept).cpu().numpy().astype(np.float32, copy=False))
-        if sum(badness.shape[1] for badness in waiting) >= _ADDED_TOGETHER:
-            tally.add(np.hstack(waiting))
+        badness = (kept if by_loss else ~kept).cpu().numpy().astype(np.float32, copy=False)
+        waiting.append(badness[rows])
+        if sum(some.shape[1] for some in waiting) >= _ADDED_TOGETHER:
+            yield np.hstack(waiting)
             waiting.clear()
-            phase.update(tally.pictures, f"{len(genomes):,} networks")
     if waiting:
-        tally.add(np.hstack(waiting))
+        yield np.hstack(waiting)
 
 
 def _stops(pictures: int) -> list[int]:
