@@ -34,6 +34,7 @@ _GROWTH = 1.5  # from one stop to the next
 _RISK = 0.01  # that a network of the front is lost, over all comparisons
 _MOST_RIVALS = 128
 _ADDED_TOGETHER = 16  # pictures
+_ROUNDING = 1e-5  # of sums of float32 products, relative
 _WORTH_A_PLAN = 0.4  # share of a walk's networks left, below which a walk of these alone is quicker
 _SCORED_TOGETHER = 64  # pictures at most, as each network's score of each is kept until it is added
 
@@ -171,12 +172,10 @@ class Tally:
         """(rows, R) whether the mean over all pictures is above the rival's, by those seen."""
         means, paired, rivals = self.means, self._paired, self._rivals
         first = self._own_sums[rows, None].astype(np.float64) - self._own_sums[None, rivals]
-        second = (
-            self._squares[rows, None].astype(np.float64)
-            - 2 * self._products[rows]
-            + self._squares[None, rivals]
-        )
-        variance = np.maximum(second - first**2 / paired, 0) / (paired - 1)
+        squares = self._squares[rows, None].astype(np.float64) + self._squares[None, rivals]
+        spread = squares - 2 * self._products[rows] - first**2 / paired
+        # Twins differ by less than float32 can tell, which must not pass for no spread at all.
+        variance = np.maximum(spread, _ROUNDING * squares) / (paired - 1)
         error = np.sqrt(variance * (1 / self.pictures - 1 / pictures))
         worse: NDArray[np.bool_] = means[rows, None] - means[None, rivals] > quantile * error
         return worse

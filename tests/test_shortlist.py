@@ -64,6 +64,24 @@ def test_a_network_alike_its_rival_is_not_left_out() -> None:
     assert not tally.surely_dominated(np.array([[1, 1], [2, 2]]), 200, 0.5).any()
 
 
+def test_a_twin_that_seems_worse_by_less_than_float32_can_tell_stays() -> None:
+    """As two networks of a real space, of which one has idle channels more; in the end it was the better one."""
+    badness = np.repeat(drawn(1, 200), 3, axis=0)
+    badness[2] += drawn(1, 200, seed=1)[
+        0
+    ]  # sums are taken from the first rival's, so that twins have some to lose
+    badness[1, :150] += 1e-5
+    badness[1, 150:] -= 1e-4
+    tally = Tally(3)
+    tally.add(badness[:, :100])
+    tally.keep(np.ones(3, dtype=bool), np.array([2, 0]))
+    tally.add(badness[:, 100:132])
+    prices = np.array([[1, 1], [2, 2], [1, 1]])
+    assert not tally.surely_dominated(prices, 200, 1e-9)[1]
+    tally.add(badness[:, 132:])
+    assert not tally.surely_dominated(prices, 200, 1e-9)[1]
+
+
 def test_rivals_are_the_front_so_far() -> None:
     means = np.array([0.3, 0.2, 0.1, 0.4, 0.5, 0.05])
     assert _rivals(means, PRICES).tolist() == [0, 1, 2, 3, 4, 5]
