@@ -228,7 +228,7 @@ def _subject() -> Subject:
             continue
         population = [space.parse(text) for text in json.loads(path.read_text())["population"]]
         return Subject(
-            load_supernet(study, space, run, trained["sha256"]).eval(),
+            load_supernet(study, space, run),
             _channels_last(data.normalise(data.val_search.pictures[:_PICTURES])),
             f"the supernet of {run.path}, pictures of val-A, the last generation of its search",
             population,

@@ -9,16 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from suite.errors import LimitsError, RunDirectoryError
+from suite.oracle_table import Table, costs, read_table, within
 from suite.run_directory import RunDirectory
 
-Table = dict[str, NDArray[Any]]
-
-_TABLE_FILE = "oracle.parquet"  # suite.oracle, which writes it, would cost torch
 _SIZES: tuple[str, ...] = ("params", "macs", "latency_ms")
 _COUNTS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 _MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
@@ -79,7 +74,7 @@ def answer(run: RunDirectory, score: Literal["loss", "accuracy"], limits: Sequen
         LimitsError: no network is within the limits; names the nearest.
     """
     timings = read_timings(run)
-    table = with_measured(read_oracle(run), timings)
+    table = with_measured(read_table(run), timings)
     if "latency_ms" not in table and any(limit.column == "latency_ms" for limit in limits):
         raise RunDirectoryError(
             "its oracle knows no latencies.",
@@ -87,28 +82,6 @@ def answer(run: RunDirectory, score: Literal["loss", "accuracy"], limits: Sequen
             remedy=f"Run suite oracle {run.path} again.",
         )
     return _page(run, best_within(table, score, limits, top), timings, score, limits)
-
-
-def read_oracle(run: RunDirectory) -> Table:
-    """oracle.parquet as columns.
-
-    Raises:
-        RunDirectoryError: it is not there, or cannot be read.
-    """
-    path = run.path / _TABLE_FILE
-    if not path.is_file():
-        raise RunDirectoryError(
-            "has no oracle yet, from which this is answered.",
-            where=str(run.path),
-            remedy=f"Make one: suite oracle {run.path}",
-        )
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException):
-        raise RunDirectoryError(
-            "is damaged.", where=str(path), remedy=f"Make it again: suite oracle {run.path}"
-        ) from None
-    return {name: table.column(name).to_numpy() for name in table.column_names}
 
 
 def read_timings(run: RunDirectory) -> Timings:
@@ -146,14 +119,10 @@ def best_within(
     Raises:
         LimitsError: there is none; names the nearest, and the smallest values there are.
     """
-    within = np.ones(len(table["genome"]), dtype=bool)
-    for limit in limits:
-        within &= table[limit.column] <= limit.most
-    if not within.any():
+    rows = np.flatnonzero(within(table, {limit.column: limit.most for limit in limits}))
+    if not len(rows):
         raise _nothing_within(table, limits)
-    rows = np.flatnonzero(within)
-    ranked = table["loss_val_search"] if score == "loss" else -table["accuracy_val_search"]
-    order = np.argsort(ranked[rows], kind="stable")[:top]
+    order = np.argsort(costs(table, "val_search", score)[rows], kind="stable")[:top]
     return Answer(table, rows[order].tolist(), len(rows))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from suite.data import Data, Split
+from suite.data import Data
 from suite.finalists import standalone_training
 from suite.fitness import needs_latency
 from suite.methods import evaluations_at_most
@@ -136,7 +136,7 @@ def _seconds_per_walk(space: SearchSpace, supernet: Supernet, data: Data, device
     scorer = Scorer(supernet, data, device)
     tree = scorer.tree(list(space))
     start = time.perf_counter()
-    for _ in scorer.blocks(tree, Split(data.val_search.pictures[:few], data.val_search.labels[:few])):
+    for _ in scorer.blocks(tree, data.val_search.part(0, few)):
         pass
     return (time.perf_counter() - start) * (len(data.val_search) + len(data.val_choice)) / few
 
@@ -146,7 +146,7 @@ def _seconds_per_evaluation(
 ) -> float:
     """Scoring extrapolated from a few pictures, timing by its budget, recording by its known cost."""
     few = min(500, len(data.val_search))
-    part = Split(data.val_search.pictures[:few], data.val_search.labels[:few])
+    part = data.val_search.part(0, few)
     scorer = Scorer(supernet, data, device)
     scorer.score(genomes[:1], part)
     start = time.perf_counter()

@@ -25,7 +25,7 @@ from suite.report import write_report
 from suite.report.style import duration
 from suite.run_directory import RUNS, RunDirectory, new_run_path, utc_now, write_atomically
 from suite.shortlist import shortlist_space
-from suite.space import SearchSpace
+from suite.space import SearchSpace, space_of_run
 from suite.study import StudySettings, read_study, study_toml
 from suite.supernet import Scorer, load_supernet
 from suite.trials import open_storage, shown_url
@@ -155,17 +155,12 @@ def shortlist_networks(run: RunDirectory, asked: Walk, order: int, display: Disp
 
 def _trained(run: RunDirectory, asked: Walk) -> tuple[StudySettings, SearchSpace, Scorer, Data]:
     """A run's supernet, ready to score."""
-    facts, trained = run.read_json("run.json") or {}, run.read_result("supernet")
-    if trained is None:
-        raise RunDirectoryError(
-            "has no trained supernet yet.", where=str(run.path), remedy="Let its search go on: --resume"
-        )
-    study = read_study(run.path / "study.toml")
+    facts, study = run.read_json("run.json") or {}, read_study(run.path / "study.toml")
+    space = space_of_run(study.space, facts)
+    supernet = load_supernet(study, space, run)
     device = open_device(asked.device, threads=facts["device"]["threads"])
     data = open_data(study.data, asked.place)
     check_begun_on(run, data)
-    space = SearchSpace(study.space, data.picture_shape, len(data.classes))
-    supernet = load_supernet(study, space, run, trained["sha256"])
     return study, space, Scorer(supernet, data, device, memory=asked.memory), data
 
 

@@ -16,12 +16,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from numpy.typing import NDArray
 
 from suite.data import Data, Split
 from suite.errors import SearchError
 from suite.fitness import criteria
 from suite.latency_model import LatencyModel, model_latency
+from suite.oracle_table import TABLE_FILE, Table, costs, read_table, within
 from suite.pareto import front_rows
 from suite.progress import Display, Phase
 from suite.run_directory import EverySeconds, RunDirectory, write_atomically
@@ -31,7 +31,6 @@ from suite.supernet import Scorer
 from suite.supernet.scoring import ScoreSums
 
 PHASE = "oracle"
-TABLE_FILE = "oracle.parquet"
 TOP = 1_000
 _SECONDS_BETWEEN_CHECKPOINTS = 30
 _COLUMNS = {"accuracy": "accuracy_val_search", "loss": "loss_val_search"}  # of objectives' metrics
@@ -56,8 +55,8 @@ def score_space(
     supernet, device = scorer.supernet, scorer.device
     latency = model_latency(study, space, supernet, scorer.calibration, device, run, display)
     splits = {
-        "val_search": _first(data.val_search, pictures),
-        "val_choice": _first(data.val_choice, pictures),
+        "val_search": data.val_search.part(0, pictures),
+        "val_choice": data.val_choice.part(0, pictures),
     }
     sums = {name: ScoreSums(len(genomes)) for name in splits}
     seconds = _resume(run, sums, pictures)
@@ -67,8 +66,7 @@ def score_space(
         phase.finish(total, f"{space.size:,} networks")
     table = _table(genomes, space, latency, sums)
     sha256 = _write_table(run, table)
-    ranked = table["loss_val_search"] if study.search.score == "loss" else -table["accuracy_val_search"]
-    best = np.argsort(ranked, kind="stable")[:TOP]
+    best = np.argsort(costs(table, "val_search", study.search.score), kind="stable")[:TOP]
     _write_bits(run, [genomes[i] for i in best], splits, scorer)
     result = {
         "networks": len(genomes),
@@ -96,7 +94,9 @@ def best_of_space(study: StudySettings, space: SearchSpace, run: RunDirectory) -
     values = np.column_stack([table[_COLUMNS.get(goal.metric, goal.metric)] for goal in goals]).astype(
         np.float64
     )
-    rows = np.flatnonzero(_within_limits(study, table))
+    limits = study.search.limits
+    most = {"params": limits.max_params, "macs": limits.max_macs, "latency_ms": limits.max_latency_ms}
+    rows = np.flatnonzero(within(table, most))
     if not len(rows):
         raise SearchError(
             f"none of {len(values):,} networks keeps to the limits.",
@@ -109,22 +109,6 @@ def best_of_space(study: StudySettings, space: SearchSpace, run: RunDirectory) -
         best += rows[front].tolist()
         rows = np.delete(rows, front)
     return [space.parse(table["genome"][row]) for row in best[: study.search.population]]
-
-
-def read_table(run: RunDirectory) -> dict[str, NDArray[Any]]:
-    """oracle.parquet as columns: genome, params, macs, latency_ms, loss_<split>, accuracy_<split>."""
-    table = pq.read_table(run.path / TABLE_FILE)
-    return {name: table.column(name).to_numpy() for name in table.column_names}
-
-
-def _within_limits(study: StudySettings, table: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
-    limits = study.search.limits
-    most = {"params": limits.max_params, "macs": limits.max_macs, "latency_ms": limits.max_latency_ms}
-    within = np.ones(len(table["genome"]), dtype=bool)
-    for column, limit in most.items():
-        if limit is not None:
-            within &= table[column] <= limit
-    return within
 
 
 def _walk(
@@ -161,14 +145,10 @@ def _resume(run: RunDirectory, sums: dict[str, ScoreSums], pictures: int | None)
     return float(checkpoint["seconds"])
 
 
-def _first(split: Split, pictures: int | None) -> Split:
-    return Split(split.pictures[:pictures], split.labels[:pictures])
-
-
 def _table(
     genomes: Sequence[Genome], space: SearchSpace, latency: LatencyModel, sums: dict[str, ScoreSums]
-) -> dict[str, NDArray[Any]]:
-    columns: dict[str, NDArray[Any]] = {
+) -> Table:
+    columns: Table = {
         "genome": np.array([genome.text for genome in genomes], dtype=object),
         "params": np.array([space.parameters(genome) for genome in genomes], dtype=np.int64),
         "macs": np.array([space.macs(genome) for genome in genomes], dtype=np.int64),
@@ -180,7 +160,7 @@ def _table(
     return columns
 
 
-def _write_table(run: RunDirectory, columns: dict[str, NDArray[Any]]) -> str:
+def _write_table(run: RunDirectory, columns: Table) -> str:
     """Write oracle.parquet; returns its sha256."""
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns), buffer, compression="zstd")

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from suite.data import Data, Split
-from suite.pareto import front_rows, pareto_front
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
+from suite.space_analysis import front
 from suite.study import StudySettings
 from suite.supernet import Scorer
 from suite.supernet.prefix_tree import PrefixTree
@@ -65,7 +65,7 @@ def shortlist_space(
             if len(alive) < _WORTH_A_PLAN * len(walked):
                 walked = alive
                 tree = scorer.tree([genomes[i] for i in walked], most_pictures=_SCORED_TOGETHER)
-            part = Split(split.pictures[tally.pictures : stop], split.labels[tally.pictures : stop])
+            part = split.part(tally.pictures, stop)
             rows = np.searchsorted(walked, alive)
             for badness in _scored(scorer, tree, part, rows, by_loss=by_loss):
                 tally.add(badness)
@@ -183,7 +183,7 @@ class Tally:
 
 def _rivals(means: NDArray[np.float64], prices: NDArray[np.int64]) -> NDArray[np.int64]:
     """(R,) the networks on the front as it looks so far, under any price; evenly spread, if they are too many."""
-    fronts = [front_rows(np.column_stack([means, price]), (-1.0, -1.0)) for price in prices.T]
+    fronts = [front(means, price) for price in prices.T]
     rivals = np.unique(np.concatenate(fronts))
     spread = np.linspace(0, len(rivals) - 1, min(len(rivals), _MOST_RIVALS)).round().astype(np.int64)
     return rivals[spread]
@@ -193,7 +193,7 @@ def _dominated(means: NDArray[np.float64], prices: NDArray[np.int64]) -> NDArray
     """(S,) whether each network is on no front."""
     dominated = np.ones(len(means), dtype=bool)
     for price in prices.T:
-        dominated[front_rows(np.column_stack([means, price]), (-1.0, -1.0))] = False
+        dominated[front(means, price)] = False
     return dominated
 
 
@@ -232,8 +232,7 @@ def _front(
     texts: Sequence[str], means: NDArray[np.float64], price: NDArray[np.int64]
 ) -> list[dict[str, Any]]:
     """Best first: genome, its mean badness, and its price."""
-    values = {text: (float(mean), float(p)) for text, mean, p in zip(texts, means, price, strict=True)}
     return [
-        {"genome": text, "score": values[text][0], "price": int(values[text][1])}
-        for text in pareto_front(values, (-1.0, -1.0))
+        {"genome": texts[row], "score": float(means[row]), "price": int(price[row])}
+        for row in front(means, price)
     ]

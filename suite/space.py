@@ -238,6 +238,12 @@ class SearchSpace:
         return ((self.conv_stage, genome.convs), (self.fc_stage, genome.fcs))
 
 
+def space_of_run(settings: SpaceSettings, facts: Mapping[str, Any]) -> SearchSpace:
+    """The space a run searches, from its study and what its run.json says of the pictures."""
+    dataset = facts["dataset"]
+    return SearchSpace(settings, tuple(dataset["picture_shape"]), len(dataset["classes"]))
+
+
 def _runs(stage: Stage) -> Iterator[tuple[Any, ...]]:
     """Every run of layers a stage allows, shortest first."""
     layers = list(stage.layers())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ class FrontShare:
     share: float  # of the exact front's hypervolume
 
 
-def front(*costs: Costs) -> Rows:
+def front(*costs: NDArray[Any]) -> Rows:
     """Rows that no other dominates, smallest first on the first cost. Each of `costs` is (N,)."""
     return front_rows(np.column_stack(costs), [-1.0] * len(costs))
 

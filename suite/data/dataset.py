@@ -95,7 +95,7 @@ def open_data(
 
     whole = _split(pictures, np.concatenate([train, search, choice]))
     cuts = (0, len(train), len(train) + len(search), len(whole))
-    parts = [Split(whole.pictures[a:b], whole.labels[a:b]) for a, b in pairwise(cuts)]
+    parts = [whole.part(start, stop) for start, stop in pairwise(cuts)]
     mean, std = _mean_and_std(parts[0].pictures)
     counts = {"train": len(train), "val_search": len(search), "val_choice": len(choice), "test": len(test)}
     return Data(

@@ -25,6 +25,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def part(self, start: int, stop: int | None) -> Split:
+        """From one picture to before another, or to the end."""
+        return Split(self.pictures[start:stop], self.labels[start:stop])
+
 
 def set_aside(labels: Indices, fractions: Sequence[float], seed: int) -> list[Indices]:
     """Indices (N_i,) of a stratified part for each fraction, and of the rest; each in random order.

@@ -11,20 +11,18 @@ from typing import Any
 
 import torch
 
-from suite.ask import read_oracle
 from suite.cnn import StandaloneCNN
 from suite.data import Data, find_data, open_data
 from suite.data.begun_on import check_begun_on
 from suite.errors import RunDirectoryError
 from suite.export.card import SUBNET, WINNER, ModelFacts
 from suite.export.folder import weights_of, write_export
-from suite.oracle import TABLE_FILE
+from suite.oracle_table import TABLE_FILE, read_table
 from suite.run_directory import RunDirectory
 from suite.search import PHASE as SEARCH
-from suite.space import Genome, SearchSpace
+from suite.space import Genome, SearchSpace, space_of_run
 from suite.study import StudySettings, read_study
 from suite.supernet import Scorer, load_supernet
-from suite.supernet.training import PHASE as SUPERNET
 from suite.winner import PHASE as FINAL
 from suite.winner import WEIGHTS_FILE
 
@@ -53,9 +51,9 @@ def export_network(
         ExportError: the folder holds something else, or cannot be written.
     """
     study = read_study(run.path / "study.toml")
-    dataset = (run.read_json("run.json") or {})["dataset"]
-    channels, height, width = dataset["picture_shape"]
-    space = SearchSpace(study.space, (channels, height, width), len(dataset["classes"]))
+    facts_of_run = run.read_json("run.json") or {}
+    dataset, space = facts_of_run["dataset"], space_of_run(study.space, facts_of_run)
+    channels, height, width = space.shape
 
     @cache
     def data() -> Data:
@@ -114,12 +112,7 @@ def _winner(run: RunDirectory, space: SearchSpace, final: dict[str, Any]) -> Tak
 def _subnet(
     run: RunDirectory, study: StudySettings, space: SearchSpace, genome: Genome, data: Callable[[], Data]
 ) -> Taken:
-    trained = run.read_result(SUPERNET)
-    if trained is None:
-        raise RunDirectoryError(
-            "has no trained supernet yet.", where=str(run.path), remedy="Let its search go on: --resume"
-        )
-    supernet = load_supernet(study, space, run, trained["sha256"])
+    supernet = load_supernet(study, space, run)
     calibration = Scorer(supernet, data(), torch.device("cpu")).calibration if space.norm == "batch" else None
     return Taken(supernet.extract(genome, calibration), SUBNET, _known_accuracies(run, genome))
 
@@ -127,7 +120,7 @@ def _subnet(
 def _known_accuracies(run: RunDirectory, genome: Genome) -> dict[str, float]:
     """By the oracle on val-A and val-B, else by the search on val-A, else nothing."""
     if (run.path / TABLE_FILE).is_file():
-        table = read_oracle(run)
+        table = read_table(run)
         row = table["genome"].tolist().index(genome.text)
         return {name: float(table[f"accuracy_{name}"][row]) for name in ("val_search", "val_choice")}
     for row in (run.read_result(SEARCH) or {}).get("evaluated", []):

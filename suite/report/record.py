@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from suite.data import LedgerEntry, read_ledger
+from suite.report.walked_space import WalkedSpace, read_walked_space
 from suite.run_directory import RunDirectory
-from suite.space import Genome, SearchSpace
+from suite.space import Genome, SearchSpace, space_of_run
 from suite.study import StudySettings, read_study
 from suite.winner import LEDGER_FILE
 
@@ -28,6 +30,11 @@ class RunRecord:
     latency_model: dict[str, Any] | None
     ledger: tuple[LedgerEntry, ...]
 
+    @cached_property
+    def walked(self) -> WalkedSpace:
+        """The oracle's table, read when a section first asks for it; only of a run that has an oracle."""
+        return read_walked_space(self.run, self.study, self.search)
+
     @property
     def classes(self) -> list[str]:
         """Class names in label order."""
@@ -47,12 +54,11 @@ def read_record(run: RunDirectory) -> RunRecord:
     """
     facts = run.read_json("run.json") or {}
     study = read_study(run.path / "study.toml")
-    dataset = facts["dataset"]
     return RunRecord(
         run=run,
         study=study,
         facts=facts,
-        space=SearchSpace(study.space, tuple(dataset["picture_shape"]), len(dataset["classes"])),
+        space=space_of_run(study.space, facts),
         supernet=run.read_result("supernet"),
         search=run.read_result("search"),
         finalists=run.read_result("finalists"),

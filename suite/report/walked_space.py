@@ -6,24 +6,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from suite.oracle import read_table
-from suite.report.record import RunRecord
+from suite.oracle_table import Table, costs, read_table, within
 from suite.report.style import count
+from suite.run_directory import RunDirectory
 from suite.space_analysis import Costs, Rows
-from suite.study import Limits
-
-Columns = dict[str, NDArray[Any]]
+from suite.study import Limits, StudySettings
 
 
 @dataclass(frozen=True)
 class WalkedSpace:
     """Columns of oracle.parquet, one entry per network that keeps to the study's limits on size."""
 
-    columns: Columns
+    everything: Table  # networks beyond the limits as well, in the order of the space
+    columns: Table
     score: str  # loss or accuracy: what the study ranks networks by
     evaluated: Rows  # rows of the networks that the search evaluated, in the order of evaluation
+    limits: Limits
 
     @property
     def networks(self) -> int:
@@ -38,40 +37,29 @@ class WalkedSpace:
 
     def costs(self, split: str, score: str | None = None) -> Costs:
         """(networks,) of a score on `val_search` or `val_choice`, smaller is better; the study's own, if None."""
-        score = score or self.score
-        column: Costs = self.columns[f"{score}_{split}"].astype(np.float64)
-        return column if score == "loss" else -column
+        return costs(self.columns, split, score or self.score)
 
     def row(self, genome: str) -> int:
         """The row of a genome."""
         return int(np.flatnonzero(self.columns["genome"] == genome)[0])
 
+    @property
+    def limits_in_words(self) -> str:
+        """Which networks are compared, where not all are; otherwise empty."""
+        words = ""
+        if self.networks < len(self.everything["genome"]):
+            words += f" Compared are the {count(self.networks)} networks within the study's limits on size."
+        if self.limits.max_latency_ms is not None:
+            words += " The study's limit on latency is not applied here: it holds for measured times."
+        return words
 
-def read_walked_space(record: RunRecord) -> WalkedSpace:
-    """Read a run's oracle. A limit on latency is left out: it holds for measured times, which few networks have."""
-    columns = read_table(record.run)
-    kept = _within(columns, record.study.search.limits)
-    columns = {name: column[kept] for name, column in columns.items()}
+
+def read_walked_space(run: RunDirectory, study: StudySettings, search: dict[str, Any] | None) -> WalkedSpace:
+    """A run's oracle. A limit on latency is left out: it holds for measured times, which few networks have."""
+    table, limits = read_table(run), study.search.limits
+    kept = within(table, {"params": limits.max_params, "macs": limits.max_macs})
+    columns = {name: column[kept] for name, column in table.items()}
     place = {genome: row for row, genome in enumerate(columns["genome"])}
-    whole = [row for row in record.search["evaluated"] if row["failure"] is None] if record.search else []
+    whole = [row for row in search["evaluated"] if row["failure"] is None] if search else []
     evaluated = np.array([place[row["genome"]] for row in whole], dtype=np.int64)
-    return WalkedSpace(columns, record.study.search.score, evaluated)
-
-
-def limits_in_words(record: RunRecord, walked: WalkedSpace) -> str:
-    """Which networks are compared, where not all are; otherwise empty."""
-    limits = record.study.search.limits
-    words = ""
-    if walked.networks < record.space.size:
-        words += f" Compared are the {count(walked.networks)} networks within the study's limits on size."
-    if limits.max_latency_ms is not None:
-        words += " The study's limit on latency is not applied here: it holds for measured times."
-    return words
-
-
-def _within(columns: Columns, limits: Limits) -> NDArray[np.bool_]:
-    kept = np.ones(len(columns["genome"]), dtype=np.bool_)
-    for name, limit in (("params", limits.max_params), ("macs", limits.max_macs)):
-        if limit is not None:
-            kept &= columns[name] <= limit
-    return kept
+    return WalkedSpace(table, columns, study.search.score, evaluated, limits)

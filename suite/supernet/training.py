@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from suite.data import Data
+from suite.errors import RunDirectoryError
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
@@ -31,9 +32,8 @@ def train_supernet(
         TrainingError: the loss is no longer a number.
         RunDirectoryError: the stored weights are damaged.
     """
-    done = run.read_result(PHASE)
-    if done is not None:
-        return load_supernet(study, space, run, done["sha256"]).to(device)
+    if run.read_result(PHASE) is not None:
+        return load_supernet(study, space, run).to(device)
 
     training = new_training(study, space, data, device)
     log = train_to_end(training, PHASE, "Supernet", run, display)
@@ -44,14 +44,19 @@ def train_supernet(
     return training.network.eval()
 
 
-def load_supernet(study: StudySettings, space: SearchSpace, run: RunDirectory, sha256: str) -> Supernet:
+def load_supernet(study: StudySettings, space: SearchSpace, run: RunDirectory) -> Supernet:
     """The stored supernet of a run.
 
     Raises:
-        RunDirectoryError: the file is missing, or is not what was written.
+        RunDirectoryError: it is not trained yet, or the file is missing or not what was written.
     """
+    trained = run.read_result(PHASE)
+    if trained is None:
+        raise RunDirectoryError(
+            "has no trained supernet yet.", where=str(run.path), remedy="Let its search go on: --resume"
+        )
     supernet = Supernet(space, study.supernet.dropout)
-    run.read_weights(_WEIGHTS, supernet, sha256)
+    run.read_weights(_WEIGHTS, supernet, trained["sha256"])
     return supernet.eval()
 
 

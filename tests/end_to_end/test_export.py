@@ -68,7 +68,7 @@ def test_a_subnet_has_the_shared_weights_and_known_accuracies(run: RunDirectory)
     assert trained is not None
     space = SearchSpace(study.space, data.picture_shape, len(data.classes))
     genome = space.parse("4k3max-8k5avg-fc8")
-    subnet = load_supernet(study, space, run, trained["sha256"]).extract(genome)
+    subnet = load_supernet(study, space, run).extract(genome)
     folder = _export(run, "--genome", genome, "--output", "small")
     assert folder == run.path.parent / "small"
     expected = evaluate(subnet, data, data.val_search, torch.device("cpu"))
@@ -94,7 +94,7 @@ def test_batch_norm_gets_its_statistics_from_training_pictures(tmp_path: Path) -
     study, data, trained = read_study(run.path / "study.toml"), _data(run), run.read_result("supernet")
     assert trained is not None
     space = SearchSpace(study.space, data.picture_shape, len(data.classes))
-    supernet = load_supernet(study, space, run, trained["sha256"])
+    supernet = load_supernet(study, space, run)
     final = run.read_result("final")
     assert final is not None
     genome = next(genome for genome in space if genome.text != final["genome"])

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from suite.data import find_data, open_data
-from suite.oracle import read_table
+from suite.oracle_table import read_table
 from suite.pareto import pareto_front
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
@@ -41,7 +41,7 @@ def test_every_network_is_scored_as_it_scores_alone(walked: RunDirectory) -> Non
     assert len(table["genome"]) == len(set(table["genome"])) == space.size == result["networks"]
     trained = run.read_result("supernet")
     assert trained is not None
-    supernet = load_supernet(study, space, run, trained["sha256"])
+    supernet = load_supernet(study, space, run)
     best = list(result["top"])
     for name, split in (("val_search", data.val_search), ("val_choice", data.val_choice)):
         bits = np.unpackbits(np.load(run.path / f"oracle_bits_{name}.npy"), axis=1)[:, : len(split)]

@@ -9,7 +9,7 @@ import numpy as np
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, count, duration, escaped, percent, plural, table
-from suite.report.walked_space import WalkedSpace, limits_in_words, read_walked_space
+from suite.report.walked_space import WalkedSpace
 from suite.space_analysis import rank
 
 _SPLITS = {"val_search": ("val-A", "Optimiser"), "val_choice": ("val-B", "Selection")}
@@ -19,7 +19,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     """The search beside the oracle."""
     if record.oracle is None or record.search is None:
         return None
-    walked = read_walked_space(record)
+    walked = record.walked
     best = int(walked.evaluated[np.argmin(walked.costs("val_search")[walked.evaluated])])
     ideal = int(np.argmin(walked.costs("val_search")))
     texts = [
@@ -110,7 +110,7 @@ def _notes(record: RunRecord, walked: WalkedSpace) -> str:
         "All scores are the supernet's: this says how well the search searched, not how well the supernet ranks."
         + winner
         + chance
-        + limits_in_words(record, walked)
+        + walked.limits_in_words
     )
 
 

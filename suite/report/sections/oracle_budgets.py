@@ -5,7 +5,7 @@ from __future__ import annotations
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, count, millions, percent, table
-from suite.report.walked_space import WalkedSpace, limits_in_words, read_walked_space
+from suite.report.walked_space import WalkedSpace
 from suite.space_analysis import best_within, round_budgets
 
 
@@ -13,7 +13,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     """One row per budget."""
     if record.oracle is None:
         return None
-    walked = read_walked_space(record)
+    walked = record.walked
     costs, sizes = walked.costs("val_search"), walked.columns["params"]
     smallest, largest = int(sizes.min()), int(sizes.max())
     budgets = {f"up to {count(budget)}": budget for budget in round_budgets(smallest, largest)}
@@ -26,7 +26,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     header += ["Val-A accuracy", "Val-B accuracy"]
     lead = (
         f"The best by supernet {walked.score} on val-A of all networks within each budget, none left out; val-B has "
-        f"pictures the choice was not made on.{limits_in_words(record, walked)}"
+        f"pictures the choice was not made on.{walked.limits_in_words}"
     )
     return Section("The best network for each size", f"{lead}\n\n{table(header, rows, left=2)}")
 

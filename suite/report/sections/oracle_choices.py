@@ -10,7 +10,6 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from suite.choice_effects import DepthEffects, Pair, Values, depth_effects, share_of_depth
-from suite.oracle import read_table
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import CYCLE, GREY, Figures, percent, table
@@ -23,7 +22,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     """Main effects, shares of variance, and the strongest interactions, of accuracy on val-B."""
     if record.oracle is None:
         return None
-    depths = depth_effects(record.space, read_table(record.run)["accuracy_val_choice"])
+    depths = depth_effects(record.space, record.walked.everything["accuracy_val_choice"])
     if not any(of_depth.main for of_depth in depths):
         return None
     texts = [_lead(depths), _picture(depths, figures), _shares(depths), _interactions(depths)]

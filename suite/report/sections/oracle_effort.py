@@ -9,7 +9,7 @@ import numpy as np
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, count, plural, table
-from suite.report.walked_space import WalkedSpace, read_walked_space
+from suite.report.walked_space import WalkedSpace
 from suite.space_analysis import Costs, expected_random_draws, first_within
 
 _POINTS = 0.1
@@ -21,7 +21,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     """Evaluations needed by the search and by chance; sizes of spaces that need no search."""
     if record.oracle is None or record.search is None:
         return None
-    walked = read_walked_space(record)
+    walked = record.walked
     body = f"{_walkable(record)}\n\n{_evaluations(record, walked)}"
     return Section("When evolution is needed", body)
 

@@ -12,8 +12,10 @@ from matplotlib.ticker import MaxNLocator
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import BLUE, ORANGE, VERMILION, Figures, count, log_ticks, percent, table
-from suite.report.walked_space import WalkedSpace, read_walked_space
-from suite.space_analysis import Rows, front, front_share
+from suite.report.walked_space import WalkedSpace
+from suite.space_analysis import FrontShare, Rows, front, front_share
+
+Shares = dict[tuple[str, str], FrontShare]
 
 _CLOUD = LinearSegmentedColormap.from_list("cloud", ["#D8DEE3", "#56636E"])
 
@@ -22,16 +24,31 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     """The cloud of all networks with both fronts, and shares of the hypervolume."""
     if record.oracle is None or record.search is None:
         return None
-    walked = read_walked_space(record)
-    texts = [_lead(walked), _picture(record, walked, figures), _shares(walked)]
+    walked = record.walked
+    shares = _shares(walked)
+    texts = [_lead(walked, shares), _picture(record, walked, figures), _table(walked, shares)]
     if "latency_ms" in walked.prices:
         texts.append(_latency(record))
     return Section("The front, exact and found", "\n\n".join(texts))
 
 
-def _lead(walked: WalkedSpace) -> str:
-    shares = {words: _share(walked, name, walked.score)[2] for name, words in walked.prices.items()}
-    found = ", ".join(f"{share} against {words}" for words, share in shares.items())
+def _shares(walked: WalkedSpace) -> Shares:
+    """By score and price; accuracy beside loss where the study scores by loss."""
+    scores = ["loss", "accuracy"] if walked.score == "loss" else ["accuracy"]
+    return {
+        (score, price): front_share(
+            np.column_stack([walked.columns[price], walked.costs("val_search", score)]), walked.evaluated
+        )
+        for score in scores
+        for price in walked.prices
+    }
+
+
+def _lead(walked: WalkedSpace, shares: Shares) -> str:
+    found = ", ".join(
+        f"{percent(shares[walked.score, price].share)} against {words}"
+        for price, words in walked.prices.items()
+    )
     return f"Of the exact front's hypervolume, by {walked.score} on val-A, the search reached {found}."
 
 
@@ -81,25 +98,17 @@ def _panel(axes: Axes, walked: WalkedSpace, price: str, winner: int | None) -> N
         )
 
 
-def _shares(walked: WalkedSpace) -> str:
-    """One row per price; accuracy beside loss where the study scores by loss."""
-    scores = ["loss", "accuracy"] if walked.score == "loss" else ["accuracy"]
+def _table(walked: WalkedSpace, shares: Shares) -> str:
+    """One row per score and price."""
     rows = [
-        [f"{score} × {words}", *_share(walked, name, score)]
-        for score in scores
-        for name, words in walked.prices.items()
+        [f"{score} × {walked.prices[price]}", count(of.networks), count(of.evaluated), percent(of.share)]
+        for (score, price), of in shares.items()
     ]
     header = ["Front", "Networks on it", "Of these evaluated", "Share of hypervolume"]
     return (
         f"{table(header, rows)}\n\nScores of both fronts are the oracle's, on val-A. The hypervolume's reference "
         "point is the worst corner of the exact front (its nadir), moved out by a tenth of the front's extent."
     )
-
-
-def _share(walked: WalkedSpace, price: str, score: str) -> list[str]:
-    costs = np.column_stack([walked.columns[price], walked.costs("val_search", score)])
-    result = front_share(costs, walked.evaluated)
-    return [count(result.networks), count(result.evaluated), percent(result.share)]
 
 
 def _latency(record: RunRecord) -> str:

@@ -1,0 +1,56 @@
+"""The oracle's table, oracle.parquet: every network of the space, a row each. Reading it needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from suite.errors import RunDirectoryError
+from suite.run_directory import RunDirectory
+
+TABLE_FILE = "oracle.parquet"
+
+Table = dict[str, NDArray[Any]]
+"""Columns genome, params, macs, latency_ms (predicted; older tables have none), loss_<split>, accuracy_<split>."""
+
+
+def read_table(run: RunDirectory) -> Table:
+    """oracle.parquet as columns, in the order of the space.
+
+    Raises:
+        RunDirectoryError: it is not there, or cannot be read.
+    """
+    path = run.path / TABLE_FILE
+    if not path.is_file():
+        raise RunDirectoryError(
+            "has no oracle yet, from which this is answered.",
+            where=str(run.path),
+            remedy=f"Make one: suite oracle {run.path}",
+        )
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException):
+        raise RunDirectoryError(
+            "is damaged.", where=str(path), remedy=f"Make it again: suite oracle {run.path}"
+        ) from None
+    return {name: table.column(name).to_numpy() for name in table.column_names}
+
+
+def costs(table: Table, split: str, score: str) -> NDArray[np.float64]:
+    """(N,) of `loss` or `accuracy` on `val_search` or `val_choice`, smaller is better: accuracies are negated."""
+    column: NDArray[np.float64] = table[f"{score}_{split}"].astype(np.float64)
+    return column if score == "loss" else -column
+
+
+def within(table: Table, most: Mapping[str, float | None]) -> NDArray[np.bool_]:
+    """(N,) which networks have at most so much of each column; None is no limit."""
+    kept = np.ones(len(table["genome"]), dtype=np.bool_)
+    for column, limit in most.items():
+        if limit is not None:
+            kept &= table[column] <= limit
+    return kept
