@@ -16,6 +16,7 @@ import torch
 from suite.data import find_data, open_data
 from suite.oracle_table import read_table
 from suite.pareto import pareto_front
+from suite.report import write_report
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
 from suite.study import Limits, read_study, study_toml
@@ -132,6 +133,20 @@ def test_predicted_latency_takes_its_place_where_it_is_known(walked: RunDirector
     pq.write_table(table.drop_columns(["latency_ms"]), run.path / "oracle.parquet")
     assert suite("report", run.path, cwd=tmp_path).returncode == 0
     assert "latency is predicted" not in (run.path / "report" / "report.md").read_text().lower()
+
+
+def test_a_report_does_without_errors_that_few_timings_cannot_give(
+    walked: RunDirectory, tmp_path: Path
+) -> None:
+    run = RunDirectory(Path(shutil.copytree(walked.path, tmp_path / "run")))
+    model = run.read_result("latency_model")
+    assert model is not None
+    run.write_result("latency_model", {**model, "networks": 8, "held_out": None})
+    assert "was fitted to 8 timed networks, too few to hold any out" in write_report(run).read_text()
+    run.write_result("latency_model", {**model, "held_out": {**model["held_out"], "spearman": None}})
+    page = write_report(run).read_text()
+    assert "held out, it is off by" in page
+    assert "rank correlation" not in page
 
 
 def test_only_networks_within_the_limits_are_compared(walked: RunDirectory, tmp_path: Path) -> None:

@@ -117,10 +117,13 @@ def _latency(record: RunRecord) -> str:
     if record.latency_model is None:
         return text
     model, error = record.latency_model, record.latency_model["held_out"]
+    text += f" The prediction was fitted to {count(model['networks'])} timed networks"
+    if error is None:
+        return f"{text}, too few to hold any out and say how far it is off."
     median, worst = (f"{100 * error[f'{part}_relative_error']:.1f} %" for part in ("median", "p90"))
+    ranks = "" if error["spearman"] is None else f", rank correlation {error['spearman']:.3f}"
     return (
-        f"{text} The prediction was fitted to {count(model['networks'])} timed networks; on others, held out, it is "
-        f"off by {error['mean_absolute_error_ms']:.3f} ms on average ({median} in the median, {worst} at the "
-        f"ninetieth percentile, rank correlation {error['spearman']:.3f}), where timing the same network again "
-        f"differs by {model['noise_floor_ms']:.3f} ms."
+        f"{text}; on others, held out, it is off by {error['mean_absolute_error_ms']:.3f} ms on average ({median} in "
+        f"the median, {worst} at the ninetieth percentile{ranks}), where timing the same network again differs by "
+        f"{model['noise_floor_ms']:.3f} ms."
     )
