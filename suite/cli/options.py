@@ -1,0 +1,34 @@
+"""What several commands are asked alike: a run, where the pictures are, on which device, how loudly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from suite.run_directory import RUNS, RunDirectory, latest_run
+
+INTERRUPTED = 130
+
+Run = Annotated[
+    Path | None, typer.Argument(metavar="[RUN]", help="A run directory; the latest one when left out.")
+]
+DataDir = Annotated[
+    Path | None, typer.Option("--data", help="Holds <dataset>/*.parquet; before SUITE_DATA_DIR.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and the end.")]
+
+
+def opened(run: Path | None) -> RunDirectory:
+    """The run directory a user named, or the latest one."""
+    return latest_run(RUNS) if run is None else RunDirectory.open(run)
+
+
+def absolute(storage: str | None) -> str | None:
+    """A storage URL whose file does not depend on the folder the suite is called from."""
+    for prefix in ("journal:", "sqlite:///"):
+        if storage is not None and storage.startswith(prefix):
+            return prefix + str(Path(storage.removeprefix(prefix)).resolve())
+    return storage

@@ -1,0 +1,114 @@
+"""`suite search STUDY`: a study from data to the tested winner and its report."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from suite.cli.options import INTERRUPTED, DataDir, Device, Quiet, absolute
+from suite.errors import StudyFileError
+from suite.progress import Display
+from suite.run_directory import RUNS, RunDirectory, latest_run
+from suite.study import read_study
+
+EXAMPLES = (
+    "Examples:  suite search studies/digits.toml   |   suite search studies/cifar10.toml --time-budget 30m"
+    "   |   suite search studies/cifar10.toml --set search.population=100 --seed 1"
+    "   |   suite search studies/cifar10.toml --resume"
+)
+
+
+def search(
+    study_file: Annotated[
+        Path, typer.Argument(metavar="STUDY", help="A study file, such as studies/digits.toml.")
+    ],
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key; may be repeated.")
+    ] = None,
+    run_dir: Annotated[
+        Path | None, typer.Option(help="Where the run keeps its files (default: runs/<study>/<time>).")
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", envvar="SUITE_STORAGE", help="sqlite:///FILE, journal:FILE or a PostgreSQL URL."
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    device: Device = "auto",
+    seed: Annotated[int | None, typer.Option(help="Override the study's seed.")] = None,
+    time_budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Shorten epochs and generations to fit: 90s, 30m, 2h.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that was stopped.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a study from data to the tested winner and its report."""
+    extra = [f"seed={seed}"] if seed is not None else []
+    study = read_study(study_file, [*(overrides or []), *extra])
+    budget = None if time_budget is None else _seconds(time_budget)
+    stopped = _stopped_run(run_dir, study.name) if resume else None
+
+    from suite.data.places import find_data
+
+    place = find_data(study.data, data_dir)
+
+    from suite.launch import (
+        InterruptedRun,
+        Request,
+        begin,
+        go_on,
+    )  # torch from here on: mistakes are told before
+
+    display = Display(quiet=quiet)
+    request = Request(study, place, device, absolute(storage), budget)
+    try:
+        finished = go_on(request, stopped, display) if stopped else begin(request, run_dir, display)
+    except InterruptedRun as stop:
+        again = _again(study_file, overrides, seed, data_dir, stop.run.path)
+        display.say(f"\nInterrupted. What was done is kept in {stop.run.path}; go on with\n  {again}")
+        raise typer.Exit(INTERRUPTED) from None
+    except KeyboardInterrupt:
+        display.say("\nInterrupted before the run began; nothing was kept.")
+        raise typer.Exit(INTERRUPTED) from None
+    _say_result(finished.results, finished.report, finished.run.path)
+
+
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if not match or float(match[1]) <= 0:
+        raise StudyFileError(f"{text!r} is no time.", where="--time-budget", remedy="Write 90s, 30m or 2h.")
+    return float(match[1]) * {"s": 1, "": 60, "m": 60, "h": 3600}[match[2]]
+
+
+def _stopped_run(run_dir: Path | None, study: str) -> RunDirectory:
+    return RunDirectory.open(run_dir) if run_dir else latest_run(RUNS, study)
+
+
+def _again(
+    study_file: Path,
+    overrides: list[str] | None,
+    seed: int | None,
+    data_dir: Path | None,
+    run_dir: Path,
+) -> str:
+    """The command that goes on with this run, quoted for a shell; a storage URL is left out for its password."""
+    words = ["suite", "search", str(study_file)]
+    words += [word for override in overrides or [] for word in ("--set", override)]
+    for option, value in (("--seed", seed), ("--data", data_dir), ("--run-dir", run_dir)):
+        words += [option, str(value)] if value is not None else []
+    return shlex.join([*words, "--resume"])
+
+
+def _say_result(results: dict[str, Any], page: Path, path: Path) -> None:
+    winner, test = results["winner"], results["test"]
+    print(
+        f"Winner {winner['genome']}: test accuracy {test['eval_accuracy']:.4f}, "
+        f"{winner['params']:,} parameters, {winner['macs'] / 1e6:.2f} M MACs, "
+        f"{winner['latency_ms']['median']:.3f} ms a picture\n"
+        f"Report   {page}\nModel    {path / 'model' / 'winner.safetensors'}\nBrowse   suite dashboard {path}"
+    )
