@@ -70,6 +70,12 @@ class ExportError(SuiteError):
     exit_code = 2
 
 
+class FidelityError(SuiteError):
+    """A truth table that is damaged, of another regime, or too small to say anything."""
+
+    exit_code = 2
+
+
 class SealedTestError(SuiteError):
     """The test pictures were asked for without, or against, the written choice."""
 

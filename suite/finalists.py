@@ -14,13 +14,13 @@ from optuna.distributions import CategoricalDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from suite.cnn import StandaloneCNN
 from suite.data import Data
 from suite.progress import Display, Phase
 from suite.run_directory import EverySeconds, RunDirectory
 from suite.space import Genome, SearchSpace
+from suite.standalone import standalone_training
 from suite.study import StudySettings
-from suite.training import Recipe, Training, evaluate
+from suite.training import evaluate
 
 PHASE = "finalists"
 _RUNGS = (0.25, 0.5)  # fractions of the epochs at which the worse half stops
@@ -219,20 +219,6 @@ class Finalist:
             training.load(saved)
         self._curves = [_Curve(**curve) for curve in state["curves"]]
         self.pruned, self.seconds = state["pruned"], state["seconds"]
-
-
-def standalone_training(
-    study: StudySettings, space: SearchSpace, genome: Genome, data: Data, device: torch.device, seed: int
-) -> Training:
-    """A finalist's training before its first step: the supernet's recipe, weights drawn from the seed."""
-    recipe = Recipe(
-        study.finalists.epochs,
-        study.supernet.learning_rate,
-        study.supernet.batch_size,
-        study.data.augment,
-    )
-    network = StandaloneCNN(space, genome).draw(torch.Generator().manual_seed(seed))
-    return Training(network, data, data.train, recipe, seed, device)
 
 
 def checkpoint_name(number: int) -> str:

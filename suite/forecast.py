@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import torch
 
 from suite.data import Data
-from suite.finalists import standalone_training
 from suite.fitness import needs_latency
 from suite.methods import evaluations_at_most
 from suite.space import Genome, SearchSpace
+from suite.standalone import standalone_training
 from suite.study import StudySettings
 from suite.supernet import Scorer, Supernet, new_training
 from suite.training import Training

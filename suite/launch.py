@@ -28,7 +28,7 @@ from suite.shortlist import shortlist_space
 from suite.space import SearchSpace, space_of_run
 from suite.study import StudySettings, read_study, study_toml
 from suite.supernet import Scorer, load_supernet
-from suite.trials import open_storage, shown_url
+from suite.trials import open_storage, shown_url, storage_url
 
 
 @dataclass(frozen=True)
@@ -162,12 +162,6 @@ def _trained(run: RunDirectory, asked: Walk) -> tuple[StudySettings, SearchSpace
     data = open_data(study.data, asked.place)
     check_begun_on(run, data)
     return study, space, Scorer(supernet, data, device, memory=asked.memory), data
-
-
-def storage_url(run: RunDirectory, given: str | None) -> str:
-    """The storage of a run; a password is not kept, so a server's URL may have to be given again."""
-    stored = (run.read_json("run.json") or {}).get("storage")
-    return given or stored or f"sqlite:///{run.path.resolve() / 'study.db'}"
 
 
 def _run(

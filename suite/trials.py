@@ -20,6 +20,7 @@ from suite.errors import StorageError
 from suite.fitness import Batch, Criterion, Evaluation
 from suite.latency import Latency
 from suite.methods import Proposal
+from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -58,6 +59,12 @@ def open_storage(url: str) -> BaseStorage:
             "Give the URL with its password by --storage or SUITE_STORAGE." if _is_server(parsed) else None
         )
         raise StorageError(f"cannot be opened: {reason}.", where=shown_url(url), remedy=remedy) from None
+
+
+def storage_url(run: RunDirectory, given: str | None) -> str:
+    """The storage of a run; a password is not kept, so a server's URL may have to be given again."""
+    stored = (run.read_json("run.json") or {}).get("storage")
+    return given or stored or f"sqlite:///{run.path.resolve() / 'study.db'}"
 
 
 def shown_url(url: str) -> str:

@@ -25,6 +25,7 @@ ROOMS = (
     "space",
     "cnn",
     "training",
+    "standalone",
     "supernet",
     "latency",
     "fitness",

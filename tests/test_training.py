@@ -11,10 +11,10 @@ import torch
 from suite.cnn import StandaloneCNN
 from suite.data import Data, find_data, open_data
 from suite.errors import TrainingError
-from suite.finalists import standalone_training
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
+from suite.standalone import standalone_training
 from suite.study import StudySettings
 from suite.supernet import Scorer, Supernet, load_supernet, new_training, train_supernet
 from suite.training import Training, evaluate, train_to_end

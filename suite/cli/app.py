@@ -6,12 +6,13 @@ import sys
 
 import typer
 
-from suite.cli import ask, bench, dashboard, export, oracle, report, search
+from suite.cli import ask, bench, dashboard, export, fidelity, oracle, report, search
 from suite.errors import SuiteError
 
 COMMANDS = (
     (search.search, search.EXAMPLES),
     (oracle.oracle, oracle.EXAMPLES),
+    (fidelity.fidelity, fidelity.EXAMPLES),
     (ask.ask, ask.EXAMPLES),
     (export.export, export.EXAMPLES),
     (report.report, report.EXAMPLES),

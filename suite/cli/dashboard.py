@@ -25,8 +25,7 @@ def dashboard(
     """Browse a run's trials in optuna-dashboard."""
     import optuna_dashboard
 
-    from suite.launch import storage_url
-    from suite.trials import open_storage
+    from suite.trials import open_storage, storage_url
 
     directory = opened(run)
     store = open_storage(storage_url(directory, absolute(storage)))

@@ -1,0 +1,54 @@
+"""`suite fidelity [RUN]`: networks trained by themselves, and whether the supernet ranks them alike."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from suite.cli.options import INTERRUPTED, DataDir, Device, Quiet, Run, absolute, opened
+from suite.fidelity.truth_table import TRUTH
+from suite.progress import Display
+from suite.study import read_study
+
+EXAMPLES = (
+    "Examples:  suite fidelity   |   suite fidelity runs/digits/20260101-120000 --networks 30 --seeds 1   |   "
+    "suite fidelity --networks 12 --seeds 1 --epochs 50 --train-images 40000"
+)
+
+
+def fidelity(
+    run: Run = None,
+    networks: Annotated[
+        int, typer.Option(min=3, help="How many to train, drawn evenly within each depth.")
+    ] = 60,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each.")] = 2,
+    epochs: Annotated[int, typer.Option(min=1, help="Of each training.")] = 10,
+    train_images: Annotated[
+        int, typer.Option(min=1, help="Pictures each trains on; all of train, if there are fewer.")
+    ] = 10_000,
+    truth: Annotated[Path, typer.Option(metavar="DIR", help="Where truth tables are kept.")] = TRUTH,
+    storage: Annotated[
+        str | None, typer.Option(metavar="URL", envvar="SUITE_STORAGE", help="If not the run's own.")
+    ] = None,
+    data_dir: DataDir = None,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Train networks by themselves, once per data set, and measure the run's supernet by them."""
+    directory = opened(run)
+
+    from suite.data.places import find_data
+
+    place = find_data(read_study(directory.path / "study.toml").data, data_dir)
+
+    from suite.fidelity.measure_run import Asked, measure_run
+
+    asked = Asked(networks, seeds, epochs, train_images, truth, absolute(storage), place, device)
+    try:
+        print(measure_run(directory, asked, Display(quiet=quiet)))
+    except KeyboardInterrupt:
+        print("Interrupted; the same command goes on.", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None

@@ -1,0 +1,1 @@
+"""Fidelity: does the supernet rank networks as training each by itself would?"""

@@ -1,0 +1,199 @@
+"""The truth table: networks trained by themselves, and how good each was on val-B after some of its epochs.
+
+Two files: NAME.csv, one row per reading, and NAME.json, the regime under which all of them were trained. They are
+small and belong to a data set, not to a run, so that any later supernet is measured in seconds.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
+
+from suite.atomic import written
+from suite.errors import FidelityError
+from suite.study import DataSettings, SpaceSettings, StudySettings
+
+TRUTH = Path("benchmarks/truth")
+
+Drawn = Literal["uniform", "top"]
+"""Who named the network: the fixed draw, or a supernet its favourite. Only the former say how well it ranks."""
+
+
+class Regime(BaseModel, extra="forbid", frozen=True):
+    """What a truth is the truth of: the pictures, the space, and the recipe of the trainings."""
+
+    data: DataSettings
+    sha256: str
+    space: SpaceSettings
+    learning_rate: float
+    batch_size: int
+    epochs: int
+    train_images: int
+
+    @property
+    def name(self) -> str:
+        """Of the table's files, such as `cifar10-10x10000`."""
+        return f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', self.data.name)}-{self.epochs}x{self.train_images}"
+
+
+@dataclass(frozen=True, order=True)
+class Reading:
+    """One network, trained from one seed, on val-B after one of its epochs."""
+
+    drawn: Drawn
+    genome: str
+    seed: int
+    epoch: int
+    val_loss: float
+    val_accuracy: float
+    seconds: float  # of training so far
+
+
+class TruthTable:
+    """All readings under one regime."""
+
+    def __init__(self, regime: Regime, readings: Iterable[Reading] = ()) -> None:
+        self.regime = regime
+        self._readings = {(r.genome, r.seed, r.epoch): r for r in readings}
+
+    @property
+    def readings(self) -> list[Reading]:
+        """In a fixed order."""
+        return sorted(self._readings.values())
+
+    def add(self, readings: Iterable[Reading]) -> None:
+        """Take readings in; one that is there already stays."""
+        for reading in readings:
+            self._readings.setdefault((reading.genome, reading.seed, reading.epoch), reading)
+
+    def has(self, genome: str, seed: int) -> bool:
+        """Whether a network was trained from that seed to the last epoch."""
+        return (genome, seed, self.regime.epochs) in self._readings
+
+    def seeds(self, drawn: Drawn = "uniform") -> list[int]:
+        """The seeds from which every network in the table was trained, if any."""
+        trained = self._trained(drawn)
+        return sorted(set.intersection(*trained.values())) if trained else []
+
+    def networks(self, drawn: Drawn = "uniform") -> list[str]:
+        """The genomes that were trained to the last epoch from at least one seed, in a fixed order."""
+        return sorted(self._trained(drawn))
+
+    def values(
+        self,
+        networks: Sequence[str],
+        seeds: Sequence[int],
+        *,
+        epoch: int | None = None,
+        of: Literal["val_accuracy", "val_loss"] = "val_accuracy",
+    ) -> NDArray[np.float64]:
+        """(N, S) accuracy or cross-entropy on val-B after an epoch (the last, if None).
+
+        Raises:
+            KeyError: a network was not read after that epoch.
+        """
+        epoch = epoch or self.regime.epochs
+        return np.array([[getattr(self._readings[g, s, epoch], of) for s in seeds] for g in networks])
+
+    def write(self, folder: Path) -> Path:
+        """Write both files, atomically; returns the CSV's path."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with written(folder / f"{self.regime.name}.json") as file:
+            file.write(self.regime.model_dump_json(indent=1).encode() + b"\n")
+        text = io.StringIO()
+        rows = csv.DictWriter(text, [field.name for field in fields(Reading)], lineterminator="\n")
+        rows.writeheader()
+        rows.writerows(_short(reading) for reading in self.readings)
+        path = folder / f"{self.regime.name}.csv"
+        with written(path) as file:
+            file.write(text.getvalue().encode())
+        return path
+
+    def _trained(self, drawn: Drawn) -> dict[str, set[int]]:
+        trained: dict[str, set[int]] = {}
+        for (genome, seed, epoch), reading in self._readings.items():
+            if epoch == self.regime.epochs and reading.drawn == drawn:
+                trained.setdefault(genome, set()).add(seed)
+        return trained
+
+
+def regime_of(study: StudySettings, sha256: str, epochs: int, train_images: int) -> Regime:
+    """The regime of a study's standalone trainings, for so many epochs on so many pictures."""
+    return Regime(
+        data=study.data,
+        sha256=sha256,
+        space=study.space,
+        learning_rate=study.supernet.learning_rate,
+        batch_size=study.supernet.batch_size,
+        epochs=epochs,
+        train_images=train_images,
+    )
+
+
+def open_table(regime: Regime, folder: Path) -> TruthTable:
+    """The table of a regime; empty if there is none yet.
+
+    Raises:
+        FidelityError: a table of that name is of another regime (names the difference), or is damaged.
+    """
+    path = folder / f"{regime.name}.json"
+    if not path.exists():
+        return TruthTable(regime)
+    table = read_table(path)
+    then, now = table.regime.model_dump(), regime.model_dump()
+    differing = [f"{key}: {then[key]!r} there, {now[key]!r} here" for key in now if then[key] != now[key]]
+    if differing:
+        raise FidelityError(
+            "is of another regime (" + "; ".join(differing) + ").",
+            where=str(path),
+            remedy="Use the table's own settings, or another folder (--truth DIR).",
+        )
+    return table
+
+
+def read_table(path: Path) -> TruthTable:
+    """Read NAME.json and NAME.csv back; `path` is either.
+
+    Raises:
+        FidelityError: a file is missing or damaged.
+    """
+    try:
+        regime = Regime.model_validate_json(path.with_suffix(".json").read_bytes())
+        with path.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+            return TruthTable(regime, [_reading(row) for row in csv.DictReader(file)])
+    except (OSError, KeyError, TypeError, ValueError, ValidationError) as error:
+        raise FidelityError(f"is no truth table: {error}.", where=str(path)) from None
+
+
+def _short(reading: Reading) -> dict[str, object]:
+    """Digits beyond what 5,000 pictures can tell only make the file large."""
+    row = asdict(reading)
+    return row | {
+        "val_loss": f"{reading.val_loss:.6f}",
+        "val_accuracy": f"{reading.val_accuracy:.6f}",
+        "seconds": f"{reading.seconds:.1f}",
+    }
+
+
+def _reading(row: dict[str, str]) -> Reading:
+    drawn = row["drawn"]
+    if drawn not in ("uniform", "top"):
+        raise ValueError(f"{drawn!r} is no draw")
+    return Reading(
+        "uniform" if drawn == "uniform" else "top",
+        row["genome"],
+        int(row["seed"]),
+        int(row["epoch"]),
+        float(row["val_loss"]),
+        float(row["val_accuracy"]),
+        float(row["seconds"]),
+    )

@@ -1,0 +1,37 @@
+"""How a network is trained by itself: the recipe that finalists, truth tables and reference networks share."""
+
+from __future__ import annotations
+
+import torch
+
+from suite.cnn import StandaloneCNN
+from suite.data import Data
+from suite.space import Genome, SearchSpace
+from suite.study import StudySettings
+from suite.training import Recipe, Training
+
+
+def standalone_training(
+    study: StudySettings,
+    space: SearchSpace,
+    genome: Genome,
+    data: Data,
+    device: torch.device,
+    seed: int,
+    *,
+    epochs: int | None = None,
+    pictures: int | None = None,
+) -> Training:
+    """A training before its first step: the supernet's recipe, weights drawn from the seed.
+
+    It runs for `epochs` (the finalists', if None) on the first `pictures` of train (all, if None), which are a fair
+    sample: a split's order is random.
+    """
+    recipe = Recipe(
+        epochs or study.finalists.epochs,
+        study.supernet.learning_rate,
+        study.supernet.batch_size,
+        study.data.augment,
+    )
+    network = StandaloneCNN(space, genome).draw(torch.Generator().manual_seed(seed))
+    return Training(network, data, data.train.part(0, pictures), recipe, seed, device)
