@@ -33,6 +33,7 @@ ROOMS = (
     "pareto",
     "methods",
     "trials",
+    "trial_queue",
     "search",
     "oracle",
     "space_analysis",

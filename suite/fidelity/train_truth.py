@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import socket
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import optuna
 import torch
 from optuna.distributions import CategoricalDistribution
-from optuna.trial import TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from suite.errors import FidelityError
 from suite.fidelity.truth_table import Drawn, TruthTable
 from suite.fidelity.truth_worker import Job, readings_of, train_waiting
 from suite.progress import Display
 from suite.space import Genome, SearchSpace
+from suite.trial_queue import enqueue, run_workers, what_went_wrong
 from suite.trials import open_storage
-
-_SECONDS_BETWEEN_LOOKS = 1.0
 
 
 @dataclass(frozen=True)
@@ -50,86 +45,54 @@ def train_truth(
     )
     _take_in(study, table)
     missing = [want for want in wanted if not table.has(want.genome.text, want.seed)]
-    _enqueue(study, space, missing)
-    workers = [_start(job) for _ in range(min(torch.get_num_threads(), len(missing)))]
-    try:
-        with display.phase("Trainings", len(wanted)) as phase:
-            while True:
-                alive = any(worker.is_alive() for worker in workers)
-                if _take_in(study, table):
-                    table.write(folder)
-                done = sum(table.has(want.genome.text, want.seed) for want in wanted)
-                phase.update(done)
-                if not alive:
-                    break
-                time.sleep(_SECONDS_BETWEEN_LOOKS)
-            phase.finish(done)
-    finally:
-        for worker in workers:
-            worker.terminate()
-            worker.join()
-    _check(study, workers, len(wanted) - done)
+    enqueue(study, [_trial(want, space) for want in missing], same=_training_of)
+
+    def done() -> int:
+        return sum(table.has(want.genome.text, want.seed) for want in wanted)
+
+    with display.phase("Trainings", len(wanted)) as phase:
+
+        def look() -> None:
+            if _take_in(study, table):
+                table.write(folder)
+            phase.update(done())
+
+        workers = run_workers(train_waiting, job, min(torch.get_num_threads(), len(missing)), look)
+        phase.finish(done())
+    if done() < len(wanted):
+        raise FidelityError(
+            f"{len(wanted) - done()} trainings are not done: {what_went_wrong(study, workers)}.",
+            where=study.study_name,
+            remedy="The same command goes on with them.",
+        )
     return table.write(folder)
-
-
-def _start(job: Job) -> BaseProcess:
-    """A worker in a fresh interpreter: torch's threads do not survive a fork."""
-    worker = multiprocessing.get_context("spawn").Process(target=train_waiting, args=(job,), daemon=True)
-    worker.start()
-    return worker
 
 
 def _take_in(study: optuna.Study, table: TruthTable) -> int:
     """Put finished trials that the table lacks into it; returns how many."""
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    new = [t for t in finished if not table.has(t.user_attrs["genome"], t.user_attrs["seed"])]
+    new = [trial for trial in finished if not table.has(*_training_of(trial))]
     for trial in new:
         table.add(readings_of(trial))
     return len(new)
 
 
-def _enqueue(study: optuna.Study, space: SearchSpace, missing: Sequence[Wanted]) -> None:
-    """A waiting trial for each training that neither waits nor runs.
-
-    This host's running ones are of processes that died: the run directory's lock lets only one execution be here.
-    """
-    under_way = set()
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING)):
-        worker = trial.user_attrs.get("worker", {"host": None})
-        if trial.state == TrialState.RUNNING and worker["host"] in (None, socket.gethostname()):
-            study.tell(trial.number, state=TrialState.FAIL)
-        else:
-            under_way.add((trial.user_attrs["genome"], trial.user_attrs["seed"]))
+def _trial(want: Wanted, space: SearchSpace) -> FrozenTrial:
+    """The training, waiting."""
+    params = space.active_genes(want.genome)
     choices = {gene.name: CategoricalDistribution(gene.choices) for gene in space.genes}
-    for want in missing:
-        if (want.genome.text, want.seed) not in under_way:
-            params = space.active_genes(want.genome)
-            study.add_trial(
-                create_trial(
-                    state=TrialState.WAITING,
-                    params=params,
-                    distributions={name: choices[name] for name in params},
-                    user_attrs={
-                        "genome": want.genome.text,
-                        "seed": want.seed,
-                        "drawn": want.drawn,
-                        "evaluated_on": "val-B",
-                    },
-                )
-            )
-
-
-def _check(study: optuna.Study, workers: Sequence[BaseProcess], lacking: int) -> None:
-    """Say what went wrong, if anything did."""
-    if not lacking:
-        return
-    failures = [
-        t.user_attrs["failure"] for t in study.get_trials(deepcopy=False) if "failure" in t.user_attrs
-    ]
-    died = [f"a process ended with code {w.exitcode}" for w in workers if w.exitcode]
-    elsewhere = f"{lacking} trainings are under way on another machine"
-    raise FidelityError(
-        f"{lacking} trainings are not done: {'; '.join([*failures, *died][:3]) or elsewhere}.",
-        where=study.study_name,
-        remedy="The same command goes on with them.",
+    return create_trial(
+        state=TrialState.WAITING,
+        params=params,
+        distributions={name: choices[name] for name in params},
+        user_attrs={
+            "genome": want.genome.text,
+            "seed": want.seed,
+            "drawn": want.drawn,
+            "evaluated_on": "val-B",
+        },
     )
+
+
+def _training_of(trial: FrozenTrial) -> tuple[str, int]:
+    return trial.user_attrs["genome"], trial.user_attrs["seed"]

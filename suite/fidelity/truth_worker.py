@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
 import torch
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from suite.data import Data, Place, open_data
 from suite.device import open_device
-from suite.errors import TrainingError
 from suite.fidelity.truth_table import Drawn, Reading
 from suite.run_directory import EverySeconds, RunDirectory
 from suite.space import SearchSpace
 from suite.standalone import standalone_training
 from suite.study import StudySettings
 from suite.training import Training, evaluate
+from suite.trial_queue import work_off
 from suite.trials import open_storage
 
 _SECONDS_BETWEEN_CHECKPOINTS = 30
@@ -42,20 +39,12 @@ class Job:
 
 
 def train_waiting(job: Job) -> None:
-    """Claim a waiting trial, train its network, tell; again, until none waits. Many may do so at once, anywhere."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends its workers
+    """Train one waiting network after the other, until none is left."""
     device = open_device(job.device, threads=1)
     data = open_data(job.study.data, job.place)
     space = SearchSpace(job.study.space, data.picture_shape, len(data.classes))
     study = optuna.load_study(study_name=job.name, storage=open_storage(job.storage))
-    while (trial := _claim(study)) is not None:
-        try:
-            _train(trial, job, space, data, device)
-        except TrainingError as error:
-            trial.set_user_attr("failure", str(error))
-            study.tell(trial, state=TrialState.FAIL)
-        else:
-            study.tell(trial, trial.user_attrs["readings"][-1]["val_accuracy"])
+    work_off(study, lambda trial: _train(trial, job, space, data, device))
 
 
 def read_after(epochs: int) -> set[int]:
@@ -70,18 +59,11 @@ def readings_of(trial: FrozenTrial) -> list[Reading]:
     return [Reading(drawn, attributes["genome"], attributes["seed"], **row) for row in attributes["readings"]]
 
 
-def _claim(study: optuna.Study) -> optuna.Trial | None:
-    """A waiting trial made ours; None if there is none. The storage sees to it that no other process has it too."""
-    for waiting in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-        if study._storage.set_trial_state_values(waiting._trial_id, state=TrialState.RUNNING):
-            trial = optuna.Trial(study, waiting._trial_id)
-            trial.set_user_attr("worker", {"host": socket.gethostname(), "pid": os.getpid()})
-            return trial
-    return None
+def _train(trial: optuna.Trial, job: Job, space: SearchSpace, data: Data, device: torch.device) -> float:
+    """Train to the last epoch, from a checkpoint if there is one; returns the accuracy on val-B.
 
-
-def _train(trial: optuna.Trial, job: Job, space: SearchSpace, data: Data, device: torch.device) -> None:
-    """Train to the last epoch, from a checkpoint if there is one; the readings become the trial's attribute."""
+    The readings become the trial's attribute.
+    """
     genome, seed = space.parse(trial.user_attrs["genome"]), int(trial.user_attrs["seed"])
     training = standalone_training(
         job.study, space, genome, data, device, seed, epochs=job.epochs, pictures=job.pictures
@@ -99,6 +81,7 @@ def _train(trial: optuna.Trial, job: Job, space: SearchSpace, data: Data, device
                 trial.report(outcome.accuracy, training.epoch)
     trial.set_user_attr("readings", progress.readings)
     job.run.drop_checkpoint(phase)
+    return float(progress.readings[-1]["val_accuracy"])
 
 
 class _Progress:

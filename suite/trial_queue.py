@@ -1,0 +1,98 @@
+"""Work shared by processes and machines: waiting trials of one Optuna study, each claimed and done by one of them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Hashable, Sequence
+from multiprocessing.process import BaseProcess
+from typing import TypeVar
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from suite.errors import SuiteError
+
+_SECONDS_BETWEEN_LOOKS = 1.0
+_Job = TypeVar("_Job")
+
+
+def enqueue(
+    study: optuna.Study, waiting: Sequence[FrozenTrial], same: Callable[[FrozenTrial], Hashable]
+) -> None:
+    """Add the waiting trials whose like (by `same`) neither waits nor runs.
+
+    This host's running ones are of processes that died, and fail: a run directory's lock lets only one execution be
+    here.
+    """
+    under_way = set()
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING)):
+        host = trial.user_attrs.get("worker", {}).get("host")
+        if trial.state == TrialState.RUNNING and host in (None, socket.gethostname()):
+            study.tell(trial.number, state=TrialState.FAIL)
+        else:
+            under_way.add(same(trial))
+    for trial in waiting:
+        if same(trial) not in under_way:
+            study.add_trial(trial)
+
+
+def work_off(study: optuna.Study, do: Callable[[optuna.Trial], float]) -> None:
+    """Claim a waiting trial, do it, tell its value; again, until none waits. Many may do so at once, anywhere.
+
+    What fails in a way the suite knows is told as such, its reason the trial's attribute `failure`.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends its workers
+    while (trial := _claim(study)) is not None:
+        try:
+            value = do(trial)
+        except SuiteError as error:
+            trial.set_user_attr("failure", str(error))
+            study.tell(trial, state=TrialState.FAIL)
+        else:
+            study.tell(trial, value)
+
+
+def run_workers(
+    target: Callable[[_Job], None], job: _Job, count: int, look: Callable[[], None]
+) -> list[BaseProcess]:
+    """Run so many processes of `target(job)` to their ends, looking now and then; returns them, ended.
+
+    In fresh interpreters, as torch's threads do not survive a fork.
+    """
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=target, args=(job,), daemon=True) for _ in range(count)]
+    try:
+        for worker in workers:
+            worker.start()
+        while any(worker.is_alive() for worker in workers):
+            look()
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        look()
+    finally:
+        for worker in workers:
+            if worker.pid is not None:
+                worker.terminate()
+                worker.join()
+    return list(workers)
+
+
+def what_went_wrong(study: optuna.Study, workers: Sequence[BaseProcess]) -> str:
+    """The reasons why trials are not done, as far as they are known here."""
+    trials = study.get_trials(deepcopy=False)
+    failures = [trial.user_attrs["failure"] for trial in trials if "failure" in trial.user_attrs]
+    died = [f"a process ended with code {worker.exitcode}" for worker in workers if worker.exitcode]
+    return "; ".join([*failures, *died][:3]) or "they are under way on another machine"
+
+
+def _claim(study: optuna.Study) -> optuna.Trial | None:
+    """A waiting trial made ours; None if there is none. The storage sees to it that no other process has it too."""
+    for waiting in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        if study._storage.set_trial_state_values(waiting._trial_id, state=TrialState.RUNNING):
+            trial = optuna.Trial(study, waiting._trial_id)
+            trial.set_user_attr("worker", {"host": socket.gethostname(), "pid": os.getpid()})
+            return trial
+    return None
