@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from suite.errors import SuiteError
 
-_SECONDS_BETWEEN_LOOKS = 1.0
+_SECONDS_BETWEEN_LOOKS = 3.0
 _Job = TypeVar("_Job")
 
 

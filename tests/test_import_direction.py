@@ -44,6 +44,7 @@ ROOMS = (
     "winner",
     "reference_networks",
     "fidelity",
+    "ablation",
     "forecast",
     "results",
     "experiment",

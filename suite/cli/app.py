@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from suite.cli import ask, bench, dashboard, export, fidelity, oracle, report, search
+from suite.cli import ablate, ask, bench, dashboard, export, fidelity, oracle, report, search
 from suite.errors import SuiteError
 
 COMMANDS = (
@@ -17,6 +17,7 @@ COMMANDS = (
     (export.export, export.EXAMPLES),
     (report.report, report.EXAMPLES),
     (dashboard.dashboard, dashboard.EXAMPLES),
+    (ablate.ablate, ablate.EXAMPLES),
     (bench.bench, bench.EXAMPLES),
 )
 

@@ -1,0 +1,1 @@
+"""Ablations: supernets trained for the same seconds under different settings, each held against the same truth."""

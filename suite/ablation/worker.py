@@ -1,0 +1,120 @@
+"""A process that trains waiting cells one after the other, on one thread, and reads each supernet at its marks."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+import torch
+
+from suite.ablation.settings import Cell
+from suite.data import Data, Place, open_data
+from suite.device import open_device
+from suite.run_directory import EverySeconds, RunDirectory
+from suite.space import SearchSpace
+from suite.supernet import Scorer, Supernet, new_training
+from suite.training import Training
+from suite.trial_queue import work_off
+from suite.trials import open_storage
+
+_SECONDS_BETWEEN_CHECKPOINTS = 30
+_OTHERS = 300  # networks drawn besides the truth's, to find the best of
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to know; every worker of an ablation is given the same."""
+
+    cells: dict[str, Cell]
+    minutes: tuple[float, ...]
+    networks: tuple[str, ...]  # the truth's
+    place: Place
+    device: str
+    storage: str  # a URL, with its password
+    name: str  # of the Optuna study
+    run: RunDirectory
+
+
+def train_cells(job: Job) -> None:
+    """Train one waiting cell after the other, until none is left."""
+    device = open_device(job.device, threads=1)
+    data = open_data(next(iter(job.cells.values())).study.data, job.place)
+    study = optuna.load_study(study_name=job.name, storage=open_storage(job.storage))
+    work_off(study, lambda trial: _train(trial, job, data, device))
+
+
+def _train(trial: optuna.Trial, job: Job, data: Data, device: torch.device) -> float:
+    """Train a cell's supernet past its last mark, from a checkpoint if there is one; returns its accuracy there.
+
+    What it said of the truth's networks at each mark becomes the trial's attribute `readings`.
+    """
+    cell, seed = job.cells[trial.user_attrs["cell"]], int(trial.user_attrs["seed"])
+    study = cell.study.model_copy(update={"seed": seed})
+    space = SearchSpace(study.space, data.picture_shape, len(data.classes))
+    training = new_training(study, space, data, device)
+    marked = _Marked(training, job, space, data, device, phase=f"cell-{trial.number}")
+    marked.train()
+    trial.set_user_attr("readings", marked.readings)
+    job.run.drop_checkpoint(marked.phase)
+    accuracies: list[float] = marked.readings[-1]["val_accuracy"]
+    return sum(accuracies) / len(accuracies)
+
+
+class _Marked:
+    """A training with a clock that stands still while the supernet is read, and the readings so far."""
+
+    def __init__(
+        self, training: Training, job: Job, space: SearchSpace, data: Data, device: torch.device, phase: str
+    ) -> None:
+        self.phase = phase
+        self.readings: list[dict[str, Any]] = []
+        self._training, self._job, self._data, self._device = training, job, data, device
+        self._genomes = [space.parse(text) for text in job.networks]
+        rng = random.Random(0)
+        self._others = [space.sample(rng) for _ in range(_OTHERS)]
+        self._seconds = 0.0
+        self._save_clock = EverySeconds(_SECONDS_BETWEEN_CHECKPOINTS)
+
+    def train(self) -> None:
+        """Train until every mark is read."""
+        state = self._job.run.load_checkpoint(self.phase)
+        if state is not None:
+            self._training.load(state["training"])
+            self.readings, self._seconds = state["readings"], state["seconds"]
+        while len(self.readings) < len(self._job.minutes):
+            self._since = time.monotonic()
+            self._training.run_epoch(on_step=self._step)
+
+    def _step(self, step: int) -> None:
+        """Read the supernet if a mark is reached, and save now and then."""
+        now = time.monotonic()
+        self._seconds += now - self._since
+        left = self._job.minutes[len(self.readings) :]
+        if left and self._seconds >= 60 * left[0]:
+            self._read(step)
+        if self._save_clock.due():
+            state = {"training": self._training.state(), "readings": self.readings, "seconds": self._seconds}
+            self._job.run.save_checkpoint(self.phase, state)
+        self._since = time.monotonic()
+
+    def _read(self, step: int) -> None:
+        supernet = self._training.network
+        assert isinstance(supernet, Supernet)
+        scorer = Scorer(supernet, self._data, self._device)
+        scores = scorer.score(self._genomes, self._data.val_search)
+        others = scorer.score(self._others, self._data.val_search)
+        best = min(zip(others, self._others, strict=True), key=lambda pair: pair[0].loss)[1]
+        self.readings.append(
+            {
+                "minutes": self._seconds / 60,
+                "steps": step,
+                "val_loss": [score.loss for score in scores],
+                "val_accuracy": [score.accuracy for score in scores],
+                "best": best.text,
+                "best_accuracy": scorer.score([best], self._data.val_choice)[0].accuracy,
+            }
+        )
+        supernet.train()

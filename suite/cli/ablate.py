@@ -1,0 +1,57 @@
+"""`suite ablate FILE`: which settings train a supernet that ranks better in the same time."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from suite.cli.options import INTERRUPTED, DataDir, Device, Quiet, absolute
+from suite.fidelity.truth_table import TRUTH
+from suite.progress import Display
+from suite.run_directory import RUNS
+
+EXAMPLES = (
+    "Examples:  suite ablate studies/ablations/step-rules.toml   |   "
+    "suite ablate studies/ablations/step-rules.toml --publish"
+)
+
+
+def ablate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A table of settings, in studies/ablations/.")],
+    run_dir: Annotated[
+        Path | None, typer.Option(help="Where it keeps its files (default: runs/ablations/<name>).")
+    ] = None,
+    truth: Annotated[Path, typer.Option(metavar="DIR", help="Where truth tables are kept.")] = TRUTH,
+    storage: Annotated[
+        str | None, typer.Option(metavar="URL", envvar="SUITE_STORAGE", help="If not in the run directory.")
+    ] = None,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Copy the page to reports/ablation-<name>/ as well.")
+    ] = False,
+    data_dir: DataDir = None,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Train a supernet for every cell of a table and hold each against the same truth; goes on where it stopped."""
+    from suite.ablation.settings import read_ablation
+    from suite.data.places import find_data
+
+    ablation = read_ablation(file)
+    place = find_data(ablation.cells[0].study.data, data_dir)
+
+    from suite.ablation.run import Asked, open_ablation, run_ablation
+    from suite.report.ablation_page import publish_ablation, write_ablation_page
+
+    run = open_ablation(run_dir or RUNS / "ablations" / ablation.name, ablation.name)
+    try:
+        with run.locked():
+            run_ablation(ablation, Asked(truth, place, device, absolute(storage)), run, Display(quiet=quiet))
+            print(write_ablation_page(run))
+            if publish:
+                print(publish_ablation(run, Path("reports")))
+    except KeyboardInterrupt:
+        print("Interrupted; the same command goes on.", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
