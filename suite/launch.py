@@ -17,6 +17,7 @@ from suite.data.begun_on import check_begun_on
 from suite.device import device_facts, open_device
 from suite.errors import RunDirectoryError, StorageError
 from suite.experiment import run_experiment
+from suite.fidelity.measure_run import Asked, measure_run
 from suite.forecast import Forecast, fit_to_budget, forecast, measure_pace
 from suite.methods import evaluations_at_most
 from suite.oracle import score_space
@@ -28,6 +29,7 @@ from suite.shortlist import shortlist_space
 from suite.space import SearchSpace, space_of_run
 from suite.study import StudySettings, read_study, study_toml
 from suite.supernet import Scorer, load_supernet
+from suite.supernet.scoring import MEMORY
 from suite.trials import open_storage, shown_url, storage_url
 
 
@@ -151,6 +153,20 @@ def shortlist_networks(run: RunDirectory, asked: Walk, order: int, display: Disp
     with run.locked():
         study, space, scorer, data = _trained(run, asked)
         return shortlist_space(study, space, scorer, data, run, display, order)
+
+
+def measure_fidelity(run: RunDirectory, asked: Asked, display: Display) -> dict[str, Any]:
+    """Hold a run's supernet against trained networks, and write its report again; returns results/fidelity.json.
+
+    Raises:
+        RunDirectoryError: the run has no trained supernet yet, or was begun on other data.
+        FidelityError: the truth table there is of another regime, or a training failed.
+    """
+    with run.locked():
+        study, space, scorer, data = _trained(run, Walk(asked.place, asked.device, MEMORY))
+        result = measure_run(study, space, scorer, data, run, asked, display)
+        write_report(run)
+        return result
 
 
 def _trained(run: RunDirectory, asked: Walk) -> tuple[StudySettings, SearchSpace, Scorer, Data]:

@@ -29,6 +29,10 @@ def fidelity(
     train_images: Annotated[
         int, typer.Option(min=1, help="Pictures each trains on; all of train, if there are fewer.")
     ] = 10_000,
+    top: Annotated[
+        int,
+        typer.Option(min=0, help="Of the supernet's own best as well: what would choosing by it lose?"),
+    ] = 0,
     truth: Annotated[Path, typer.Option(metavar="DIR", help="Where truth tables are kept.")] = TRUTH,
     storage: Annotated[
         str | None, typer.Option(metavar="URL", envvar="SUITE_STORAGE", help="If not the run's own.")
@@ -42,13 +46,16 @@ def fidelity(
 
     from suite.data.places import find_data
 
-    place = find_data(read_study(directory.path / "study.toml").data, data_dir)
+    study = read_study(directory.path / "study.toml")
+    place = find_data(study.data, data_dir)
 
-    from suite.fidelity.measure_run import Asked, measure_run
+    from suite.fidelity.in_words import in_words
+    from suite.fidelity.measure_run import Asked
+    from suite.launch import measure_fidelity
 
-    asked = Asked(networks, seeds, epochs, train_images, truth, absolute(storage), place, device)
+    asked = Asked(networks, seeds, epochs, train_images, top, truth, absolute(storage), place, device)
     try:
-        print(measure_run(directory, asked, Display(quiet=quiet)))
+        print(in_words(measure_fidelity(directory, asked, Display(quiet=quiet)), study.search.score))
     except KeyboardInterrupt:
         print("Interrupted; the same command goes on.", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from suite.data import Place, open_data
-from suite.data.begun_on import check_begun_on
-from suite.device import open_device
+import numpy as np
+
+from suite.data import Data, Place
 from suite.fidelity.draw import draw_networks
+from suite.fidelity.favourites import favourites
+from suite.fidelity.longer_truth import longer_truths
+from suite.fidelity.measure_supernet import measure_supernet
 from suite.fidelity.train_truth import Wanted, train_truth
-from suite.fidelity.truth_table import open_table, regime_of
+from suite.fidelity.truth_table import open_table, read_table, regime_of
 from suite.fidelity.truth_worker import Job
 from suite.progress import Display
 from suite.run_directory import RunDirectory
-from suite.space import space_of_run
-from suite.study import read_study
+from suite.space import SearchSpace
+from suite.study import StudySettings
+from suite.supernet import Scorer
 from suite.trials import storage_url
+
+PHASE = "fidelity"
 
 
 @dataclass(frozen=True)
@@ -27,41 +35,57 @@ class Asked:
     seeds: int
     epochs: int
     train_images: int
+    top: int
     truth: Path
     storage: str | None
     place: Place
     device: str
 
 
-def measure_run(run: RunDirectory, asked: Asked, display: Display) -> Path:
-    """Train what the truth table lacks; returns the table's path.
+def measure_run(
+    study: StudySettings,
+    space: SearchSpace,
+    scorer: Scorer,
+    data: Data,
+    run: RunDirectory,
+    asked: Asked,
+    display: Display,
+) -> dict[str, Any]:
+    """Train what the truth table lacks, then measure; returns results/fidelity.json.
 
     Raises:
         FidelityError: the table there is of another regime, or a training failed.
-        RunDirectoryError: the run was begun on other data.
     """
-    with run.locked():
-        study = read_study(run.path / "study.toml")
-        open_device(asked.device)
-        data = open_data(study.data, asked.place)
-        check_begun_on(run, data)
-        space = space_of_run(study.space, run.read_json("run.json") or {})
-        pictures = min(asked.train_images, len(data.train))
-        regime = regime_of(study, data.provenance.sha256, asked.epochs, pictures)
-        table = open_table(regime, asked.truth)
-        wanted = [
-            Wanted(genome, seed, "uniform")
-            for seed in range(asked.seeds)
-            for genome in draw_networks(space, asked.networks)
-        ]
-        job = Job(
-            study,
-            asked.epochs,
-            pictures,
-            asked.place,
-            asked.device,
-            storage_url(run, asked.storage),
-            f"{study.name}/{run.run_id}/{regime.name}",
-            run,
-        )
-        return train_truth(wanted, table, asked.truth, space, job, display)
+    pictures = min(asked.train_images, len(data.train))
+    regime = regime_of(study, data.provenance.sha256, asked.epochs, pictures)
+    table = open_table(regime, asked.truth)
+    job = Job(
+        study,
+        asked.epochs,
+        pictures,
+        asked.place,
+        asked.device,
+        storage_url(run, asked.storage),
+        f"{study.name}/{run.run_id}/{regime.name}",
+        run,
+    )
+    path = train_truth(_wanted(study, space, run, asked), table, asked.truth, space, job, display)
+    table = read_table(path)  # as it is written, so that the next call finds the very same
+    rng = np.random.default_rng(study.seed)
+    result = {
+        "table": regime.name,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        **measure_supernet(scorer, data, space, table, rng),
+        "longer_truths": longer_truths(table, asked.truth, rng),
+    }
+    run.write_result(PHASE, result)
+    return result
+
+
+def _wanted(study: StudySettings, space: SearchSpace, run: RunDirectory, asked: Asked) -> list[Wanted]:
+    """Seed by seed, so that a table that was stopped has whole rankings; favourites last."""
+    drawn = draw_networks(space, asked.networks)
+    liked = favourites(study, space, run, asked.top) if asked.top else []
+    return [Wanted(genome, seed, "uniform") for seed in range(asked.seeds) for genome in drawn] + [
+        Wanted(genome, seed, "top") for seed in range(asked.seeds) for genome in liked if genome not in drawn
+    ]

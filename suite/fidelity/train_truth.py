@@ -65,6 +65,7 @@ def train_truth(
             where=study.study_name,
             remedy="The same command goes on with them.",
         )
+    table.count_as_uniform({want.genome.text for want in wanted if want.drawn == "uniform"})
     return table.write(folder)
 
 

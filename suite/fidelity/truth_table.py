@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -83,6 +84,26 @@ class TruthTable:
         """The seeds from which every network in the table was trained, if any."""
         trained = self._trained(drawn)
         return sorted(set.intersection(*trained.values())) if trained else []
+
+    def rectangle(self) -> tuple[list[str], list[int]]:
+        """Networks of the even draw, and seeds from all of which each was trained: the choice with most trainings.
+
+        While a table grows, or after two calls that asked for different seeds, not every network has every seed.
+        """
+        trained = self._trained("uniform")
+        counts = Counter(seed for seeds in trained.values() for seed in seeds)
+        by_count = [seed for seed, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+        choices = []
+        for many in range(1, len(by_count) + 1):
+            seeds = sorted(by_count[:many])
+            choices.append((sorted(g for g, own in trained.items() if own.issuperset(seeds)), seeds))
+        return max(choices, key=lambda choice: len(choice[0]) * len(choice[1]), default=([], []))
+
+    def count_as_uniform(self, genomes: Collection[str]) -> None:
+        """Have a supernet's favourites count as drawn evenly, now that the even draw has come to them."""
+        for key, reading in self._readings.items():
+            if reading.genome in genomes:
+                self._readings[key] = replace(reading, drawn="uniform")
 
     def networks(self, drawn: Drawn = "uniform") -> list[str]:
         """The genomes that were trained to the last epoch from at least one seed, in a fixed order."""

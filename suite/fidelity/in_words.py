@@ -1,0 +1,139 @@
+"""results/fidelity.json for people: what it comes to in a sentence or two, and its rankings as a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_KINDS = {
+    "supernet": "supernet, by {}",
+    "trivial": "{}",
+    "proxy": "{} (untrained)",
+    "short training": "short training: {}",
+}
+
+
+def in_words(result: dict[str, Any], score: str) -> str:
+    """All of it as lines of text; `score` is the one that the study ranks by."""
+    header, *rows = lines(result)
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    table = [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]
+        ).rstrip()
+        for row in (header, *rows)
+    ]
+    return "\n".join([conclusion(result, score), "", *table, "", *notes(result, score)])
+
+
+def conclusion(result: dict[str, Any], score: str) -> str:
+    """How well the supernet ranks beside a second training, and whether one could do without it."""
+    (row,) = [row for row in result["rankings"] if (row["kind"], row["name"]) == ("supernet", score)]
+    tau = row["against_one"]["tau"]
+    if tau is None:
+        return f"All {result['networks']} networks have the same {score} or the same truth: there is nothing to rank."
+    text = (
+        f"Against one training, the supernet's {score} ranks {result['networks']} networks with Kendall's tau "
+        f"{number(tau, words='90 % interval ')}"
+    )
+    if result["between_trainings"] is not None:
+        text += f"; training them once more ranks them with {number(result['between_trainings']['tau'])}"
+    return f"{text}. {_beside_the_best_rival(result, score)}".strip()
+
+
+def lines(result: dict[str, Any]) -> list[list[str]]:
+    """A header and a row for each ranking; what is not defined, or needs a second training, is empty."""
+    many = len(result["seeds"])
+    several = result["between_trainings"] is not None
+    header = ["Ranking", "tau, one training", f"tau, mean of {many}", "within depth", "Spearman", "top 10"]
+    rows = [_line(row) for row in result["rankings"]]
+    supernet = sum(row["kind"] == "supernet" for row in result["rankings"])
+    if several:
+        between, perfect = result["between_trainings"], result["perfect"]
+        own = [["one more training", number(between["tau"]), "", number(between["within_depth"]), "", "", ""]]
+        if perfect:
+            taus = [number(perfect["against_one"]), number(perfect["against_mean"])]
+            rest = [_share(perfect["precision"]), _points(perfect["regret"])]
+            own.append(["a perfect ranking, simulated", *taus, "", "", *rest])
+        rows[supernet:supernet] = own
+    table = [[*header, "regret"], *rows]
+    return table if several else [[*row[:2], *row[3:]] for row in table]
+
+
+def notes(result: dict[str, Any], score: str) -> list[str]:
+    """What was measured on, and what else is known, a sentence or two each."""
+    seeds = result["seeds"]
+    trainings = "one training" if len(seeds) == 1 else f"{len(seeds)} trainings"
+    texts = [
+        f"Truth: table {result['table']}, {trainings} of each network, {result['epochs']} epochs on "
+        f"{result['train_images']:,} pictures, read on {result['pictures']['val_choice']:,} of val-B; the supernet's "
+        f"scores on {result['pictures']['val_search']:,} of val-A. Intervals are 90 % bootstraps over networks."
+    ]
+    if len(seeds) == 1:
+        texts.append(
+            "With one training of each network, how well a second one would rank them is not known, and short "
+            "trainings are beginnings of the very training they are held against."
+        )
+    if result["favourites"] is not None:
+        choice = result["favourites"]["choices"][score]
+        texts.append(
+            f"With {result['favourites']['networks']} favourites of a supernet trained as well, the choice by "
+            f"{score} among {result['favourites']['among']} loses {_points(choice['regret'])} points."
+        )
+    texts += [
+        f"This truth ranks the {row['networks']} networks it shares with the longer table {row['table']} with tau "
+        f"{number(row['tau'])}."
+        for row in result["longer_truths"]
+    ]
+    return texts
+
+
+def number(estimate: dict[str, Any] | None, *, words: str = "") -> str:
+    """`0.53 (0.40 to 0.64)`; empty for what is not defined."""
+    if estimate is None:
+        return ""
+    if estimate["low"] is None:
+        return _signed(estimate["value"])
+    return f"{_signed(estimate['value'])} ({words}{_signed(estimate['low'])} to {_signed(estimate['high'])})"
+
+
+def _line(row: dict[str, Any]) -> list[str]:
+    one, mean = row["against_one"], row["against_mean"]
+    return [
+        named(row),
+        number(one["tau"]),
+        number(mean["tau"]) if mean else "",
+        number(one["within_depth"]),
+        number(row["spearman"]),
+        _share(row["precision"]),
+        _points(row["regret"]),
+    ]
+
+
+def named(row: dict[str, Any]) -> str:
+    """A ranking's name, such as `supernet, by loss`."""
+    return _KINDS[row["kind"]].format(row["name"])
+
+
+def _beside_the_best_rival(result: dict[str, Any], score: str) -> str:
+    comparison = result["comparisons"].get(score)
+    if comparison is None:
+        return ""
+    difference = number(comparison["difference"], words="90 % interval ")
+    verdicts = {
+        "better": "It ranks better than the best ranking without a supernet",
+        "no better": "It ranks no better than a ranking without any supernet",
+        "worse": "It ranks worse than a ranking without any supernet",
+    }
+    return f"{verdicts[comparison['verdict']]}, {comparison['than']}: the difference in tau is {difference}."
+
+
+def _share(precision: float | None) -> str:
+    return "" if precision is None else f"{100 * precision:.0f} %"
+
+
+def _points(regret: float | None) -> str:
+    return "" if regret is None else f"{100 * regret:.2f}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
