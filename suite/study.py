@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 from suite.errors import StudyFileError
 
 Objective = Literal["accuracy", "loss", "latency", "params", "macs"]
-StepRule = Literal["single-path"]
+StepRule = Literal["single-path", "sandwich", "tree"]
 MethodName = Literal["evolution", "random", "exhaustive"]
 
 Count = Annotated[int, Field(ge=1)]

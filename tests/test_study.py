@@ -188,6 +188,7 @@ class TestRefusals:
         [
             ("search.method=gradient", "'evolution'"),
             ("data.augment=mixup", "'flip-crop'"),
+            ("supernet.step_rule=branch", "'single-path', 'sandwich' or 'tree'"),
             ("space.pool=['min']", "'avg'"),
             ("search.objectives=['speed']", "'latency'"),
             ("finalists.choose=best", '"one_se"'),

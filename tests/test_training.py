@@ -15,8 +15,9 @@ from suite.finalists import standalone_training
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
-from suite.study import StudySettings
+from suite.study import StudySettings, validate_study
 from suite.supernet import Scorer, Supernet, load_supernet, new_training, train_supernet
+from suite.supernet.step_rules import STEP_RULES
 from suite.training import Training, evaluate, train_to_end
 
 CPU = torch.device("cpu")
@@ -164,10 +165,17 @@ def test_the_supernet_is_trained_once_and_then_read(
         load_supernet(tiny_study, space, run)
 
 
-def test_a_step_of_single_path_draws_every_depth(
-    tiny_study: StudySettings, space: SearchSpace, data: Data
+def with_supernet(study: StudySettings, **keys: object) -> StudySettings:
+    """The study with keys of [supernet] set."""
+    table = study.model_dump(mode="json")
+    return validate_study({**table, "supernet": table["supernet"] | keys}, where="changed")
+
+
+@pytest.mark.parametrize("rule", STEP_RULES)
+def test_an_epoch_by_any_rule_reaches_every_depth(
+    tiny_study: StudySettings, space: SearchSpace, data: Data, rule: str
 ) -> None:
-    t = new_training(tiny_study, space, data, CPU)
+    t = new_training(with_supernet(tiny_study, step_rule=rule), space, data, CPU)
     before = {name: p.detach().clone() for name, p in t.network.named_parameters()}
     t.run_epoch()
     moved = {name for name, p in t.network.named_parameters() if not torch.equal(p, before[name])}
