@@ -174,6 +174,7 @@ class TestRefusals:
             ("search.mutation", "nan"),
             ("space.dropout", "1.0"),
             ("supernet.dropout", "-0.5"),
+            ("supernet.average", "1.0"),
             ("data.val_search", "0.0"),
             ("data.val_choice", "0.5"),
         ],

@@ -84,6 +84,25 @@ def test_it_goes_on_from_any_step_as_if_never_stopped(
         assert same(weights(resumed.network), weights(whole.network)), number
 
 
+def test_the_average_is_the_result_and_survives_a_stop(
+    tiny_study: StudySettings, space: SearchSpace, data: Data, tmp_path: Path
+) -> None:
+    quiet = Display(quiet=True)
+    averaged = with_supernet(tiny_study, average=0.99)
+    last, whole, stopped, resumed = (
+        new_training(study, space, data, CPU) for study in (tiny_study, averaged, averaged, averaged)
+    )
+    for number, t in enumerate((last, whole)):
+        train_to_end(t, "p", "P", RunDirectory.create(tmp_path / f"{number}"), quiet)
+    assert not same(weights(last.network), weights(whole.network))
+
+    states = []
+    stopped.run_epoch(save=lambda: states.append(torch_copy(stopped.state())))
+    resumed.load(states[4])
+    train_to_end(resumed, "p", "P", RunDirectory.create(tmp_path / "resumed"), quiet)
+    assert same(weights(resumed.network), weights(whole.network))
+
+
 def torch_copy(state: dict[str, object]) -> dict[str, object]:
     """A deep copy by way of a file, as a checkpoint makes it."""
     import io

@@ -65,7 +65,13 @@ def new_training(study: StudySettings, space: SearchSpace, data: Data, device: t
     settings = study.supernet
     supernet = Supernet(space, settings.dropout).draw(torch.Generator().manual_seed(study.seed))
     step_rule = STEP_RULES[settings.step_rule]
-    recipe = Recipe(settings.epochs, settings.learning_rate, settings.batch_size, study.data.augment)
+    recipe = Recipe(
+        settings.epochs,
+        settings.learning_rate,
+        settings.batch_size,
+        study.data.augment,
+        settings.average,
+    )
     return Training(
         supernet,
         data,
