@@ -15,6 +15,7 @@ from suite.errors import StudyFileError
 
 Objective = Literal["accuracy", "loss", "latency", "params", "macs"]
 StepRule = Literal["single-path", "sandwich", "tree"]
+FirstFc = Literal["per-depth", "per-depth-and-count"]
 MethodName = Literal["evolution", "random", "exhaustive"]
 
 Count = Annotated[int, Field(ge=1)]
@@ -106,6 +107,7 @@ class SupernetSettings(Settings):
     step_rule: StepRule = "single-path"
     dropout: Dropout = 0.5
     average: Decay = 0.0
+    first_fc: FirstFc = "per-depth"
 
 
 class Limits(Settings):

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from suite.blocks import DenseLayer, Dropout
 from suite.space import Genome, SearchSpace
-from suite.study import StepRule
+from suite.study import FirstFc, StepRule
 from suite.supernet.step_rules import STEP_RULES
 from suite.supernet.step_rules.tree import tree
 from suite.supernet.weights import Supernet
@@ -39,8 +39,8 @@ SPACES = {
 }
 
 
-def supernet(space: SearchSpace, dropout: float = 0.0) -> Supernet:
-    shared = Supernet(space, dropout).draw(torch.Generator().manual_seed(0)).train()
+def supernet(space: SearchSpace, dropout: float = 0.0, first_fc: FirstFc = "per-depth") -> Supernet:
+    shared = Supernet(space, dropout, first_fc).draw(torch.Generator().manual_seed(0)).train()
     for module in shared.modules():
         if isinstance(module, Dropout):
             module.generator = torch.Generator().manual_seed(0)
@@ -70,10 +70,16 @@ def of_the_tree(space: SearchSpace, rng: random.Random) -> Iterator[Genome]:
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.sampled_from(sorted(SPACES)), st.integers(0, 10_000))
-def test_the_tree_learns_what_its_networks_learn_one_at_a_time(name: str, seed: int) -> None:
+@given(
+    st.sampled_from(sorted(SPACES)),
+    st.integers(0, 10_000),
+    st.sampled_from(["per-depth", "per-depth-and-count"]),
+)
+def test_the_tree_learns_what_its_networks_learn_one_at_a_time(
+    name: str, seed: int, first_fc: FirstFc
+) -> None:
     space = SPACES[name]
-    shared, (drawn, labels) = supernet(space), pictures(space)
+    shared, (drawn, labels) = supernet(space, first_fc=first_fc), pictures(space)
     genomes = list(of_the_tree(space, random.Random(seed)))
     assert all(genome in space for genome in genomes)
     assert len(set(genomes)) == len(genomes)
