@@ -179,7 +179,7 @@ def _walk_macs(stack: Stack, shape: Shape, classes: int) -> int:
         for plan in stack.convs
         for filters, part in zip(plan.filters, _parts([w or channels for w in plan.widths]), strict=True)
     )
-    fcs = _fc_macs(stack.fcs, height * width, classes) if stack.fcs else 0
+    fcs = sum(_fc_macs(plan, height * width, classes) for plan in stack.fcs.values())
     below = sum(_walk_macs(b.stack, (b.stack.width, height // 2, width // 2), classes) for b in stack.below)
     return stack.nodes * (convs + fcs) + below
 

@@ -14,13 +14,15 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 from suite.errors import StudyFileError
 
 Objective = Literal["accuracy", "loss", "latency", "params", "macs"]
-StepRule = Literal["single-path"]
+StepRule = Literal["single-path", "sandwich", "tree"]
+FirstFc = Literal["per-depth", "per-depth-and-count"]
 MethodName = Literal["evolution", "random", "exhaustive"]
 
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0.0, le=1.0)]
 Fraction = Annotated[float, Field(gt=0.0, lt=0.5)]
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
+Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
 PositiveFloat = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 # Besides TOMLDecodeError, itself a ValueError: bytes that are no UTF-8, numbers and nestings past Python's limits.
@@ -104,6 +106,8 @@ class SupernetSettings(Settings):
     batch_size: Count = 64
     step_rule: StepRule = "single-path"
     dropout: Dropout = 0.5
+    average: Decay = 0.0
+    first_fc: FirstFc = "per-depth"
 
 
 class Limits(Settings):

@@ -22,6 +22,7 @@ from suite.data import Data, Split, augment
 from suite.errors import TrainingError
 from suite.progress import Display
 from suite.run_directory import EverySeconds, RunDirectory
+from suite.weight_average import WeightAverage
 
 Loss = Callable[[Tensor, Tensor, random.Random], Tensor]
 """(B, C, H, W) normalised pictures, (B,) labels, random source -> the loss to descend, a scalar."""
@@ -35,10 +36,11 @@ class Recipe:
     learning_rate: float
     batch_size: int
     augment: str
+    average: float = 0.0  # decay of the average of weights that is the result; 0: the last step's weights are
 
 
 class Training:
-    """A training under way: network, Adam, data order and random state."""
+    """A training under way: network, Adam, average of weights, data order and random state."""
 
     def __init__(
         self,
@@ -67,6 +69,7 @@ class Training:
             if isinstance(module, Dropout):
                 module.generator = self._generator
         self.optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+        self._average = WeightAverage(network, recipe.average) if recipe.average else None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -116,6 +119,11 @@ class Training:
         for _ in range(steps):
             self._descend(first_batch)
 
+    def finish(self) -> None:
+        """Give the network the weights that are the result, once the last epoch is over."""
+        if self._average is not None:
+            self._average.into_network()
+
     def state(self) -> dict[str, Any]:
         """Everything the rest of the training depends on."""
         return {
@@ -126,6 +134,7 @@ class Training:
             "loss_sum": self._loss_sum,
             "generator": self._generator.get_state(),
             "rng": self._rng.getstate(),
+            "average": None if self._average is None else self._average.state(),
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -136,6 +145,8 @@ class Training:
         self._loss_sum.copy_(state["loss_sum"])
         self._generator.set_state(state["generator"])
         self._rng.setstate(state["rng"])
+        if self._average is not None:
+            self._average.load(state["average"])
 
     def _descend(self, batch: Tensor) -> None:
         pictures = augment(self._pictures[batch], self.recipe.augment, self._generator)
@@ -143,6 +154,8 @@ class Training:
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
+        if self._average is not None:
+            self._average.update()
         self._loss_sum += loss.detach()
 
     def _order(self) -> Tensor:
@@ -192,6 +205,7 @@ def train_to_end(
             log["train_loss"].append(loss)
             save()
         phase.finish(steps, note())
+    training.finish()
     return log
 
 

@@ -24,6 +24,7 @@ ROOMS = (
     "blocks",
     "space",
     "cnn",
+    "weight_average",
     "training",
     "standalone",
     "supernet",

@@ -174,6 +174,7 @@ class TestRefusals:
             ("search.mutation", "nan"),
             ("space.dropout", "1.0"),
             ("supernet.dropout", "-0.5"),
+            ("supernet.average", "1.0"),
             ("data.val_search", "0.0"),
             ("data.val_choice", "0.5"),
         ],
@@ -188,6 +189,8 @@ class TestRefusals:
         [
             ("search.method=gradient", "'evolution'"),
             ("data.augment=mixup", "'flip-crop'"),
+            ("supernet.first_fc=per-count", "'per-depth-and-count'"),
+            ("supernet.step_rule=branch", "'single-path', 'sandwich' or 'tree'"),
             ("space.pool=['min']", "'avg'"),
             ("search.objectives=['speed']", "'latency'"),
             ("finalists.choose=best", '"one_se"'),

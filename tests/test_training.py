@@ -15,8 +15,9 @@ from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
 from suite.standalone import standalone_training
-from suite.study import StudySettings
+from suite.study import StudySettings, validate_study
 from suite.supernet import Scorer, Supernet, load_supernet, new_training, train_supernet
+from suite.supernet.step_rules import STEP_RULES
 from suite.training import Training, evaluate, train_to_end
 
 CPU = torch.device("cpu")
@@ -81,6 +82,25 @@ def test_it_goes_on_from_any_step_as_if_never_stopped(
         again = [resumed.run_epoch() for _ in range(2 - resumed.epoch)]
         assert again == losses[resumed.epoch - len(again) :], number
         assert same(weights(resumed.network), weights(whole.network)), number
+
+
+def test_the_average_is_the_result_and_survives_a_stop(
+    tiny_study: StudySettings, space: SearchSpace, data: Data, tmp_path: Path
+) -> None:
+    quiet = Display(quiet=True)
+    averaged = with_supernet(tiny_study, average=0.99)
+    last, whole, stopped, resumed = (
+        new_training(study, space, data, CPU) for study in (tiny_study, averaged, averaged, averaged)
+    )
+    for number, t in enumerate((last, whole)):
+        train_to_end(t, "p", "P", RunDirectory.create(tmp_path / f"{number}"), quiet)
+    assert not same(weights(last.network), weights(whole.network))
+
+    states = []
+    stopped.run_epoch(save=lambda: states.append(torch_copy(stopped.state())))
+    resumed.load(states[4])
+    train_to_end(resumed, "p", "P", RunDirectory.create(tmp_path / "resumed"), quiet)
+    assert same(weights(resumed.network), weights(whole.network))
 
 
 def torch_copy(state: dict[str, object]) -> dict[str, object]:
@@ -164,10 +184,17 @@ def test_the_supernet_is_trained_once_and_then_read(
         load_supernet(tiny_study, space, run)
 
 
-def test_a_step_of_single_path_draws_every_depth(
-    tiny_study: StudySettings, space: SearchSpace, data: Data
+def with_supernet(study: StudySettings, **keys: object) -> StudySettings:
+    """The study with keys of [supernet] set."""
+    table = study.model_dump(mode="json")
+    return validate_study({**table, "supernet": table["supernet"] | keys}, where="changed")
+
+
+@pytest.mark.parametrize("rule", STEP_RULES)
+def test_an_epoch_by_any_rule_reaches_every_depth(
+    tiny_study: StudySettings, space: SearchSpace, data: Data, rule: str
 ) -> None:
-    t = new_training(tiny_study, space, data, CPU)
+    t = new_training(with_supernet(tiny_study, step_rule=rule), space, data, CPU)
     before = {name: p.detach().clone() for name, p in t.network.named_parameters()}
     t.run_epoch()
     moved = {name for name, p in t.network.named_parameters() if not torch.equal(p, before[name])}

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar, Self
 
 import numpy as np
@@ -121,6 +122,11 @@ class ElasticDense(nn.Module):
         result: Tensor = self.dropout(F.relu(F.linear(features, weight, bias)))
         return result
 
+    def of_each_width(self, features: Tensor, widths: Sequence[int]) -> Tensor:
+        """All units on the first features alone, for each of the input widths: (R, F) -> (widths, R, units)."""
+        result: Tensor = self.dropout(F.relu(_partial_sums(features, self.weight, self.bias, widths)))
+        return result
+
     def slices(self, layer: DenseLayer, features: int) -> tuple[Tensor, Tensor]:
         """Views of weight (units, features) and bias (units,)."""
         return self.weight[: layer.units, :features], self.bias[: layer.units]
@@ -149,11 +155,29 @@ class ElasticClassifier(nn.Module):
         """(B, F) -> (B, classes)."""
         return F.linear(features, self.weight[:, : features.shape[1]], self.bias)
 
+    def of_each_width(self, features: Tensor, widths: Sequence[int]) -> Tensor:
+        """On the first features alone, for each of the input widths: (R, F) -> (widths, R, classes)."""
+        return _partial_sums(features, self.weight, self.bias, widths)
+
     def copy_into(self, linear: nn.Linear) -> None:
         """Copy the slice of the standalone classifier's width."""
         with torch.no_grad():
             linear.weight.copy_(self.weight[:, : linear.in_features])
             linear.bias.copy_(self.bias)
+
+
+def _partial_sums(features: Tensor, weight: Tensor, bias: Tensor, widths: Sequence[int]) -> Tensor:
+    """(R, F), (units, F), (units,) -> (widths, R, units): what the first features give, for each width, ascending.
+
+    A pre-activation is linear in its inputs, so a wider input adds to what the narrower one gave. The last width is
+    that of the features. With gradients, where `DenseStep` has none.
+    """
+    steps = [stop - start for start, stop in pairwise((0, *widths))]
+    total, totals = bias, []
+    for part, columns in zip(torch.split(features, steps, 1), torch.split(weight, steps, 1), strict=True):
+        total = torch.addmm(total, part, columns.t())
+        totals.append(total)
+    return torch.stack(totals)
 
 
 class DenseStep:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from suite.space import Genome
 from suite.supernet.fc_plan import FcPlan, Units, first_fc_plan
+from suite.supernet.weights import FcCounts
 
 Key = tuple[int, int, str]
 """A convolution and its pooling, seen from the maps it reads: kernel, input width (0: all channels), pooling."""
@@ -27,7 +28,8 @@ class Node:
 
     id: int
     children: dict[Key, Node] = field(default_factory=dict)
-    endings: dict[int, dict[Units, int]] = field(default_factory=dict)  # width -> FC units -> genome number
+    endings: dict[FcCounts, dict[int, dict[Units, int]]] = field(default_factory=dict)
+    """Of each first FC weight: width of the maps -> FC units -> genome number."""
     width: int = 0  # the greatest that is needed of these maps
 
 
@@ -49,7 +51,7 @@ class Stack:
     width: int
     nodes: int
     convs: tuple[ConvPlan, ...]
-    fcs: FcPlan | None  # of the networks that end at these nodes
+    fcs: dict[FcCounts, FcPlan]  # of the networks that end at these nodes, by their first FC weight
     below: tuple[Below, ...]
     ids: NDArray[np.int64]  # (nodes,) the same nodes have the same in every plan made of one tree
 
@@ -63,11 +65,12 @@ class Below:
     """(kernel, input width, pooling, which nodes of the stack above), in the order of the nodes below."""
 
 
-def build_tree(genomes: Iterable[Genome]) -> tuple[Node, int]:
+def build_tree(genomes: Iterable[Genome], first_fc_sharing: Iterable[FcCounts]) -> tuple[Node, int]:
     """The root, which is the picture itself, and the number of nodes.
 
-    Genomes must be distinct; their numbers are their places in the order given.
+    Genomes must be distinct; their numbers are their places in the order given. `first_fc_sharing` is the supernet's.
     """
+    sharing = {count: counts for counts in first_fc_sharing for count in counts}
     root, count = Node(0), 1
     for number, genome in enumerate(genomes):
         node, width = root, 0
@@ -78,7 +81,8 @@ def build_tree(genomes: Iterable[Genome]) -> tuple[Node, int]:
                 count += 1
             node, width = node.children[key], layer.filters
             node.width = max(node.width, width)
-        node.endings.setdefault(width, {})[tuple(fc.units for fc in genome.fcs)] = number
+        endings = node.endings.setdefault(sharing[len(genome.fcs)], {})
+        endings.setdefault(width, {})[tuple(fc.units for fc in genome.fcs)] = number
     return root, count
 
 
@@ -104,7 +108,10 @@ def _stack(nodes: Sequence[Node], depth: int, most_nodes: int) -> Stack:
         width=first.width,
         nodes=len(nodes),
         convs=convs,
-        fcs=first_fc_plan([node.endings for node in nodes], most_nodes) if first.endings else None,
+        fcs={
+            counts: first_fc_plan([node.endings[counts] for node in nodes], most_nodes)
+            for counts in sorted(first.endings)
+        },
         below=_below(nodes, convs, depth, most_nodes),
         ids=np.asarray([node.id for node in nodes], dtype=np.int64),
     )
@@ -155,5 +162,8 @@ def _needs(node: Node) -> Any:
     return (
         node.width,
         tuple(sorted((*key, child.width) for key, child in node.children.items())),
-        tuple((width, tuple(sorted(node.endings[width]))) for width in sorted(node.endings)),
+        tuple(
+            (counts, tuple((width, tuple(sorted(runs))) for width, runs in sorted(endings.items())))
+            for counts, endings in sorted(node.endings.items())
+        ),
     )

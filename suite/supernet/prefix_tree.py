@@ -64,7 +64,7 @@ class PrefixTree:
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.genomes = len(genomes)
-        self._root, self._nodes = build_tree(genomes)
+        self._root, self._nodes = build_tree(genomes, supernet.first_fc_sharing)
         self.plan = build_plan(self._root, rows)
         self.pictures = max(1, min(most_pictures, round(rows / nodes_side_by_side(self.plan))))
         if self.pictures > 1:
@@ -74,9 +74,9 @@ class PrefixTree:
         self._classes = supernet.space.classes
         self._convs = [ConvStep(c, dtype) for c in supernet.convs if isinstance(c, ElasticConv)]
         self._first_fcs = {
-            int(depth): DenseStep(fc, dtype)
-            for depth, fc in supernet.first_fcs.items()
-            if isinstance(fc, ElasticDense)
+            (depth, counts): DenseStep(supernet.first_fc(depth, counts), dtype)
+            for depth in supernet.space.settings.depth
+            for counts in supernet.first_fc_sharing
         }
         self._later_fcs = [DenseStep(fc, dtype) for fc in supernet.later_fcs if isinstance(fc, ElasticDense)]
         self._classifiers = {
@@ -124,10 +124,10 @@ class PrefixTree:
 
     def _visit(self, stack: Stack, maps: Tensor, batch: int, sink: _Sink | None) -> None:
         """Finish the networks that end at these nodes, and go on below; `maps` is (nodes * B, width, H, W)."""
-        if sink is not None and stack.fcs is not None:
-            pixels = maps.shape[2] * maps.shape[3]
-            first = self._first_fcs[stack.depth]
-            self._finish(stack.fcs, first, _features_first(maps), pixels, 0, sink)
+        if sink is not None and stack.fcs:
+            pixels, features = maps.shape[2] * maps.shape[3], _features_first(maps)
+            for counts, plan in stack.fcs.items():
+                self._finish(plan, self._first_fcs[stack.depth, counts], features, pixels, 0, sink)
         outputs = dict(self._convolve(stack, maps, batch, calibrating=sink is None))
         for below in stack.below:
             parts = [

@@ -55,7 +55,7 @@ def load_supernet(study: StudySettings, space: SearchSpace, run: RunDirectory) -
         raise RunDirectoryError(
             "has no trained supernet yet.", where=str(run.path), remedy="Let its search go on: --resume"
         )
-    supernet = Supernet(space, study.supernet.dropout)
+    supernet = Supernet(space, study.supernet.dropout, study.supernet.first_fc)
     run.read_weights(_WEIGHTS, supernet, trained["sha256"])
     return supernet.eval()
 
@@ -63,9 +63,16 @@ def load_supernet(study: StudySettings, space: SearchSpace, run: RunDirectory) -
 def new_training(study: StudySettings, space: SearchSpace, data: Data, device: torch.device) -> Training:
     """A training of freshly drawn shared weights, before its first step; its network is the Supernet."""
     settings = study.supernet
-    supernet = Supernet(space, settings.dropout).draw(torch.Generator().manual_seed(study.seed))
+    supernet = Supernet(space, settings.dropout, settings.first_fc)
+    supernet.draw(torch.Generator().manual_seed(study.seed))
     step_rule = STEP_RULES[settings.step_rule]
-    recipe = Recipe(settings.epochs, settings.learning_rate, settings.batch_size, study.data.augment)
+    recipe = Recipe(
+        settings.epochs,
+        settings.learning_rate,
+        settings.batch_size,
+        study.data.augment,
+        settings.average,
+    )
     return Training(
         supernet,
         data,

@@ -13,18 +13,29 @@ from torch import Tensor, nn
 from suite.blocks import ConvBlock, DenseBlock, ElasticClassifier, ElasticConv, ElasticDense
 from suite.cnn import StandaloneCNN
 from suite.space import Genome, SearchSpace
+from suite.study import FirstFc
+
+FcCounts = tuple[int, ...]
+"""FC counts that share a first FC weight."""
 
 
 class Supernet(nn.Module):
-    """Elastic convolutions, one first FC weight per depth, further FC weights, one classifier per FC count.
+    """Elastic convolutions, first FC weights, further FC weights, one classifier per FC count.
 
-    The first FC weight is per depth because the flattened maps it reads differ in size and meaning.
+    The first FC weight is per depth because the flattened maps it reads differ in size and meaning; per depth and
+    count, networks with several FC layers have one of their own as well. `first_fc_sharing` has the FC counts that
+    share one.
     """
 
-    def __init__(self, space: SearchSpace, dropout: float) -> None:
+    def __init__(self, space: SearchSpace, dropout: float, first_fc: FirstFc = "per-depth") -> None:
         super().__init__()
         settings = space.settings
         self.space = space
+        self.first_fc_sharing: tuple[FcCounts, ...] = (
+            (settings.fc_layers,)
+            if first_fc == "per-depth"
+            else tuple((count,) for count in settings.fc_layers)
+        )
         filters, units = max(settings.filters), max(settings.fc_units)
         inputs = [space.shape[0]] + [filters] * (max(settings.depth) - 1)
         self.convs = nn.ModuleList(
@@ -32,8 +43,11 @@ class Supernet(nn.Module):
         )
         self.first_fcs = nn.ModuleDict(
             {
-                str(depth): ElasticDense(_flattened(space, filters, depth), units, dropout)
+                self._first_fc_name(depth, counts): ElasticDense(
+                    _flattened(space, filters, depth), units, dropout
+                )
                 for depth in settings.depth
+                for counts in self.first_fc_sharing
             }
         )
         self.later_fcs = nn.ModuleList(
@@ -63,10 +77,21 @@ class Supernet(nn.Module):
         return self
 
     def fcs_of(self, genome: Genome) -> list[ElasticDense]:
-        """The FC positions a genome uses: its depth's first, then the shared later ones."""
-        first = self.first_fcs[str(len(genome.convs))]
+        """The FC positions a genome uses: its own first, then the shared later ones."""
+        (counts,) = (counts for counts in self.first_fc_sharing if len(genome.fcs) in counts)
         later = list(self.later_fcs)[: len(genome.fcs) - 1]
-        return [module for module in (first, *later) if isinstance(module, ElasticDense)]
+        first = self.first_fc(len(genome.convs), counts)
+        return [first, *(module for module in later if isinstance(module, ElasticDense))]
+
+    def first_fc(self, depth: int, counts: FcCounts) -> ElasticDense:
+        """The first FC position behind `depth` convolutions, of the FC counts that share it."""
+        module = self.first_fcs[self._first_fc_name(depth, counts)]
+        assert isinstance(module, ElasticDense)
+        return module
+
+    def _first_fc_name(self, depth: int, counts: FcCounts) -> str:
+        """The depth alone where all counts share, so that weights stored by earlier versions are read."""
+        return str(depth) if len(self.first_fc_sharing) == 1 else f"{depth}-{counts[0]}"
 
     def extract(self, genome: Genome, calibration: Tensor | None = None) -> StandaloneCNN:
         """The subnet as a standalone network, weights copied.

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from suite.blocks import ElasticDense, dense
 from suite.space import Genome, SearchSpace
+from suite.study import FirstFc
 from suite.supernet.fc_plan import FcPlan
 from suite.supernet.prefix_plan import Stack, build_plan, build_tree
 from suite.supernet.prefix_tree import BlockScore, PrefixTree
@@ -39,8 +40,11 @@ SPACES = {
 NORMED = space_of((3, 16, 16), 5, depth=[1, 2], filters=[4, 8], fc_units=[8, 16], norm="batch")
 
 
-def supernet(space: SearchSpace) -> Supernet:
-    return Supernet(space, dropout=0.5).draw(torch.Generator().manual_seed(0)).eval()
+FIRST_FCS: tuple[FirstFc, ...] = ("per-depth", "per-depth-and-count")
+
+
+def supernet(space: SearchSpace, first_fc: FirstFc = "per-depth") -> Supernet:
+    return Supernet(space, 0.5, first_fc).draw(torch.Generator().manual_seed(0)).eval()
 
 
 def pictures(space: SearchSpace, count: int, seed: int = 1) -> tuple[Tensor, Tensor]:
@@ -72,11 +76,17 @@ def check_against_each_network_alone(
 
 @settings(max_examples=16, deadline=None)
 @given(
-    st.sampled_from(sorted(SPACES)), st.integers(0, 10_000), st.integers(1, 40), st.sampled_from([1, 3, 64])
+    st.sampled_from(sorted(SPACES)),
+    st.integers(0, 10_000),
+    st.integers(1, 40),
+    st.sampled_from([1, 3, 64]),
+    st.sampled_from(FIRST_FCS),
 )
-def test_any_set_of_genomes_scores_as_each_alone(name: str, seed: int, count: int, most_nodes: int) -> None:
+def test_any_set_of_genomes_scores_as_each_alone(
+    name: str, seed: int, count: int, most_nodes: int, first_fc: FirstFc
+) -> None:
     space, rng = SPACES[name], random.Random(seed)
-    shared = supernet(space)
+    shared = supernet(space, first_fc)
     genomes = list(dict.fromkeys(space.sample(rng) for _ in range(count)))
     data = pictures(space, 6)
     score = PrefixTree(shared, genomes, rows=most_nodes).score_block(*data, bits=True)
@@ -84,10 +94,12 @@ def test_any_set_of_genomes_scores_as_each_alone(name: str, seed: int, count: in
 
 
 @settings(max_examples=6, deadline=None)
-@given(st.integers(0, 10_000), st.integers(1, 30), st.sampled_from([1, 5, 64]))
-def test_under_batch_norm_each_node_takes_its_own_statistics(seed: int, count: int, most_nodes: int) -> None:
+@given(st.integers(0, 10_000), st.integers(1, 30), st.sampled_from([1, 5, 64]), st.sampled_from(FIRST_FCS))
+def test_under_batch_norm_each_node_takes_its_own_statistics(
+    seed: int, count: int, most_nodes: int, first_fc: FirstFc
+) -> None:
     rng = random.Random(seed)
-    shared = supernet(NORMED)
+    shared = supernet(NORMED, first_fc)
     genomes = list(dict.fromkeys(NORMED.sample(rng) for _ in range(count)))
     calibration, data = pictures(NORMED, 50, seed=2)[0] * 2 + 1, pictures(NORMED, 6)
     tree = PrefixTree(shared, genomes, rows=most_nodes)
@@ -101,10 +113,11 @@ def test_batch_norm_without_statistics_is_refused() -> None:
         tree.score_block(*pictures(NORMED, 2))
 
 
+@pytest.mark.parametrize("first_fc", FIRST_FCS)
 @pytest.mark.parametrize("name", ["odd", "one width"])
-def test_a_whole_space(name: str) -> None:
+def test_a_whole_space(name: str, first_fc: FirstFc) -> None:
     space = SPACES[name]
-    shared, genomes, data = supernet(space), list(space), pictures(space, 4)
+    shared, genomes, data = supernet(space, first_fc), list(space), pictures(space, 4)
     score = PrefixTree(shared, genomes, rows=50).score_block(*data, bits=True)
     some = random.Random(0).sample(range(len(genomes)), min(60, len(genomes)))
     chosen = BlockScore(
@@ -139,7 +152,7 @@ def test_a_bfloat16_screen_is_close_but_not_exact() -> None:
 
 def test_narrower_layers_and_poolings_need_no_nodes_of_their_own() -> None:
     space = SPACES["cifar10"]
-    root, count = build_tree(g for g in space if len(g.convs) == 2)
+    root, count = build_tree((g for g in space if len(g.convs) == 2), [(1, 2)])
     plan = build_plan(root, most_nodes=64)
     stacks = _all_stacks(plan)
     nodes = [sum(stack.nodes for stack in stacks if stack.depth == depth) for depth in range(3)]
@@ -150,7 +163,7 @@ def test_narrower_layers_and_poolings_need_no_nodes_of_their_own() -> None:
     ]  # kernels x poolings, then x input widths x kernels x poolings
     assert sum(nodes) == count
     assert max(stack.nodes for stack in stacks) <= 64
-    numbers = sorted(int(n) for stack in stacks for n in _genomes_of(stack.fcs))
+    numbers = sorted(int(n) for stack in stacks for plan in stack.fcs.values() for n in _genomes_of(plan))
     assert numbers == list(range(144 * 12))
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from suite.space import SearchSpace
+from suite.study import FirstFc
 from suite.supernet.weights import Supernet
 from tests.conftest import space_of
 
@@ -28,13 +29,14 @@ SPACES = {
 }
 
 
-def supernet(space: SearchSpace) -> Supernet:
-    return Supernet(space, dropout=0.5).draw(torch.Generator().manual_seed(0))
+def supernet(space: SearchSpace, first_fc: FirstFc = "per-depth") -> Supernet:
+    return Supernet(space, 0.5, first_fc).draw(torch.Generator().manual_seed(0))
 
 
+@pytest.mark.parametrize("first_fc", ["per-depth", "per-depth-and-count"])
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
-def test_an_extracted_network_answers_as_its_subnet(space: SearchSpace) -> None:
-    shared = supernet(space).eval()
+def test_an_extracted_network_answers_as_its_subnet(space: SearchSpace, first_fc: FirstFc) -> None:
+    shared = supernet(space, first_fc).eval()
     pictures = torch.randn(7, *space.shape, generator=torch.Generator().manual_seed(1))
     rng = random.Random(0)
     for _ in range(12):
@@ -103,6 +105,20 @@ def test_there_is_one_first_fc_per_depth_and_one_classifier_per_fc_count() -> No
         "4": (512, 64 * 2 * 2),
     }
     assert list(shared.classifiers) == ["1", "2"]
+
+
+def test_networks_with_more_fc_layers_can_have_a_first_fc_of_their_own() -> None:
+    space = SPACES["cifar10"]
+    shared = supernet(space, "per-depth-and-count")
+    assert {name: tuple(fc.weight.shape) for name, fc in shared.first_fcs.items()} == {
+        f"{depth}-{count}": (512, 64 * side**2)
+        for depth, side in ((2, 8), (3, 4), (4, 2))
+        for count in (1, 2)
+    }
+    (one,), (first, later) = (
+        shared.fcs_of(space.parse(f"16k3max-16k3max-{fcs}")) for fcs in ("fc128", "fc128-fc128")
+    )
+    assert (one, first, later) == (shared.first_fcs["2-1"], shared.first_fcs["2-2"], shared.later_fcs[0])
 
 
 def test_first_weights_come_from_the_generator_alone() -> None:
