@@ -121,8 +121,14 @@ class Training:
 
     def finish(self) -> None:
         """Give the network the weights that are the result, once the last epoch is over."""
+        self.copy_result_into(self.network)
+
+    def copy_result_into(self, network: nn.Module) -> None:
+        """Give a network of the same architecture the weights that would be the result, were this the end."""
+        if network is not self.network:
+            network.load_state_dict(self.network.state_dict())
         if self._average is not None:
-            self._average.into_network()
+            self._average.copy_into(network)
 
     def state(self) -> dict[str, Any]:
         """Everything the rest of the training depends on."""

@@ -27,9 +27,9 @@ class WeightAverage:
         decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
         torch._foreach_lerp_(self._averages, self._weights, 1 - decay)
 
-    def into_network(self) -> None:
-        """Put the average in the place of the network's weights; the network cannot be trained on from there."""
-        torch._foreach_copy_(self._weights, self._averages)
+    def copy_into(self, network: nn.Module) -> None:
+        """Give a network like the averaged one, or that itself, the average for its weights."""
+        torch._foreach_copy_([parameter.detach() for parameter in network.parameters()], self._averages)
 
     def state(self) -> dict[str, Any]:
         """Everything later averages depend on, besides the network."""

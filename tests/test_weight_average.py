@@ -25,7 +25,7 @@ def test_a_low_decay_holds_from_the_first_step() -> None:
     average = WeightAverage(trained, 0.1)  # below the 2 / 11 that the first step would be given
     set_to(trained, 0.0)
     average.update()
-    average.into_network()
+    average.copy_into(trained)
     assert trained.weight.item() == pytest.approx(0.8)
 
 
@@ -35,7 +35,7 @@ def test_a_high_decay_is_warmed_up() -> None:
     for value in (22.0, 33.0):
         set_to(trained, value)
         average.update()
-    average.into_network()
+    average.copy_into(trained)
     after_one = 11 * 2 / 11 + 22 * 9 / 11
     assert trained.weight.item() == pytest.approx(after_one * 3 / 12 + 33 * 9 / 12)
 
@@ -59,5 +59,5 @@ def test_it_goes_on_from_its_state() -> None:
     for one, its_average in ((whole, average), (again, resumed)):
         set_to(one, 7.0)
         its_average.update()
-        its_average.into_network()
+        its_average.copy_into(one)
     assert torch.equal(whole.weight, again.weight)

@@ -15,8 +15,8 @@ from suite.data import Data, Place, open_data
 from suite.device import open_device
 from suite.run_directory import EverySeconds, RunDirectory
 from suite.space import SearchSpace
-from suite.supernet import Scorer, Supernet, new_training
-from suite.training import Training
+from suite.study import StudySettings
+from suite.supernet import Scorer, new_supernet, new_training
 from suite.trial_queue import work_off
 from suite.trials import open_storage
 
@@ -54,8 +54,7 @@ def _train(trial: optuna.Trial, job: Job, data: Data, device: torch.device) -> f
     cell, seed = job.cells[trial.user_attrs["cell"]], int(trial.user_attrs["seed"])
     study = cell.study.model_copy(update={"seed": seed})
     space = SearchSpace(study.space, data.picture_shape, len(data.classes))
-    training = new_training(study, space, data, device)
-    marked = _Marked(training, job, space, data, device, phase=f"cell-{trial.number}")
+    marked = _Marked(study, job, space, data, device, phase=f"cell-{trial.number}")
     marked.train()
     trial.set_user_attr("readings", marked.readings)
     job.run.drop_checkpoint(marked.phase)
@@ -67,11 +66,13 @@ class _Marked:
     """A training with a clock that stands still while the supernet is read, and the readings so far."""
 
     def __init__(
-        self, training: Training, job: Job, space: SearchSpace, data: Data, device: torch.device, phase: str
+        self, study: StudySettings, job: Job, space: SearchSpace, data: Data, device: torch.device, phase: str
     ) -> None:
         self.phase = phase
         self.readings: list[dict[str, Any]] = []
-        self._training, self._job, self._data, self._device = training, job, data, device
+        self._training = new_training(study, space, data, device)
+        self._job, self._data, self._device = job, data, device
+        self._read_from = new_supernet(study, space).to(device)  # the one in training is left alone
         self._genomes = [space.parse(text) for text in job.networks]
         rng = random.Random(0)
         self._others = [space.sample(rng) for _ in range(_OTHERS)]
@@ -101,9 +102,8 @@ class _Marked:
         self._since = time.monotonic()
 
     def _read(self, step: int) -> None:
-        supernet = self._training.network
-        assert isinstance(supernet, Supernet)
-        scorer = Scorer(supernet, self._data, self._device)
+        self._training.copy_result_into(self._read_from)
+        scorer = Scorer(self._read_from, self._data, self._device)
         scores = scorer.score(self._genomes, self._data.val_search)
         others = scorer.score(self._others, self._data.val_search)
         best = min(zip(others, self._others, strict=True), key=lambda pair: pair[0].loss)[1]
@@ -117,4 +117,3 @@ class _Marked:
                 "best_accuracy": scorer.score([best], self._data.val_choice)[0].accuracy,
             }
         )
-        supernet.train()

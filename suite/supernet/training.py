@@ -55,16 +55,20 @@ def load_supernet(study: StudySettings, space: SearchSpace, run: RunDirectory) -
         raise RunDirectoryError(
             "has no trained supernet yet.", where=str(run.path), remedy="Let its search go on: --resume"
         )
-    supernet = Supernet(space, study.supernet.dropout, study.supernet.first_fc)
+    supernet = new_supernet(study, space)
     run.read_weights(_WEIGHTS, supernet, trained["sha256"])
     return supernet.eval()
+
+
+def new_supernet(study: StudySettings, space: SearchSpace) -> Supernet:
+    """The supernet a study describes, its weights not drawn yet."""
+    return Supernet(space, study.supernet.dropout, study.supernet.first_fc)
 
 
 def new_training(study: StudySettings, space: SearchSpace, data: Data, device: torch.device) -> Training:
     """A training of freshly drawn shared weights, before its first step; its network is the Supernet."""
     settings = study.supernet
-    supernet = Supernet(space, settings.dropout, settings.first_fc)
-    supernet.draw(torch.Generator().manual_seed(study.seed))
+    supernet = new_supernet(study, space).draw(torch.Generator().manual_seed(study.seed))
     step_rule = STEP_RULES[settings.step_rule]
     recipe = Recipe(
         settings.epochs,
