@@ -52,6 +52,7 @@ class Training:
         device: torch.device,
         *,
         loss: Loss | None = None,
+        adam: type[torch.optim.Adam] = torch.optim.Adam,
     ) -> None:
         self.network = network.to(device)
         self.device = device
@@ -68,7 +69,7 @@ class Training:
         for module in network.modules():
             if isinstance(module, Dropout):
                 module.generator = self._generator
-        self.optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate)
+        self.optimiser = adam(network.parameters(), lr=recipe.learning_rate)
         self._average = WeightAverage(network, recipe.average) if recipe.average else None
 
     @property

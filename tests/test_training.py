@@ -206,6 +206,25 @@ def test_an_epoch_by_any_rule_reaches_every_depth(
     } <= moved
 
 
+@pytest.mark.parametrize("rule", STEP_RULES)
+def test_widths_that_a_step_has_not_used_do_not_move(
+    tiny_study: StudySettings, space: SearchSpace, data: Data, rule: str
+) -> None:
+    t = new_training(with_supernet(tiny_study, step_rule=rule), space, data, CPU)
+    moved: set[str] = set()
+    rested: set[str] = set()
+    for _ in range(20):
+        before = {name: p.detach().clone() for name, p in t.network.named_parameters()}
+        t.run_steps(1)
+        for name, p in t.network.named_parameters():
+            if p.grad is not None and not p.grad[-1].any():  # the outermost channel or unit
+                assert torch.equal(p[-1], before[name][-1])
+                rested |= {name} & moved  # with moments that Adam would move it by
+            elif p.grad is not None:
+                moved.add(name)
+    assert rested or rule == "sandwich"  # the largest uses all
+
+
 def test_scores_are_those_of_the_extracted_networks(
     tiny_study: StudySettings, space: SearchSpace, data: Data
 ) -> None:

@@ -10,6 +10,7 @@ from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
 from suite.study import StudySettings
+from suite.supernet.slice_adam import SliceAdam
 from suite.supernet.step_rules import STEP_RULES
 from suite.supernet.weights import Supernet
 from suite.training import Recipe, Training, train_to_end
@@ -85,4 +86,5 @@ def new_training(study: StudySettings, space: SearchSpace, data: Data, device: t
         study.seed,
         device,
         loss=lambda pictures, labels, rng: step_rule(supernet, pictures, labels, rng),
+        adam=SliceAdam,
     )
