@@ -27,7 +27,7 @@ from suite.report.style import duration
 from suite.run_directory import RUNS, RunDirectory, new_run_path, utc_now, write_atomically
 from suite.shortlist import shortlist_space
 from suite.space import SearchSpace, space_of_run
-from suite.study import StudySettings, read_study, study_toml
+from suite.study import StudySettings, read_study, study_toml, validate_study
 from suite.supernet import Scorer, load_supernet
 from suite.supernet.scoring import MEMORY
 from suite.trials import open_storage, shown_url, storage_url
@@ -102,7 +102,10 @@ def go_on(request: Request, run: RunDirectory, display: Display) -> Finished:
     """
     facts = run.read_json("run.json") or {}
     begun_on = facts["device"]["device"]
-    differences = _differences(facts["asked"], request.study.model_dump(mode="json"))
+    asked = validate_study(
+        facts["asked"], where=str(run.path / "run.json")
+    )  # keys newer than the run: defaults
+    differences = _differences(asked.model_dump(mode="json"), request.study.model_dump(mode="json"))
     if request.device not in ("auto", begun_on):
         differences.append(f"--device: {begun_on} then, {request.device} now")
     if request.storage is not None and shown_url(request.storage) != shown_url(storage_url(run, None)):

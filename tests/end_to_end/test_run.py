@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -194,6 +195,16 @@ def test_resuming_with_other_settings_is_refused_naming_the_difference(finished:
     )
     assert done.returncode == 2
     assert "search.population: 6 then, 8 now" in done.stderr
+
+
+def test_a_run_begun_before_a_key_was_there_goes_on_with_its_default(finished: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    facts = json.loads((run / "run.json").read_text())
+    del facts["asked"]["supernet"]["average"]
+    (run / "run.json").write_text(json.dumps(facts))
+    done = suite("search", finished.parent / "tiny.toml", "--run-dir", run, "--resume", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_new_run_never_overwrites_an_old_one(finished: Path) -> None:
