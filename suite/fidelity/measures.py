@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 
 RESAMPLES = 2_000
-SIMULATIONS = 1_000
+SIMULATIONS = 500
 TOP = 10
 INTERVAL = 90  # per cent
 

@@ -28,6 +28,7 @@ class RunRecord:
     final: dict[str, Any] | None
     oracle: dict[str, Any] | None
     latency_model: dict[str, Any] | None
+    fidelity: dict[str, Any] | None
     ledger: tuple[LedgerEntry, ...]
 
     @cached_property
@@ -65,5 +66,6 @@ def read_record(run: RunDirectory) -> RunRecord:
         final=run.read_result("final"),
         oracle=run.read_result("oracle"),
         latency_model=run.read_result("latency_model"),
+        fidelity=run.read_result("fidelity"),
         ledger=tuple(read_ledger(run.path / LEDGER_FILE)),
     )
