@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
@@ -39,11 +41,14 @@ class Tally:
             self._paired += badness.shape[1]
             self._own_sums += relative.sum(axis=1)
             self._squares += np.square(relative).sum(axis=1)
-            self._products += relative @ relative[self._rivals].T
+            theirs = relative[self._rivals].T
+            for rows in _slices(len(relative)):
+                self._products[rows] += relative[rows] @ theirs
 
     def keep(self, rows: NDArray[np.bool_], rivals: NDArray[np.int64]) -> None:
         """Go on with some of the networks, and name the rivals among them."""
         self._sums = self._sums[rows]
+        del self._products  # before its successor is made: the largest there is
         self._name(rivals)
 
     def surely_dominated(
@@ -60,8 +65,7 @@ class Tally:
         dominated = np.zeros(len(prices), dtype=bool)
         if len(self._rivals):
             quantile = float(stats.t.isf(risk / len(self._rivals), self._paired - 1))
-            for start in range(0, len(prices), 4_096):  # so that what is compared takes little memory
-                rows = slice(start, start + 4_096)
+            for rows in _slices(len(prices)):
                 worse = self._surely_worse(rows, pictures, quantile, slack)
                 dearer = prices[rows, None, :] >= prices[None, self._rivals, :]
                 dominated[rows] = np.all(np.any(worse[:, :, None] & dearer, axis=1), axis=1)
@@ -85,6 +89,12 @@ class Tally:
         error = np.sqrt(variance * (1 / self.pictures - 1 / pictures))
         worse: NDArray[np.bool_] = means[rows, None] - means[None, rivals] > quantile * error + slack
         return worse
+
+
+def _slices(networks: int) -> Iterator[slice]:
+    """All of them, a few thousand at a time, so that what is compared takes little memory."""
+    for start in range(0, networks, 4_096):
+        yield slice(start, start + 4_096)
 
 
 def rivals_among(means: NDArray[np.float64], prices: NDArray[np.int64]) -> NDArray[np.int64]:
