@@ -147,7 +147,9 @@ def score_every_network(run: RunDirectory, asked: Walk, pictures: int | None, di
         return write_report(run)
 
 
-def shortlist_networks(run: RunDirectory, asked: Walk, order: int, display: Display) -> dict[str, Any]:
+def shortlist_networks(
+    run: RunDirectory, asked: Walk, order: int, display: Display, *, screen: bool
+) -> dict[str, Any]:
     """The exact fronts of the space on val-A by successive rejection; returns results/shortlist.json.
 
     Raises:
@@ -155,7 +157,7 @@ def shortlist_networks(run: RunDirectory, asked: Walk, order: int, display: Disp
     """
     with run.locked():
         study, space, scorer, data = _trained(run, asked)
-        return shortlist_space(study, space, scorer, data, run, display, order)
+        return shortlist_space(study, space, scorer, data, run, display, order, screen=screen)
 
 
 def measure_fidelity(run: RunDirectory, asked: Asked, display: Display) -> dict[str, Any]:

@@ -1,16 +1,35 @@
-"""Successive rejection: sums that say what brute force says, and the front of the full walk whatever the order."""
+"""Successive rejection: sums that say what brute force says, and the front of the full walk whatever the order.
+
+With a screen as well: on a small space really walked both ways, and on badness drawn so that a screen misleads.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from scipy import stats
 
+from suite.data import Data, Split, find_data, open_data
 from suite.pareto import front_rows
-from suite.shortlist import Tally, _rivals
+from suite.progress import Display
+from suite.run_directory import RunDirectory
+from suite.shortlist import in_words, screen, shortlist_space
+from suite.shortlist.rejection import Contest, Round, everybody, reject
+from suite.shortlist.screen import measure_slack, slack_of, spread_evenly, widest_shift
+from suite.shortlist.tally import Tally, rivals_among
+from suite.space import Genome, SearchSpace
+from suite.study import StudySettings, validate_study
+from suite.supernet import Scorer, Supernet
+from suite.supernet.prefix_tree import BlockScore
+from tests.conftest import space_of, tiny_table
 
 PRICES = np.array([[1, 5], [2, 4], [3, 3], [4, 2], [5, 1], [6, 6]])
 
@@ -84,8 +103,8 @@ def test_a_twin_that_seems_worse_by_less_than_float32_can_tell_stays() -> None:
 
 def test_rivals_are_the_front_so_far() -> None:
     means = np.array([0.3, 0.2, 0.1, 0.4, 0.5, 0.05])
-    assert _rivals(means, PRICES).tolist() == [0, 1, 2, 3, 4, 5]
-    assert _rivals(means, PRICES[:, :1]).tolist() == [0, 1, 2, 5]
+    assert rivals_among(means, PRICES).tolist() == [0, 1, 2, 3, 4, 5]
+    assert rivals_among(means, PRICES[:, :1]).tolist() == [0, 1, 2, 5]
 
 
 @pytest.mark.parametrize("order", range(5))
@@ -106,6 +125,160 @@ def test_rejection_keeps_the_front_and_spares_most(order: int) -> None:
         tally.add(shuffled[alive, tally.pictures : stop])
         keep = ~tally.surely_dominated(prices[alive], 2_000, 0.01 / 2_000)
         alive = alive[keep]
-        tally.keep(keep, _rivals(tally.means[keep], prices[alive]))
+        tally.keep(keep, rivals_among(tally.means[keep], prices[alive]))
     assert set(alive.tolist()) == truth
     assert spent < 0.5 * badness.size
+
+
+@dataclass(frozen=True)
+class Walkable:
+    """A small space, real pictures, and a supernet of random weights over it."""
+
+    study: StudySettings
+    space: SearchSpace
+    data: Data
+    scorer: Scorer
+    losses: NDArray[np.float64]  # of every network, by the full walk
+
+
+@pytest.fixture(scope="module")
+def walkable() -> Walkable:
+    study = validate_study(
+        tiny_table(data={"image_size": [8, 8]}, space={"fc_units": [8, 16, 24]}), where="tiny"
+    )
+    data = open_data(study.data, find_data(study.data))
+    data = replace(data, val_search=data.all_training)
+    space = SearchSpace(study.space, data.picture_shape, len(data.classes))
+    supernet = Supernet(space, 0.0).draw(torch.Generator().manual_seed(0))
+    scorer = Scorer(supernet, data, torch.device("cpu"))
+    losses = np.array([score.loss for score in scorer.score(list(space), data.val_search)])
+    return Walkable(study, space, data, scorer, losses)
+
+
+def shortlisted(walkable: Walkable, tmp_path: Path, order: int) -> dict[str, Any]:
+    """The screened shortlist, its fronts those of the full walk."""
+    w, run = walkable, RunDirectory.create(tmp_path / "run")
+    result = shortlist_space(w.study, w.space, w.scorer, w.data, run, Display(quiet=True), order, screen=True)
+    genomes = list(w.space)
+    for price, cost in (("params", w.space.parameters), ("macs", w.space.macs)):
+        values = np.column_stack([w.losses, [cost(genome) for genome in genomes]])
+        truth = [genomes[row].text for row in front_rows(values, (-1.0, -1.0))]
+        assert [row["genome"] for row in result["fronts"][price]] == truth
+    return result
+
+
+@pytest.mark.parametrize("order", range(4))
+def test_a_screened_front_is_that_of_the_full_walk(walkable: Walkable, order: int, tmp_path: Path) -> None:
+    result = shortlisted(walkable, tmp_path, order)
+    rough, exact = result["screen"]["rounds"], result["rounds"]
+    assert result["screen"]["counts"]
+    assert exact[0]["networks"] == rough[-1]["left"] == result["screen"]["left"] < walkable.space.size
+    assert rough[-1]["pictures"] < exact[-1]["pictures"] == result["pictures"] == 1_438
+    assert f"Screened in bfloat16 on {rough[-1]['pictures']:,} pictures" in in_words(result)
+
+
+def test_the_slack_bounds_every_shift_of_the_space(walkable: Walkable) -> None:
+    w = walkable
+    genomes = list(w.space)
+    prices = np.zeros((len(genomes), 2), dtype=np.int64)
+    contest = Contest(w.scorer, genomes, prices, w.data.val_search, by_loss=True)
+    tree = w.scorer.tree(genomes, dtype=torch.bfloat16)
+    sums = [block.loss_sums.numpy() for block in w.scorer.blocks(tree, w.data.val_search)]
+    shifts = np.sum(sums, axis=0) / len(w.data.val_search) - w.losses
+    assert 0 < np.ptp(shifts) < measure_slack(contest, 0.003).value
+
+
+class Misleading:
+    """Scores drawn, not walked; in bfloat16 with a shift of each network's own. Pictures are their numbers."""
+
+    def __init__(
+        self, genomes: Sequence[Genome], losses: NDArray[np.float32], shifts: NDArray[np.float32]
+    ) -> None:
+        self._rows = {genome: row for row, genome in enumerate(genomes)}
+        self._losses = {torch.float32: losses, torch.bfloat16: losses + shifts[:, None]}
+
+    def tree(
+        self, genomes: Sequence[Genome], *, most_pictures: int = 1, dtype: torch.dtype = torch.float32
+    ) -> NDArray[np.float32]:
+        return self._losses[dtype][[self._rows[genome] for genome in genomes]]
+
+    def blocks(
+        self, tree: NDArray[np.float32], split: Split, *, bits: bool, losses: bool
+    ) -> Iterator[BlockScore]:
+        for numbers in torch.split(split.pictures, 8):
+            seen = torch.from_numpy(tree[:, numbers.numpy()])
+            none = torch.zeros(len(tree))
+            yield BlockScore(len(numbers), none, none, losses=seen)
+
+
+def misleading(gap: float = 0.01, shift: float = 0.03) -> tuple[Contest, list[int]]:
+    """A contest, and its front: one network, and its like that is dearer and worse by `gap`, but seems better."""
+    genomes = list(space_of(depth=[2], filters=[4, 8], kernel=[3], fc_units=[8, 16]))
+    rng = np.random.default_rng(0)
+    losses = rng.gamma(2.0, 0.5, (1, 2_000)) + rng.normal(0, 0.01, (len(genomes), 2_000))
+    losses += np.linspace(0.5, 1, len(genomes))[:, None]  # far from the front
+    prices = np.column_stack([np.arange(len(genomes))] * 2) + 10
+    losses[7], prices[7] = losses[8] - 1 + gap, 1  # whatever is here: sure to be overtaken
+    losses[8], prices[8] = losses[7] - gap, 1
+    shifts = rng.normal(0, 0.01, len(genomes))
+    shifts[7], shifts[8] = -shift / 2, shift / 2
+    scorer: Any = Misleading(genomes, losses.astype(np.float32), shifts.astype(np.float32))
+    split = Split(torch.arange(2_000), torch.zeros(2_000, dtype=torch.int64))
+    return Contest(scorer, genomes, prices, split, by_loss=True), [8]
+
+
+def left_by_a_screen(contest: Contest, slack: float) -> set[int]:
+    with Display(quiet=True).phase("Screen") as phase:
+        everyone = everybody(contest).left
+        *_, last = reject(contest, everyone, 0.003, phase, torch.bfloat16, slack)
+    assert last.pictures < len(contest.split)
+    return set(last.left.tolist())
+
+
+def test_without_its_slack_a_screen_loses_the_front() -> None:
+    contest, front = misleading()
+    slack = measure_slack(contest, 0.003).value
+    assert not left_by_a_screen(contest, 0.0) & set(front)
+    left = left_by_a_screen(contest, slack)
+    assert left >= set(front)
+    assert len(left) < len(contest.genomes) / 2
+
+
+def test_a_screen_that_is_seen_to_mislead_does_not_count(
+    walkable: Walkable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screen, "_APART", 0.1)
+    result = shortlisted(walkable, tmp_path, order=0)
+    assert not result["screen"]["counts"]
+    assert result["screen"]["widest_shift_left"] > result["screen"]["slack"]["value"]
+    assert result["rounds"][0]["networks"] == walkable.space.size > result["screen"]["left"]
+    assert "does not count" in in_words(result)
+
+
+def test_the_slack_is_three_t_deviations() -> None:
+    shifts = np.random.default_rng(0).normal(0.5, 0.01, 200)
+    slack = slack_of(shifts, 300, 100_000, 0.01)
+    assert slack.value == pytest.approx(3 * stats.t.isf(5e-8, 199) * shifts.std(ddof=1), rel=3e-3)
+    assert (slack.networks, slack.pictures, slack.widest) == (200, 300, np.ptp(shifts))
+    assert slack_of(shifts[:1], 300, 1, 0.01).value == 0
+
+
+def test_the_slack_is_measured_on_every_depth() -> None:
+    genomes = list(space_of(depth=[1, 2, 3], filters=[4, 8], fc_units=[8, 16]))
+    some = [genomes[i] for i in spread_evenly(genomes, 120)]
+    kinds = [(len(genome.convs), len(genome.fcs)) for genome in some]
+    assert {kind: kinds.count(kind) for kind in kinds} == {
+        (1, 1): 16,
+        (1, 2): 20,
+        (2, 1): 20,
+        (2, 2): 20,
+        (3, 1): 20,
+        (3, 2): 20,
+    }
+
+
+def test_shifts_are_compared_of_networks_that_both_passes_saw() -> None:
+    """Of the networks 1, 2 and 5; number 3 was lost on the way."""
+    rough = Round(64, np.array([1, 2, 3, 5]), np.array([0.1, 0.4, 9.0, 0.2]), np.ones(4, dtype=bool))
+    exact = Round(64, np.array([1, 2, 5]), np.array([0.1, 0.3, 0.25]), np.ones(3, dtype=bool))
+    assert widest_shift(rough, exact) == pytest.approx(0.15)

@@ -14,7 +14,7 @@ from suite.study import read_study
 
 EXAMPLES = (
     "Examples:  suite oracle   |   suite oracle runs/digits/20260101-120000 --pictures 1000   |   "
-    "suite oracle --shortlist"
+    "suite oracle --shortlist --screen"
 )
 
 
@@ -26,6 +26,9 @@ def oracle(
     shortlist: Annotated[
         bool, typer.Option("--shortlist", help="Only the exact fronts on val-A, in less time.")
     ] = False,
+    screen: Annotated[
+        bool, typer.Option("--screen", help="With --shortlist: in bfloat16 first, exactly what that leaves.")
+    ] = False,
     order: Annotated[int, typer.Option(help="Seed of the order of the shortlist's pictures.")] = 0,
     memory: Annotated[int, typer.Option(min=16, metavar="MIB", help="For activations.")] = 1024,
     data_dir: DataDir = None,
@@ -36,6 +39,8 @@ def oracle(
     directory = opened(run)
     if shortlist and pictures is not None:
         raise StudyFileError("needs all pictures.", where="--shortlist", remedy="Leave out --pictures.")
+    if screen and not shortlist:
+        raise StudyFileError("is a part of the shortlist.", where="--screen", remedy="Add --shortlist.")
 
     from suite.data.places import find_data
 
@@ -47,7 +52,7 @@ def oracle(
     asked, display = Walk(place, device, memory << 20), Display(quiet=quiet)
     try:
         if shortlist:
-            print(in_words(shortlist_networks(directory, asked, order, display)))
+            print(in_words(shortlist_networks(directory, asked, order, display, screen=screen)))
         else:
             print(score_every_network(directory, asked, pictures, display))
     except KeyboardInterrupt:

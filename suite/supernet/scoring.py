@@ -69,12 +69,18 @@ class Scorer:
         scores = dict(zip(distinct, sums.scores(), strict=True))
         return [scores[genome] for genome in genomes]
 
-    def tree(self, genomes: Sequence[Genome], *, most_pictures: int = MOST_PICTURES) -> PrefixTree:
-        """The walk for distinct genomes, its batch norm statistics taken."""
+    def tree(
+        self,
+        genomes: Sequence[Genome],
+        *,
+        most_pictures: int = MOST_PICTURES,
+        dtype: torch.dtype = torch.float32,
+    ) -> PrefixTree:
+        """The walk for distinct genomes, its batch norm statistics taken; in bfloat16 it is a screen."""
         threads = torch.get_num_threads() if self.device.type == "cpu" else 1
         most = most_at_once(self.supernet.space, self._memory // threads)
         pictures = min(most.pictures, most_pictures)
-        tree = PrefixTree(self.supernet, genomes, rows=most.rows, most_pictures=pictures)
+        tree = PrefixTree(self.supernet, genomes, rows=most.rows, most_pictures=pictures, dtype=dtype)
         if self.calibration is not None:
             tree.calibrate(self.calibration)
         return tree

@@ -210,9 +210,10 @@ def test_a_run_without_a_supernet_is_refused(run: RunDirectory) -> None:
 
 def test_the_shortlist_finds_the_fronts_of_the_full_walk(walked: RunDirectory) -> None:
     run, table = walked, read_table(walked)
-    for order in range(2):
-        done = suite("oracle", run.path, "--shortlist", "--order", order, cwd=run.path.parent)
+    for order, options in enumerate([[], ["--screen"]]):
+        done = suite("oracle", run.path, "--shortlist", "--order", order, *options, cwd=run.path.parent)
         assert done.returncode == 0, done.stderr
+        assert ("Screened in bfloat16" in done.stdout) == bool(options)
         result = run.read_result("shortlist")
         assert result is not None
         for price in ("params", "macs"):
@@ -229,6 +230,8 @@ def test_the_shortlist_finds_the_fronts_of_the_full_walk(walked: RunDirectory) -
             assert front[0] in done.stdout
     refused = suite("oracle", run.path, "--shortlist", "--pictures", 5, cwd=run.path.parent)
     assert (refused.returncode, "Leave out --pictures" in refused.stderr) == (2, True)
+    refused = suite("oracle", run.path, "--screen", cwd=run.path.parent)
+    assert (refused.returncode, "Add --shortlist" in refused.stderr) == (2, True)
 
 
 def test_an_exhaustive_search_trains_the_best_of_the_space(tmp_path: Path) -> None:

@@ -1,0 +1,5 @@
+"""The exact fronts of the whole space in a fraction of the walk: networks surely dominated see no more pictures."""
+
+from suite.shortlist.fronts import PHASE, in_words, shortlist_space
+
+__all__ = ["PHASE", "in_words", "shortlist_space"]
