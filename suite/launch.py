@@ -18,6 +18,7 @@ from suite.device import device_facts, open_device
 from suite.errors import RunDirectoryError, StorageError
 from suite.experiment import run_experiment
 from suite.fidelity.measure_run import Asked, measure_run
+from suite.fidelity.promise_of_run import promise_of_run
 from suite.forecast import Forecast, fit_to_budget, forecast, measure_pace
 from suite.methods import evaluations_at_most
 from suite.oracle import score_space
@@ -144,6 +145,7 @@ def score_every_network(run: RunDirectory, asked: Walk, pictures: int | None, di
     with run.locked():
         study, space, scorer, data = _trained(run, asked)
         score_space(study, space, scorer, data, run, display, pictures)
+        promise_of_run(run, study, space)
         return write_report(run)
 
 
@@ -170,6 +172,7 @@ def measure_fidelity(run: RunDirectory, asked: Asked, display: Display) -> dict[
     with run.locked():
         study, space, scorer, data = _trained(run, Walk(asked.place, asked.device, MEMORY))
         result = measure_run(study, space, scorer, data, run, asked, display)
+        promise_of_run(run, study, space)
         write_report(run)
         return result
 

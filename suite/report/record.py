@@ -29,6 +29,7 @@ class RunRecord:
     oracle: dict[str, Any] | None
     latency_model: dict[str, Any] | None
     fidelity: dict[str, Any] | None
+    promise: dict[str, Any] | None
     ledger: tuple[LedgerEntry, ...]
 
     @cached_property
@@ -67,5 +68,6 @@ def read_record(run: RunDirectory) -> RunRecord:
         oracle=run.read_result("oracle"),
         latency_model=run.read_result("latency_model"),
         fidelity=run.read_result("fidelity"),
+        promise=run.read_result("promise"),
         ledger=tuple(read_ledger(run.path / LEDGER_FILE)),
     )
