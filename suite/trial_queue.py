@@ -6,12 +6,14 @@ import multiprocessing
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
 from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from suite.errors import SuiteError
@@ -45,7 +47,6 @@ def work_off(study: optuna.Study, do: Callable[[optuna.Trial], float]) -> None:
 
     What fails in a way the suite knows is told as such, its reason the trial's attribute `failure`.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it ends its workers
     while (trial := _claim(study)) is not None:
         try:
             value = do(trial)
@@ -64,7 +65,7 @@ def run_workers(
     In fresh interpreters, as torch's threads do not survive a fork.
     """
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=target, args=(job,), daemon=True) for _ in range(count)]
+    workers = [context.Process(target=_work, args=(target, job), daemon=True) for _ in range(count)]
     try:
         for worker in workers:
             worker.start()
@@ -88,10 +89,29 @@ def what_went_wrong(study: optuna.Study, workers: Sequence[BaseProcess]) -> str:
     return "; ".join([*failures, *died][:3]) or "they are under way on another machine"
 
 
+def _work(target: Callable[[_Job], None], job: _Job) -> None:
+    """A worker's whole life: it ends with its parent, however that ends, and leaves Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    target(job)
+
+
+def _end_with_parent() -> None:
+    """Once the run directory's lock is gone, what goes on here would be begun elsewhere as well."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
 def _claim(study: optuna.Study) -> optuna.Trial | None:
     """A waiting trial made ours; None if there is none. The storage sees to it that no other process has it too."""
     for waiting in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-        if study._storage.set_trial_state_values(waiting._trial_id, state=TrialState.RUNNING):
+        try:
+            ours = study._storage.set_trial_state_values(waiting._trial_id, state=TrialState.RUNNING)
+        except UpdateFinishedTrialError:  # another has done all of it since it was listed
+            continue
+        if ours:
             trial = optuna.Trial(study, waiting._trial_id)
             trial.set_user_attr("worker", {"host": socket.gethostname(), "pid": os.getpid()})
             return trial
