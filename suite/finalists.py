@@ -10,7 +10,6 @@ from typing import Any
 
 import optuna
 import torch
-from optuna.distributions import CategoricalDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -21,6 +20,7 @@ from suite.space import Genome, SearchSpace
 from suite.standalone import standalone_training
 from suite.study import StudySettings
 from suite.training import evaluate
+from suite.trials import genes_of
 
 PHASE = "finalists"
 _RUNGS = (0.25, 0.5)  # fractions of the epochs at which the worse half stops
@@ -241,12 +241,11 @@ def _trial_of(study: optuna.Study, space: SearchSpace, genome: Genome) -> optuna
         if frozen.user_attrs.get("genome") == genome.text:
             running = frozen.state == TrialState.RUNNING
             return optuna.Trial(study, frozen._trial_id) if running else None
-    params = space.active_genes(genome)
-    choices = {gene.name: CategoricalDistribution(gene.choices) for gene in space.genes}
+    params, distributions = genes_of(space, genome)
     begun = create_trial(  # in one step: asking for it by enqueue_trial could be cut in two
         state=TrialState.RUNNING,
         params=params,
-        distributions={name: choices[name] for name in params},
+        distributions=distributions,
         user_attrs={"genome": genome.text, "evaluated_on": "val-B"},
     )
     study.add_trial(begun)

@@ -89,6 +89,14 @@ def _is_server(url: URL) -> bool:
     return url.host is not None
 
 
+def genes_of(space: SearchSpace, genome: Genome) -> tuple[dict[str, int | str], dict[str, BaseDistribution]]:
+    """A genome as a trial has it: its active genes by name, and the choices of each."""
+    params = space.active_genes(genome)
+    return params, {
+        gene.name: CategoricalDistribution(gene.choices) for gene in space.genes if gene.name in params
+    }
+
+
 class Trials:
     """The Optuna study of one phase of one run: `<study>/<run-id>/<phase>`."""
 
@@ -97,9 +105,6 @@ class Trials:
     ) -> None:
         self._space = space
         self._criteria = tuple(criteria)
-        self._distributions: dict[str, BaseDistribution] = {
-            gene.name: CategoricalDistribution(gene.choices) for gene in space.genes
-        }
         self.study = optuna.create_study(
             storage=storage,
             study_name=name,
@@ -123,12 +128,12 @@ class Trials:
 
         Its times are those of the batch: subnets are scored together and timed interleaved.
         """
-        params = self._space.active_genes(evaluation.genome)
+        params, distributions = genes_of(self._space, evaluation.genome)
         trial = create_trial(
             state=TrialState.COMPLETE if values is not None else TrialState.FAIL,
             values=values,
             params=params,
-            distributions={name: self._distributions[name] for name in params},
+            distributions=distributions,
             constraints=constraints or None,
             user_attrs=_attributes(evaluation, proposal, generation),
         )

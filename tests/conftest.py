@@ -52,6 +52,20 @@ def space_of(shape: tuple[int, int, int] = (3, 32, 32), classes: int = 10, **cho
     return SearchSpace(study.space, shape, classes)
 
 
+def odd_space() -> SearchSpace:
+    """A space in which nothing is as in cifar10's: sides, widths, a kernel of 1, one pool, three FC layers."""
+    return space_of(
+        (2, 18, 14),
+        3,
+        depth=[1, 3],
+        filters=[5, 12],
+        kernel=[1, 3, 7],
+        pool=["avg"],
+        fc_layers=[1, 2, 3],
+        fc_units=[6, 9],
+    )
+
+
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A PostgreSQL server of our own on loopback; skips where none can be started."""

@@ -107,8 +107,8 @@ def _train(ablation: Ablation, job: Job, display: Display) -> dict[str, FrozenTr
         storage=open_storage(job.storage), study_name=job.name, direction="maximize", load_if_exists=True
     )
     wanted = {_key(cell, seed, job): (cell, seed) for cell in ablation.cells for seed in ablation.seeds}
-    missing = [key for key in wanted if key not in _finished(study)]
-    enqueue(study, [_trial(*wanted[key], key) for key in missing], same=_key_of)
+    missing = wanted.keys() - _finished(study).keys()
+    enqueue(study, [_trial(*wanted[key], key) for key in wanted if key in missing], same=_key_of)
     with display.phase("Supernets", len(wanted)) as phase:
 
         def look() -> None:

@@ -21,7 +21,7 @@ from suite.trial_queue import work_off
 from suite.trials import open_storage
 
 _SECONDS_BETWEEN_CHECKPOINTS = 30
-_OTHERS = 300  # networks drawn besides the truth's, to find the best of
+OTHERS = 300  # networks drawn besides the truth's, to find the best of
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class _Marked:
         self._read_from = new_supernet(study, space).to(device)  # the one in training is left alone
         self._genomes = [space.parse(text) for text in job.networks]
         rng = random.Random(0)
-        self._others = [space.sample(rng) for _ in range(_OTHERS)]
+        self._others = [space.sample(rng) for _ in range(OTHERS)]
         self._seconds = 0.0
         self._save_clock = EverySeconds(_SECONDS_BETWEEN_CHECKPOINTS)
 

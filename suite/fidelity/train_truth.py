@@ -8,7 +8,6 @@ from pathlib import Path
 
 import optuna
 import torch
-from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from suite.errors import FidelityError
@@ -17,7 +16,7 @@ from suite.fidelity.truth_worker import Job, readings_of, train_waiting
 from suite.progress import Display
 from suite.space import Genome, SearchSpace
 from suite.trial_queue import enqueue, run_workers, what_went_wrong
-from suite.trials import open_storage
+from suite.trials import genes_of, open_storage
 
 
 @dataclass(frozen=True)
@@ -80,12 +79,11 @@ def _take_in(study: optuna.Study, table: TruthTable) -> int:
 
 def _trial(want: Wanted, space: SearchSpace) -> FrozenTrial:
     """The training, waiting."""
-    params = space.active_genes(want.genome)
-    choices = {gene.name: CategoricalDistribution(gene.choices) for gene in space.genes}
+    params, distributions = genes_of(space, want.genome)
     return create_trial(
         state=TrialState.WAITING,
         params=params,
-        distributions={name: choices[name] for name in params},
+        distributions=distributions,
         user_attrs={
             "genome": want.genome.text,
             "seed": want.seed,

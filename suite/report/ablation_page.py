@@ -14,6 +14,7 @@ from scipy import stats
 
 from suite.ablation.run import PHASE
 from suite.ablation.summary import CellSummary, Summary, summarise
+from suite.ablation.worker import OTHERS
 from suite.report.style import CYCLE, GREY, STYLE, Figures, count, escaped, percent, table
 from suite.run_directory import RunDirectory, write_atomically
 
@@ -150,8 +151,8 @@ def _cells(summary: Summary) -> str:
     explained = (
         "Tau: against the mean of the truth's trainings, mean over supernets ± standard deviation. Within depth "
         "and against one: against one training, by the cell's better score. Extracted: accuracy with the supernet's "
-        "weights and no fine-tuning; the mean of the truth's networks on val-A, and the best of 300 drawn ones (by "
-        "val-A loss) on val-B."
+        f"weights and no fine-tuning; the mean of the truth's networks on val-A, and the best of {OTHERS} drawn ones "
+        "(by val-A loss) on val-B."
     )
     return f"{table(header, rows)}\n\n{explained}"
 

@@ -19,22 +19,13 @@ from suite.supernet.prefix_plan import Stack, build_plan, build_tree
 from suite.supernet.prefix_tree import BlockScore, PrefixTree
 from suite.supernet.scoring import MostAtOnce, most_at_once
 from suite.supernet.weights import Supernet
-from tests.conftest import space_of
+from tests.conftest import odd_space, space_of
 
 SPACES = {
     "cifar10": space_of(),
     "fashion_mnist": space_of((1, 28, 28)),
     "digits": space_of((1, 16, 16)),
-    "odd": space_of(
-        (2, 18, 14),
-        3,
-        depth=[1, 3],
-        filters=[5, 12],
-        kernel=[1, 3, 7],
-        pool=["avg"],
-        fc_layers=[1, 2, 3],
-        fc_units=[6, 9],
-    ),
+    "odd": odd_space(),
     "one width": space_of((3, 8, 8), 4, depth=[2], filters=[6], kernel=[3], fc_layers=[2], fc_units=[7]),
 }
 NORMED = space_of((3, 16, 16), 5, depth=[1, 2], filters=[4, 8], fc_units=[8, 16], norm="batch")

@@ -19,20 +19,11 @@ from suite.study import FirstFc, StepRule
 from suite.supernet.step_rules import STEP_RULES
 from suite.supernet.step_rules.tree import tree
 from suite.supernet.weights import Supernet
-from tests.conftest import space_of
+from tests.conftest import odd_space, space_of
 
 SPACES = {
     "as cifar10, narrower": space_of((3, 16, 16), filters=[2, 4, 8], fc_units=[4, 8, 16]),
-    "odd": space_of(
-        (2, 18, 14),
-        3,
-        depth=[1, 3],
-        filters=[5, 12],
-        kernel=[1, 3, 7],
-        pool=["avg"],
-        fc_layers=[1, 2, 3],
-        fc_units=[6, 9],
-    ),
+    "odd": odd_space(),
     "two FC layers only": space_of((3, 8, 8), 4, depth=[2], filters=[6], fc_layers=[2], fc_units=[7, 9]),
     "one and three": space_of((1, 8, 8), 4, depth=[1, 2], filters=[4], fc_layers=[1, 3], fc_units=[3, 5]),
     "normed": space_of((3, 16, 16), 5, depth=[1, 2], filters=[4, 8], fc_units=[8, 16], norm="batch"),

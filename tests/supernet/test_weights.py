@@ -10,22 +10,13 @@ import torch
 from suite.space import SearchSpace
 from suite.study import FirstFc
 from suite.supernet.weights import Supernet
-from tests.conftest import space_of
+from tests.conftest import odd_space, space_of
 
 SPACES = {
     "cifar10": space_of(),
     "fashion_mnist": space_of((1, 28, 28)),
     "digits": space_of((1, 16, 16)),
-    "odd": space_of(
-        (2, 18, 14),
-        3,
-        depth=[1, 3],
-        filters=[5, 12],
-        kernel=[1, 3, 7],
-        pool=["avg"],
-        fc_layers=[1, 2, 3],
-        fc_units=[6, 9],
-    ),
+    "odd": odd_space(),
 }
 
 
