@@ -31,7 +31,6 @@ class Mark:
     tau_one: dict[str, Values]  # by score: against one training
     within_depth: dict[str, Values]  # by score: against one training, within each depth
     extracted: Values  # mean accuracy of the truth's networks as extracted
-    best: Values  # val-B accuracy of the best of many drawn networks, as extracted
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class CellSummary:
     name: str
     overrides: tuple[str, ...]
     marks: tuple[Mark, ...]
+    best: Values  # (seeds,) val-B accuracy of the best of many drawn networks, as extracted after the last mark
 
     @property
     def score(self) -> str:
@@ -70,6 +70,7 @@ def summarise(result: dict[str, Any]) -> Summary:
                     _mark([seed["readings"][place] for seed in cell["seeds"]], truths, depths)
                     for place in range(len(result["minutes"]))
                 ),
+                _of_each([seed["readings"][-1] for seed in cell["seeds"]], "best_accuracy"),
             )
             for cell in result["cells"]
         ),
@@ -89,7 +90,6 @@ def _mark(readings: list[dict[str, Any]], truths: Values, depths: list[int]) -> 
         {name: np.array([_tau_one(score, truths) for score in of]) for name, of in scores.items()},
         {name: np.array([_within(score, truths, depths) for score in of]) for name, of in scores.items()},
         np.array([np.mean(reading["val_accuracy"]) for reading in readings]),
-        _of_each(readings, "best_accuracy"),
     )
 
 

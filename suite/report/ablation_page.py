@@ -144,7 +144,7 @@ def _cells(summary: Summary) -> str:
             f"{cell.marks[-1].minutes.mean():.1f}",
             count(cell.marks[-1].steps.mean()),
             percent(cell.marks[-1].extracted.mean()),
-            percent(cell.marks[-1].best.mean()),
+            percent(cell.best.mean()),
         ]
         for cell in summary.cells
     ]
