@@ -40,7 +40,9 @@ class CellSummary:
     name: str
     overrides: tuple[str, ...]
     marks: tuple[Mark, ...]
-    best: Values  # (seeds,) val-B accuracy of the best of many drawn networks, as extracted after the last mark
+    best: (
+        Values  # (seeds,) val-B accuracy of the best of many drawn networks, as extracted after the last mark
+    )
 
     @property
     def score(self) -> str:

@@ -63,7 +63,7 @@ def _train(trial: optuna.Trial, job: Job, data: Data, device: torch.device) -> f
     return sum(accuracies) / len(accuracies)
 
 
-class _AllRead(Exception):
+class _AllRead(Exception):  # noqa: N818 (no error: a way out of a loop)
     """The last mark is behind: ends a training in the middle of an epoch."""
 
 

@@ -1,0 +1,30 @@
+"""The study file: a TOML that says which data, which space, how to search; validated into StudySettings."""
+
+from suite.study.reading import read_study, validate_study
+from suite.study.settings import (
+    DataSettings,
+    FirstFc,
+    LatencySettings,
+    Limits,
+    Objective,
+    SearchSettings,
+    SpaceSettings,
+    StepRule,
+    StudySettings,
+)
+from suite.study.writing import study_toml
+
+__all__ = [
+    "DataSettings",
+    "FirstFc",
+    "LatencySettings",
+    "Limits",
+    "Objective",
+    "SearchSettings",
+    "SpaceSettings",
+    "StepRule",
+    "StudySettings",
+    "read_study",
+    "study_toml",
+    "validate_study",
+]
