@@ -106,7 +106,8 @@ def _train(ablation: Ablation, job: Job, display: Display) -> dict[str, FrozenTr
     study = optuna.create_study(
         storage=open_storage(job.storage), study_name=job.name, direction="maximize", load_if_exists=True
     )
-    wanted = {_key(cell, seed, job): (cell, seed) for cell in ablation.cells for seed in ablation.seeds}
+    # Seed by seed, so that an unfinished table already has every cell.
+    wanted = {_key(cell, seed, job): (cell, seed) for seed in ablation.seeds for cell in ablation.cells}
     missing = wanted.keys() - _finished(study).keys()
     enqueue(study, [_trial(*wanted[key], key) for key in wanted if key in missing], same=_key_of)
     with display.phase("Supernets", len(wanted)) as phase:
