@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,33 +20,40 @@ PRICES = ("latency_ms", "params", "macs")
 
 
 def choose_candidates(
-    study: StudySettings, search_result: dict[str, Any], space: SearchSpace, scorer: Scorer, data: Data
+    study: StudySettings,
+    search_result: dict[str, Any],
+    quality: Mapping[Genome, float],
+    others: Collection[Genome],
 ) -> list[Genome]:
-    """The genomes to train: the best `count` of the search's front and population by val-B.
+    """The genomes to train: the best `count` of those whose quality is known, higher being better.
 
-    On several objectives they are spread along the front as val-B sees it, most accurate first, so that a front's
-    far end (fast and poor) is left out; the best of the rest fill up what a short front leaves open.
+    On several objectives they are spread along the front as quality and the search's prices see it, best first, so
+    that a front's far end (fast and poor) is left out; the best of `others` fill up what a short front leaves open.
     """
     evaluated = {row["genome"]: row for row in search_result["evaluated"]}
-    texts = dict.fromkeys([row["genome"] for row in search_result["front"]] + search_result["population"])
-    genomes = [space.parse(text) for text in texts if is_feasible(evaluated[text])]
-    scores = dict(zip(genomes, scorer.score(genomes, data.val_choice), strict=True))
-
-    def quality(genome: Genome) -> float:
-        score = scores[genome]
-        return -score.loss if study.search.score == "loss" else score.accuracy
-
     prices = [i for i, metric in enumerate(search_result["objectives"]) if metric in PRICES]
     values = {
-        genome: (quality(genome), *(evaluated[genome.text]["values"][i] for i in prices))
-        for genome in genomes
+        genome: (quality[genome], *(evaluated[genome.text]["values"][i] for i in prices))
+        for genome in quality
     }
     weights = (1.0, *(search_result["weights"][i] for i in prices))
     front = pareto_front(values, weights)
     count = study.finalists.count
     spread = [front[i * len(front) // count] for i in range(count)] if len(front) > count else front
-    others = sorted((g for g in genomes if g not in spread), key=quality, reverse=True)
-    return [*spread, *others][:count]
+    filling = sorted((g for g in others if g not in spread), key=lambda g: quality[g], reverse=True)
+    return [*spread, *filling][:count]
+
+
+def supernet_quality(
+    study: StudySettings, search_result: dict[str, Any], space: SearchSpace, scorer: Scorer, data: Data
+) -> dict[Genome, float]:
+    """Of the search's front and population, by the supernet on val-B."""
+    evaluated = {row["genome"]: row for row in search_result["evaluated"]}
+    texts = dict.fromkeys([row["genome"] for row in search_result["front"]] + search_result["population"])
+    genomes = [space.parse(text) for text in texts if is_feasible(evaluated[text])]
+    scores = scorer.score(genomes, data.val_choice)
+    by_loss = study.search.score == "loss"
+    return {g: -s.loss if by_loss else s.accuracy for g, s in zip(genomes, scores, strict=True)}
 
 
 def costs(search_result: dict[str, Any]) -> dict[str, float]:

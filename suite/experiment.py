@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 
-from suite.choice import choose_candidates, choose_winner, costs
+from suite.choice import choose_candidates, choose_winner, costs, is_feasible, supernet_quality
 from suite.data import Data
+from suite.fidelity.predicted import find_truth, predict_promising
+from suite.fidelity.truth_table import TRUTH
 from suite.finalists import PHASE as FINALISTS
 from suite.finalists import checkpoint_name, train_finalists
 from suite.fitness import Fitness, criteria, within_size_limits
@@ -55,7 +58,7 @@ def run_experiment(
     if trained is None:
         candidates = _candidates(study, searched, space, scorer, data, run)
         trained = train_finalists(
-            study, space, candidates, data, device, storage, f"{name}/finalists", run, display
+            study, space, candidates, scorer, data, device, storage, f"{name}/finalists", run, display
         )
 
     tested = run.read_result(FINAL)
@@ -97,7 +100,33 @@ def _candidates(
     """The candidates, chosen once: their checkpoints go by their numbers."""
     chosen = run.read_result("candidates")
     if chosen is None:
-        genomes = choose_candidates(study, searched, space, scorer, data)
-        chosen = {"genomes": [genome.text for genome in genomes]}
+        choose = _by_prediction if study.finalists.candidates == "predicted" else _by_supernet
+        chosen = choose(study, searched, space, scorer, data)
         run.write_result("candidates", chosen)
     return [space.parse(text) for text in chosen["genomes"]]
+
+
+def _by_supernet(
+    study: StudySettings, searched: dict[str, Any], space: SearchSpace, scorer: Scorer, data: Data
+) -> dict[str, Any]:
+    quality = supernet_quality(study, searched, space, scorer, data)
+    genomes = choose_candidates(study, searched, quality, quality)
+    return {"genomes": [genome.text for genome in genomes]}
+
+
+def _by_prediction(
+    study: StudySettings, searched: dict[str, Any], space: SearchSpace, scorer: Scorer, data: Data
+) -> dict[str, Any]:
+    """Of all that was evaluated; the table's name and sha256 are kept with the choice."""
+    rows = [row for row in searched["evaluated"] if is_feasible(row)]
+    pool = [space.parse(row["genome"]) for row in rows]
+    loss, accuracy = (np.array([row[of] for row in rows]) for of in ("val_loss", "val_accuracy"))
+    table = find_truth(study, data.provenance.sha256, TRUTH)
+    promising = predict_promising(space, pool, (loss, accuracy), table, scorer, data)
+    genomes = choose_candidates(study, searched, promising.accuracy, promising.reaching)
+    return {
+        "genomes": [genome.text for genome in genomes],
+        "predicted": [promising.accuracy[genome] for genome in genomes],
+        "table": promising.table,
+        "sha256": promising.sha256,
+    }

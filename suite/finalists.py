@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,24 +12,26 @@ import torch
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from suite.cnn import StandaloneCNN
 from suite.data import Data
+from suite.halving import SynchronousHalving, rungs
 from suite.progress import Display, Phase
 from suite.run_directory import EverySeconds, RunDirectory
 from suite.space import Genome, SearchSpace
 from suite.standalone import standalone_training
-from suite.study import StudySettings
+from suite.study import Start, StudySettings
+from suite.supernet import Scorer
 from suite.training import evaluate
 from suite.trials import genes_of
 
 PHASE = "finalists"
-_RUNGS = (0.25, 0.5)  # fractions of the epochs at which the worse half stops
-_NEVER_FEWER_THAN = 2  # a choice needs two
 
 
 def train_finalists(
     study: StudySettings,
     space: SearchSpace,
     candidates: Sequence[Genome],
+    scorer: Scorer,
     data: Data,
     device: torch.device,
     storage: BaseStorage,
@@ -47,11 +48,11 @@ def train_finalists(
         storage=storage,
         study_name=name,
         direction="maximize",
-        pruner=SynchronousHalving(_rungs(study.finalists.epochs)),
+        pruner=SynchronousHalving(rungs(study.finalists.epochs, len(candidates))),
         load_if_exists=True,
     )
     finalists = [
-        Finalist(i, genome, study, space, data, device, run, _trial_of(optuna_study, space, genome))
+        Finalist(i, genome, study, space, scorer, data, device, run, _trial_of(optuna_study, space, genome))
         for i, genome in enumerate(candidates)
     ]
     epochs = study.finalists.epochs
@@ -78,26 +79,6 @@ def train_finalists(
     return result
 
 
-class SynchronousHalving(optuna.pruners.BasePruner):
-    """Successive halving (Jamieson and Talwalkar 2016) for trials that advance in step.
-
-    Optuna's own SuccessiveHalvingPruner is asynchronous and lets the first few to a rung pass; with five trials
-    that is all of them. Here every trial has reported when the first is judged.
-    """
-
-    def __init__(self, rungs: Sequence[int]) -> None:
-        self._rungs = tuple(rungs)
-
-    def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
-        """Whether the trial is in the worse half of those that reached its last step, if that is a rung."""
-        step = trial.last_step
-        if step not in self._rungs:
-            return False
-        reached = [t.intermediate_values[step] for t in study.get_trials() if step in t.intermediate_values]
-        keep = max(_NEVER_FEWER_THAN, math.ceil(len(reached) / 2))
-        return sum(value > trial.intermediate_values[step] for value in reached) >= keep
-
-
 @dataclass
 class _Curve:
     """What one seed's training showed, epoch by epoch."""
@@ -117,6 +98,7 @@ class Finalist:
         genome: Genome,
         study: StudySettings,
         space: SearchSpace,
+        scorer: Scorer,
         data: Data,
         device: torch.device,
         run: RunDirectory,
@@ -129,7 +111,10 @@ class Finalist:
         self._trial = trial
         self._seeds = _seeds(study)
         self._trainings = [
-            standalone_training(study, space, genome, data, device, seed) for seed in self._seeds
+            standalone_training(
+                study, space, genome, data, device, seed, start=_start(study.finalists.start, genome, scorer)
+            )
+            for seed in self._seeds
         ]
         self._curves = [_Curve([], [], [], []) for _ in self._seeds]
         self._save_clock = EverySeconds(30)
@@ -230,9 +215,9 @@ def _seeds(study: StudySettings) -> range:
     return range(study.seed, study.seed + study.finalists.seeds)
 
 
-def _rungs(epochs: int) -> list[int]:
-    """Never the last epoch: a network trained to the end stays for the choice."""
-    return sorted({max(1, round(epochs * fraction)) for fraction in _RUNGS} - {epochs})
+def _start(start: Start, genome: Genome, scorer: Scorer) -> StandaloneCNN | None:
+    """The network to go on from, a copy for each seed; None for weights drawn anew."""
+    return scorer.supernet.extract(genome, scorer.calibration) if start == "supernet" else None
 
 
 def _trial_of(study: optuna.Study, space: SearchSpace, genome: Genome) -> optuna.Trial | None:

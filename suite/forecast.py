@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import statistics
 import time
@@ -12,6 +11,7 @@ import torch
 
 from suite.data import Data
 from suite.fitness import needs_latency
+from suite.halving import racing_epochs
 from suite.methods import evaluations_at_most
 from suite.space import Genome, SearchSpace
 from suite.standalone import standalone_training
@@ -73,15 +73,12 @@ def measure_pace(study: StudySettings, space: SearchSpace, data: Data, device: t
 
 
 def forecast(study: StudySettings, pace: Pace) -> Forecast:
-    """Seconds per phase. Halving stops the worse half of the finalists at a quarter and at half of the epochs."""
+    """Seconds per phase."""
     search, finalists = study.search, study.finalists
-    half = min(finalists.count, max(2, math.ceil(finalists.count / 2)))
-    quarter = min(finalists.count, max(2, math.ceil(half / 2)))
-    racing = finalists.count * 0.25 + half * 0.25 + quarter * 0.5
     return Forecast(
         supernet=pace.supernet_epoch * study.supernet.epochs,
         search=pace.walk + pace.evaluation * evaluations_at_most(search),
-        finalists=pace.standalone_epoch * finalists.epochs * finalists.seeds * racing,
+        finalists=pace.standalone_epoch * finalists.seeds * racing_epochs(finalists.epochs, finalists.count),
         final=pace.all_training_epoch * study.final.epochs,
     )
 

@@ -18,7 +18,9 @@ from suite.device import device_facts, open_device
 from suite.errors import RunDirectoryError, StorageError
 from suite.experiment import run_experiment
 from suite.fidelity.measure_run import Asked, measure_run
+from suite.fidelity.predicted import find_truth
 from suite.fidelity.promise_of_run import promise_of_run
+from suite.fidelity.truth_table import TRUTH
 from suite.forecast import Forecast, fit_to_budget, forecast, measure_pace
 from suite.methods import evaluations_at_most
 from suite.oracle import score_space
@@ -75,6 +77,8 @@ def begin(request: Request, path: Path | None, display: Display) -> Finished:
     if request.storage is not None:
         open_storage(request.storage)
     data = _open_data(request, display)
+    if request.study.finalists.candidates == "predicted":
+        find_truth(request.study, data.provenance.sha256, TRUTH)
     study = _plan(request, data, device, display)
     run = RunDirectory.create(path or new_run_path(RUNS, study.name))
     with run.locked():

@@ -19,10 +19,11 @@ def standalone_training(
     device: torch.device,
     seed: int,
     *,
+    start: StandaloneCNN | None = None,
     epochs: int | None = None,
     pictures: int | None = None,
 ) -> Training:
-    """A training before its first step: the supernet's recipe, weights drawn from the seed.
+    """A training before its first step: the supernet's recipe, weights drawn from the seed or those of `start`.
 
     It runs for `epochs` (the finalists', if None) on the first `pictures` of train (all, if None), which are a fair
     sample: a split's order is random.
@@ -33,5 +34,5 @@ def standalone_training(
         study.supernet.batch_size,
         study.data.augment,
     )
-    network = StandaloneCNN(space, genome).draw(torch.Generator().manual_seed(seed))
+    network = start or StandaloneCNN(space, genome).draw(torch.Generator().manual_seed(seed))
     return Training(network, data, data.train.part(0, pictures), recipe, seed, device)

@@ -8,8 +8,9 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from suite.choice import choose_winner
-from suite.finalists import SynchronousHalving, _rungs
+from suite.choice import choose_candidates, choose_winner
+from suite.halving import SynchronousHalving, racing_epochs, rungs
+from suite.space import Genome
 from suite.study import validate_study
 from tests.conftest import tiny_table
 
@@ -102,6 +103,37 @@ def test_one_se_over_seeds_pairs_pictures_not_counts() -> None:
 
 
 def test_the_last_epoch_is_no_rung() -> None:
-    assert _rungs(1) == []
-    assert _rungs(2) == [1]
-    assert _rungs(8) == [2, 4]
+    assert rungs(1, 5) == []
+    assert rungs(2, 5) == [1]
+    assert rungs(8, 5) == [2, 4]
+
+
+def test_many_are_halved_earlier_until_two_are_left() -> None:
+    assert rungs(50, 2) == []
+    assert rungs(50, 3) == [25]
+    assert rungs(48, 20) == [3, 6, 12, 24]
+    assert rungs(10, 50) == [1, 2, 5]  # epochs are whole
+
+
+@pytest.mark.parametrize(("epochs", "count"), [(8, 1), (8, 2), (8, 5), (50, 20), (10, 50)])
+def test_the_forecast_counts_the_epochs_that_a_race_trains(epochs: int, count: int) -> None:
+    curves = [[i / 100] * epochs for i in range(count)]
+    assert racing_epochs(epochs, count) == sum(race(curves, rungs(epochs, count)))
+
+
+SEARCHED: dict[str, Any] = {
+    "objectives": ["accuracy", "latency_ms"],
+    "weights": [1.0, -1.0],
+    "evaluated": [
+        {"genome": f"8k3max-fc{units}", "values": [0.0, float(units)]} for units in (16, 24, 32, 48, 64)
+    ],
+}
+
+
+def test_candidates_are_the_front_by_quality_and_price_and_the_best_of_the_others() -> None:
+    study = validate_study(tiny_table(finalists={"count": 3}), where="tiny")
+    of = [Genome.parse(row["genome"]) for row in SEARCHED["evaluated"]]
+    quality = dict(zip(of, (0.5, 0.4, 0.3, 0.7, 0.6), strict=True))
+    assert choose_candidates(study, SEARCHED, quality, quality) == [of[3], of[0], of[4]]
+    assert choose_candidates(study, SEARCHED, quality, [of[1], of[2]]) == [of[3], of[0], of[1]]
+    assert choose_candidates(study, SEARCHED, quality, []) == [of[3], of[0]]

@@ -41,6 +41,7 @@ ROOMS = (
     "shortlist",
     "choice_effects",
     "choice",
+    "halving",
     "finalists",
     "winner",
     "reference_networks",

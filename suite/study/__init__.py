@@ -9,6 +9,7 @@ from suite.study.settings import (
     Objective,
     SearchSettings,
     SpaceSettings,
+    Start,
     StepRule,
     StudySettings,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "Objective",
     "SearchSettings",
     "SpaceSettings",
+    "Start",
     "StepRule",
     "StudySettings",
     "read_study",

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_va
 Objective = Literal["accuracy", "loss", "latency", "params", "macs"]
 StepRule = Literal["single-path", "sandwich", "tree"]
 FirstFc = Literal["per-depth", "per-depth-and-count"]
+Candidates = Literal["search", "predicted"]
+Start = Literal["scratch", "supernet"]
 MethodName = Literal["evolution", "random", "exhaustive"]
 
 Count = Annotated[int, Field(ge=1)]
@@ -144,9 +146,11 @@ class LatencySettings(Settings):
 
 
 class FinalistSettings(Settings):
-    """How many genomes are trained on their own, for how long, and how the winner is chosen on val-B."""
+    """Which genomes are trained on their own, from what weights, how long, and how the winner is chosen on val-B."""
 
     count: Count = 5
+    candidates: Candidates = "search"
+    start: Start = "scratch"
     epochs: Count = 50
     seeds: Count = 1
     choose: Annotated[str, AfterValidator(_known_rule)] = "accuracy"
