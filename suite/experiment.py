@@ -129,4 +129,6 @@ def _by_prediction(
         "predicted": [promising.accuracy[genome] for genome in genomes],
         "table": promising.table,
         "sha256": promising.sha256,
+        "trainings": promising.trainings,
+        "training_seconds": promising.seconds,
     }

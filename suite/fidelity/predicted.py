@@ -29,6 +29,8 @@ class Promising:
     reaching: frozenset[Genome]
     table: str
     sha256: str  # of the table's CSV
+    trainings: int  # in the table
+    seconds: float  # that these took
 
 
 def find_truth(study: StudySettings, sha256: str, folder: Path) -> Path:
@@ -62,7 +64,8 @@ def predict_promising(
     trained = [space.parse(text) for text in networks]
     known_scores = scorer.score(trained, data.val_search)
     loss, accuracy = (np.array([getattr(score, of) for score in known_scores]) for of in ("loss", "accuracy"))
-    known, truth = inputs_of(space, trained, loss, accuracy), mean_truth(table.values(networks, seeds))
+    truths = table.values(networks, seeds)
+    known, truth = inputs_of(space, trained, loss, accuracy), mean_truth(truths)
     inputs = inputs_of(space, genomes, *scores)
     predicted = fit_predictor(known, truth).predict(inputs)
     intervals = jackknife_plus(known, truth).intervals(inputs)
@@ -72,6 +75,8 @@ def predict_promising(
         frozenset(genomes[row] for row in reaching),
         table.regime.name,
         hashlib.sha256(table_path.with_suffix(".csv").read_bytes()).hexdigest(),
+        truths.size,
+        float(table.values(networks, seeds, of="seconds").sum()),
     )
 
 

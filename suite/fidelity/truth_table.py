@@ -115,9 +115,9 @@ class TruthTable:
         seeds: Sequence[int],
         *,
         epoch: int | None = None,
-        of: Literal["val_accuracy", "val_loss"] = "val_accuracy",
+        of: Literal["val_accuracy", "val_loss", "seconds"] = "val_accuracy",
     ) -> NDArray[np.float64]:
-        """(N, S) accuracy or cross-entropy on val-B after an epoch (the last, if None).
+        """(N, S) accuracy or cross-entropy on val-B after an epoch (the last, if None), or seconds until then.
 
         Raises:
             KeyError: a network was not read after that epoch.

@@ -24,6 +24,7 @@ class RunRecord:
     space: SearchSpace
     supernet: dict[str, Any] | None
     search: dict[str, Any] | None
+    candidates: dict[str, Any] | None
     finalists: dict[str, Any] | None
     final: dict[str, Any] | None
     oracle: dict[str, Any] | None
@@ -63,6 +64,7 @@ def read_record(run: RunDirectory) -> RunRecord:
         space=space_of_run(study.space, facts),
         supernet=run.read_result("supernet"),
         search=run.read_result("search"),
+        candidates=run.read_result("candidates"),
         finalists=run.read_result("finalists"),
         final=run.read_result("final"),
         oracle=run.read_result("oracle"),

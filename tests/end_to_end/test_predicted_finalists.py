@@ -47,6 +47,16 @@ def test_the_best_predicted_are_trained_and_the_table_is_named(predicted: Path) 
     assert chosen["predicted"][0] == max(chosen["predicted"])
 
 
+def test_the_report_says_how_they_came_to_be_and_what_the_table_took(predicted: Path, finished: Path) -> None:
+    page = (predicted / "report" / "report.md").read_text()
+    assert f"by predicted accuracy, from the supernet's scores and the truth table `{NAME}`" in page
+    assert "trained from the supernet's weights. The table's 20 trainings took " in page
+    assert (
+        "by the supernet on val-B, trained from weights drawn anew"
+        in (finished / "report" / "report.md").read_text()
+    )
+
+
 def test_finalists_from_the_supernet_begin_where_it_left_off(predicted: Path, finished: Path) -> None:
     def first_losses(run: Path) -> float:
         rows = result_of(run, "finalists")["finalists"]

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import CYCLE, Figures, count, millions, percent, table
+from suite.report.style import CYCLE, Figures, count, duration, millions, percent, table
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -31,7 +31,22 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     axes.legend(fontsize=12, loc="lower right")
     best = max(row["val_accuracy"] for row in rows)
     image = figures.save(figure, "finalists", f"{len(rows)} finalists' curves; the best ends at {best:.4f}.")
-    return Section("The finalists", f"{image}\n\n{_table(record)}")
+    return Section("The finalists", f"{_origin(record)}\n\n{image}\n\n{_table(record)}")
+
+
+def _origin(record: RunRecord) -> str:
+    """Who chose them, and the weights they began with."""
+    chosen = record.candidates or {}
+    weights = "the supernet's weights" if record.study.finalists.start == "supernet" else "weights drawn anew"
+    if "table" not in chosen:
+        best = "the best of the search's front and population by the supernet on val-B"
+        return f"They are {best}, trained from {weights}."
+    return (
+        "They are the best of all evaluated networks by predicted accuracy, from the supernet's scores and the truth "
+        f"table `{chosen['table']}`, trained from {weights}. The table's {count(chosen['trainings'])} trainings took "
+        f"{duration(chosen['training_seconds'])} of one thread. They are made once for these pictures, and are in no "
+        "phase of this run."
+    )
 
 
 def _table(record: RunRecord) -> str:
