@@ -15,16 +15,17 @@ from suite.fidelity.favourites import favourites
 from suite.fidelity.longer_truth import longer_truths
 from suite.fidelity.measure_supernet import measure_supernet
 from suite.fidelity.train_truth import Wanted, train_truth
-from suite.fidelity.truth_table import open_table, read_table, regime_of
+from suite.fidelity.truth_table import Drawn, open_table, read_table, regime_of
 from suite.fidelity.truth_worker import Job
 from suite.progress import Display
 from suite.run_directory import RunDirectory
-from suite.space import SearchSpace
+from suite.space import Genome, SearchSpace
 from suite.study import StudySettings
 from suite.supernet import Scorer
 from suite.trials import storage_url
 
 PHASE = "fidelity"
+_ORDER: tuple[Drawn, ...] = ("uniform", "winner", "top")
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,14 @@ def measure_run(
 
 
 def _wanted(study: StudySettings, space: SearchSpace, run: RunDirectory, asked: Asked) -> list[Wanted]:
-    """Seed by seed, so that a table that was stopped has whole rankings; favourites last."""
-    drawn = draw_networks(space, asked.networks)
-    liked = favourites(study, space, run, asked.top) if asked.top else []
-    return [Wanted(genome, seed, "uniform") for seed in range(asked.seeds) for genome in drawn] + [
-        Wanted(genome, seed, "top") for seed in range(asked.seeds) for genome in liked if genome not in drawn
-    ]
+    """Seed by seed, so that a table that was stopped has whole rankings; then the winner, favourites last."""
+    networks: dict[Genome, Drawn] = dict.fromkeys(draw_networks(space, asked.networks), "uniform")
+    final = run.read_result("final")
+    if final is not None:
+        networks.setdefault(space.parse(final["genome"]), "winner")
+    for genome in favourites(study, space, run, asked.top) if asked.top else []:
+        networks.setdefault(genome, "top")
+    return sorted(
+        (Wanted(genome, seed, drawn) for genome, drawn in networks.items() for seed in range(asked.seeds)),
+        key=lambda want: (_ORDER.index(want.drawn), want.seed),
+    )

@@ -26,11 +26,15 @@ from suite.fidelity.measures import (
 )
 from suite.fidelity.naswot import naswot
 from suite.fidelity.rankings import Ranking, short_trainings, trivial_rankings
-from suite.fidelity.truth_table import TruthTable
+from suite.fidelity.truth_table import Drawn, TruthTable
 from suite.space import SearchSpace
 from suite.supernet import Score, Scorer
 
 _FEWEST = 3
+_BESIDE: tuple[Drawn, ...] = (
+    "top",
+    "winner",
+)  # networks that were not drawn evenly, in the order of the rows
 _WITHOUT_TRAINING_IT = ("trivial", "proxy")
 
 
@@ -49,10 +53,14 @@ def measure_supernet(
             where=table.regime.name,
             remedy="Let the same command go on, or ask for more --networks.",
         )
-    top = [text for text in table.networks("top") if all(table.has(text, seed) for seed in seeds)]
-    genomes = [space.parse(text) for text in (*networks, *top)]
+    drawn_by: dict[str, Drawn] = dict.fromkeys(networks, "uniform")
+    for drawn_as in _BESIDE:
+        named = table.networks(drawn_as)
+        drawn_by |= {text: drawn_as for text in named if all(table.has(text, seed) for seed in seeds)}
+    top = list(drawn_by.values()).count("top")
+    genomes = [space.parse(text) for text in drawn_by]
     scores = scorer.score(genomes, data.val_search)
-    truths = table.values([*networks, *top], seeds)
+    truths = table.values(list(drawn_by), seeds)
     drawn, drawn_truths = genomes[: len(networks)], truths[: len(networks)]
     depths = [len(genome.convs) for genome in drawn]
     weights = resamples(depths, rng)
@@ -75,12 +83,12 @@ def measure_supernet(
         "perfect": perfect and asdict(perfect),
         "rankings": [_row(ranking, drawn_truths, depths, weights) for ranking in rankings],
         "comparisons": _comparisons(rankings, drawn_truths, weights),
-        "favourites": _favourites(supernet, truths, len(top)),
+        "favourites": _favourites(supernet, truths, len(networks), top),
         "rows": [
             {
                 "genome": genome.text,
                 "depth": len(genome.convs),
-                "drawn": "uniform" if i < len(networks) else "top",
+                "drawn": drawn_by[genome.text],
                 "loss": scores[i].loss,
                 "accuracy": scores[i].accuracy,
                 "truth": truths[i].tolist(),
@@ -167,18 +175,22 @@ def verdict(difference: Estimate) -> str:
     return "worse" if difference.high is not None and difference.high < 0 else "no better"
 
 
-def _favourites(supernet: Sequence[Ranking], truths: Values, top: int) -> dict[str, Any] | None:
-    """What the supernet's choices lose once favourites are trained too; picked as they are, they tell no tau."""
+def _favourites(supernet: Sequence[Ranking], truths: Values, drawn: int, top: int) -> dict[str, Any] | None:
+    """What the supernet's choices lose once favourites, after the networks drawn, are trained too.
+
+    Picked as they are, they tell no tau.
+    """
     if not top:
         return None
-    mean = mean_truth(truths)
+    among = drawn + top
+    mean = mean_truth(truths[:among])
     return {
         "networks": top,
-        "among": len(mean),
+        "among": among,
         "choices": {
             ranking.name: {
-                "precision": precision(ranking.scores, mean),
-                "regret": regret(ranking.scores, mean),
+                "precision": precision(ranking.scores[:among], mean),
+                "regret": regret(ranking.scores[:among], mean),
             }
             for ranking in supernet
         },

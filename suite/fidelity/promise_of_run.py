@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from suite.fidelity.conformal import coverage, intervals_left_out, jackknife_plus
+from suite.fidelity.counted_promise import counted_share
 from suite.fidelity.features import FEATURES
 from suite.fidelity.learning_curve import (
     Pairs,
@@ -27,6 +30,7 @@ from suite.study import StudySettings
 
 PHASE = "promise"
 FEWEST = 20
+_TO_KNOW_LUCK = 2  # trainings
 COMPARED_AT = 15  # networks fitted to: what a user may be willing to train
 
 
@@ -38,6 +42,7 @@ class Measured:
     loss: Values  # (N,)
     accuracy: Values  # (N,)
     truths: Values  # (N, S) accuracy on val-B of each training
+    trained: dict[str, Values]  # (S,) of every network trained, however it was drawn, by genome text
     ceiling: float | None  # tau of a perfect ranking, simulated; None if each was trained once
 
 
@@ -47,7 +52,8 @@ def measured_of(fidelity: Mapping[str, Any], space: SearchSpace) -> Measured:
     loss, accuracy, truths = (np.array([row[key] for row in rows]) for key in ("loss", "accuracy", "truth"))
     perfect = fidelity["perfect"]
     ceiling = perfect["against_mean"]["value"] if perfect else None
-    return Measured([space.parse(row["genome"]) for row in rows], loss, accuracy, truths, ceiling)
+    trained = {row["genome"]: np.array(row["truth"]) for row in fidelity["rows"]}
+    return Measured([space.parse(row["genome"]) for row in rows], loss, accuracy, truths, trained, ceiling)
 
 
 def promise_of_run(run: RunDirectory, study: StudySettings, space: SearchSpace) -> dict[str, Any] | None:
@@ -177,20 +183,43 @@ def _of_the_space(
     final = run.read_result("final")
     return {
         "space": {"networks": len(accuracy), "reaching": len(reaching), "best": best},
-        "winner": _promised(final["genome"], predicted, known, measured.truths, study) if final else None,
+        "winner": _promised(final["genome"], predicted, known, measured, study) if final else None,
     }
 
 
 def _promised(
-    genome: str, predicted: _Predicted, known: Values, truths: Values, study: StudySettings
+    genome: str, predicted: _Predicted, known: Values, measured: Measured, study: StudySettings
 ) -> dict[str, Any]:
     """The winner's prediction, and its place among the networks that keep to the study's limits on size."""
     limits, winner = study.search.limits, predicted.place[genome]
     kept = within(predicted.table, {"params": limits.max_params, "macs": limits.max_macs})
     kept[winner] = True
     row, rng = int(kept[:winner].sum()), np.random.default_rng(study.seed)
-    top = top_share(known, truths, predicted.inputs[kept], row, rng)
-    return {**predicted.said(winner), "among": int(kept.sum()), "top": top}
+    top = top_share(known, measured.truths, predicted.inputs[kept], row, rng)
+    return {
+        **predicted.said(winner),
+        "among": int(kept.sum()),
+        "top": top,
+        "counted": _counted(genome, predicted.table["genome"][kept], measured, rng),
+    }
+
+
+def _counted(
+    genome: str, allowed: NDArray[np.str_], measured: Measured, rng: np.random.Generator
+) -> dict[str, Any] | None:
+    """Its place by counting the drawn networks that are better; None unless it was trained as they were, twice."""
+    own = measured.trained.get(genome)
+    if own is None or len(own) < _TO_KNOW_LUCK:
+        return None
+    among = np.isin([g.text for g in measured.genomes], allowed)
+    truths, depths = measured.truths[among], [len(g.convs) for g in compress(measured.genomes, among)]
+    sizes = Counter(len(Genome.parse(text).convs) for text in allowed)
+    return {
+        "networks": int(among.sum()),
+        "better": int(np.sum(truths.mean(axis=1) > own.mean())),
+        "accuracy": float(own.mean()),
+        "top": counted_share(truths, depths, sizes, own, rng),
+    }
 
 
 def _allowed(table: Table, study: StudySettings) -> NDArray[np.bool_]:

@@ -25,8 +25,13 @@ from suite.study import DataSettings, SpaceSettings, StudySettings
 
 TRUTH = Path("benchmarks/truth")
 
-Drawn = Literal["uniform", "top"]
-"""Who named the network: the fixed draw, or a supernet its favourite. Only the former say how well it ranks."""
+Drawn = Literal["uniform", "top", "winner"]
+"""Who named the network: the fixed draw, a supernet (its favourite), a run (its winner).
+
+Only those of the fixed draw say how well a supernet ranks.
+"""
+
+_DRAWN: dict[str, Drawn] = {"uniform": "uniform", "top": "top", "winner": "winner"}
 
 
 class Regime(BaseModel, extra="forbid", frozen=True):
@@ -100,7 +105,7 @@ class TruthTable:
         return max(choices, key=lambda choice: len(choice[0]) * len(choice[1]), default=([], []))
 
     def count_as_uniform(self, genomes: Collection[str]) -> None:
-        """Have a supernet's favourites count as drawn evenly, now that the even draw has come to them."""
+        """Have favourites and winners count as drawn evenly, now that the even draw has come to them."""
         for key, reading in self._readings.items():
             if reading.genome in genomes:
                 self._readings[key] = replace(reading, drawn="uniform")
@@ -206,11 +211,10 @@ def _short(reading: Reading) -> dict[str, object]:
 
 
 def _reading(row: dict[str, str]) -> Reading:
-    drawn = row["drawn"]
-    if drawn not in ("uniform", "top"):
-        raise ValueError(f"{drawn!r} is no draw")
+    if row["drawn"] not in _DRAWN:
+        raise ValueError(f"{row['drawn']!r} is no draw")
     return Reading(
-        "uniform" if drawn == "uniform" else "top",
+        _DRAWN[row["drawn"]],
         row["genome"],
         int(row["seed"]),
         int(row["epoch"]),

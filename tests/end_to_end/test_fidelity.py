@@ -57,6 +57,9 @@ def test_the_result_is_what_the_table_and_the_supernet_say(measured: RunDirector
     evaluated = sorted(search["evaluated"], key=lambda row: row["val_loss"])
     known = {row["genome"] for row in result["rows"]}
     assert {row["genome"] for row in evaluated[:2]} <= known
+    final = measured.read_result("final")
+    assert final is not None
+    assert final["genome"] in known
     assert evaluated[0]["val_loss"] == pytest.approx(min(row["loss"] for row in result["rows"]), rel=1e-5)
 
 

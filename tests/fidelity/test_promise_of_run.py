@@ -123,6 +123,32 @@ def test_a_good_winner_of_a_walked_space_is_promised_to_be_good(tmp_path: Path) 
     assert (run.path / "figures" / "promise.png").stat().st_size > 10_000
 
 
+def test_a_winner_trained_by_the_tables_recipe_is_placed_by_counting(tmp_path: Path) -> None:
+    study = study_with({})
+    run = measured_run(tmp_path / "run", study)
+    best_first = walk(run, space_for(study))
+    fidelity, (best,) = run.read_result("fidelity"), accuracies(space_for(study), best_first[:1])
+    assert fidelity is not None
+    row = {
+        "genome": best_first[0],
+        "drawn": "winner",
+        "loss": 0.0,
+        "accuracy": 0.0,
+        "truth": [best, best + 0.01],
+    }
+    run.write_result("fidelity", fidelity | {"rows": [*fidelity["rows"], row]})
+    run.write_result("final", {"genome": best_first[0]})
+    result = promise_of_run(run, study, space_for(study))
+    assert result is not None
+    counted = result["winner"]["counted"]
+    assert (counted["networks"], counted["better"]) == (24, 0)
+    assert counted["accuracy"] == pytest.approx(best + 0.005)
+    assert 0.05 < counted["top"] < 0.25
+    text = shown(run, study)
+    assert text is not None
+    assert "trained by that recipe, 0 of 24 networks drawn evenly came out better" in text.body
+
+
 def test_a_poor_winner_is_promised_less(tmp_path: Path) -> None:
     study = study_with({})
     run = measured_run(tmp_path / "run", study)
