@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from suite.ablation.checkpoint_choice import gain_of_choosing
 from suite.fidelity.measures import Perfect, mean_truth, perfect_ranking, taus
 from suite.space import Genome
 
 Values = NDArray[np.float64]
 
-_SEED = 0  # of the simulated ceiling
+_SEED = 0  # of the simulated ceiling, and of handfuls
 _SCORES = {
     "loss": ("val_loss", -1),
     "accuracy": ("val_accuracy", 1),
@@ -40,9 +41,8 @@ class CellSummary:
     name: str
     overrides: tuple[str, ...]
     marks: tuple[Mark, ...]
-    best: (
-        Values  # (seeds,) val-B accuracy of the best of many drawn networks, as extracted after the last mark
-    )
+    best: Values  # (seeds,) val-B accuracy of the best of many drawn, as extracted after the last mark
+    kept: Values  # (seeds,) what checkpoint and score chosen by a handful of networks add to tau by the last loss
 
     @property
     def score(self) -> str:
@@ -73,6 +73,7 @@ def summarise(result: dict[str, Any]) -> Summary:
                     for place in range(len(result["minutes"]))
                 ),
                 _of_each([seed["readings"][-1] for seed in cell["seeds"]], "best_accuracy"),
+                np.array([_kept(seed["readings"], mean_truth(truths), depths) for seed in cell["seeds"]]),
             )
             for cell in result["cells"]
         ),
@@ -93,6 +94,13 @@ def _mark(readings: list[dict[str, Any]], truths: Values, depths: list[int]) -> 
         {name: np.array([_within(score, truths, depths) for score in of]) for name, of in scores.items()},
         np.array([np.mean(reading["val_accuracy"]) for reading in readings]),
     )
+
+
+def _kept(readings: list[dict[str, Any]], truth: Values, depths: list[int]) -> float:
+    rankings = [
+        sign * np.array(reading[key]) for key, sign in reversed(_SCORES.values()) for reading in readings
+    ]
+    return gain_of_choosing(np.array(rankings), truth, depths, np.random.default_rng(_SEED))
 
 
 def _of_each(readings: list[dict[str, Any]], key: str) -> Values:

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from scipy import stats
 
+from suite.ablation.checkpoint_choice import HANDFUL
 from suite.ablation.run import PHASE
 from suite.ablation.summary import CellSummary, Summary, summarise
 from suite.ablation.worker import OTHERS
@@ -133,6 +134,7 @@ def _cells(summary: Summary) -> str:
         "Steps",
         "Extracted, mean",
         "Extracted, best",
+        f"Chosen by {HANDFUL}",
     ]
     rows = [
         [
@@ -145,6 +147,7 @@ def _cells(summary: Summary) -> str:
             count(cell.marks[-1].steps.mean()),
             percent(cell.marks[-1].extracted.mean()),
             percent(cell.best.mean()),
+            _spread(cell.kept, sign="+"),
         ]
         for cell in summary.cells
     ]
@@ -152,7 +155,8 @@ def _cells(summary: Summary) -> str:
         "Tau: against the mean of the truth's trainings, mean over supernets ± standard deviation. Within depth "
         "and against one: against one training, by the cell's better score. Extracted: accuracy with the supernet's "
         f"weights and no fine-tuning; the mean of the truth's networks on val-A, and the best of {OTHERS} drawn ones "
-        "(by val-A loss) on val-B."
+        f"(by val-A loss) on val-B. Chosen by {HANDFUL}: what it adds to tau, on the other networks, to keep the "
+        f"mark and the score that rank {HANDFUL} trained networks best, instead of the last mark's loss."
     )
     return f"{table(header, rows)}\n\n{explained}"
 
@@ -182,8 +186,8 @@ def _last(cell: CellSummary) -> NDArray[np.float64]:
     return cell.marks[-1].tau[cell.score]
 
 
-def _spread(values: NDArray[np.float64]) -> str:
+def _spread(values: NDArray[np.float64], *, sign: str = "") -> str:
     """Mean ± standard deviation."""
     if len(values) < 2:
-        return f"{values.mean():.2f}"
-    return f"{values.mean():.2f} ± {values.std(ddof=1):.2f}"
+        return f"{values.mean():{sign}.2f}"
+    return f"{values.mean():{sign}.2f} ± {values.std(ddof=1):.2f}"
