@@ -91,7 +91,7 @@ def run_ablation(ablation: Ablation, asked: Asked, run: RunDirectory, display: D
                 "overrides": list(cell.overrides),
                 "seeds": [
                     {"seed": seed, "readings": trials[_key(cell, seed, job)].user_attrs["readings"]}
-                    for seed in ablation.seeds
+                    for seed in cell.seeds
                 ],
             }
             for cell in ablation.cells
@@ -107,7 +107,10 @@ def _train(ablation: Ablation, job: Job, display: Display) -> dict[str, FrozenTr
         storage=open_storage(job.storage), study_name=job.name, direction="maximize", load_if_exists=True
     )
     # Seed by seed, so that an unfinished table already has every cell.
-    wanted = {_key(cell, seed, job): (cell, seed) for seed in ablation.seeds for cell in ablation.cells}
+    trainings = sorted(
+        ((cell, seed) for cell in ablation.cells for seed in cell.seeds), key=lambda pair: pair[1]
+    )
+    wanted = {_key(cell, seed, job): (cell, seed) for cell, seed in trainings}
     missing = wanted.keys() - _finished(study).keys()
     enqueue(study, [_trial(*wanted[key], key) for key in wanted if key in missing], same=_key_of)
     with display.phase("Supernets", len(wanted)) as phase:

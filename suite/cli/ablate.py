@@ -14,8 +14,8 @@ from suite.progress import Display
 from suite.run_directory import RUNS
 
 EXAMPLES = (
-    "Examples:  suite ablate studies/ablations/step-rules.toml   |   "
-    "suite ablate studies/ablations/step-rules.toml --publish"
+    "Examples:  suite ablate studies/ablations/supernet.toml   |   "
+    "suite ablate studies/ablations/supernet.toml --publish"
 )
 
 

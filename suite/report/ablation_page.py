@@ -76,19 +76,19 @@ def _conclusion(summary: Summary) -> str:
 
 
 def _against_first(first: CellSummary, others: list[CellSummary]) -> str:
-    """Which cells differ from the first beyond what seeds explain."""
-    if len(_last(first)) < 2:
+    """Which cells differ from the first beyond what seeds explain; those of as many seeds are tested."""
+    tested = [cell for cell in others if len(_last(cell)) == len(_last(first)) > 1]
+    if not tested:
         return "One seed each: differences between cells may be chance."
     surely: dict[str, list[str]] = {"better": [], "worse": []}
-    for cell in others:
+    for cell in tested:
         test = stats.ttest_rel(_last(cell), _last(first))
-        if test.pvalue < _SURE / len(others):
+        if test.pvalue < _SURE / len(tested):
             surely["better" if test.statistic > 0 else "worse"].append(escaped(cell.name))
     words = [f"{', '.join(names)}: surely {what}" for what, names in surely.items() if names]
     return (
-        f"Against {escaped(first.name)}, paired by seed (t-test, {100 * _SURE:.0f} % error over all cells): "
-        + ("; ".join(words) if words else "no cell surely differs")
-        + "."
+        f"Against {escaped(first.name)}, paired by seed (t-test, {100 * _SURE:.0f} % error over all cells of "
+        f"{len(_last(first))} seeds): " + ("; ".join(words) if words else "no cell surely differs") + "."
     )
 
 
@@ -126,6 +126,7 @@ def _cells(summary: Summary) -> str:
     """A row a cell, after the last mark."""
     header = [
         "Cell",
+        "Seeds",
         "Tau by loss",
         "Tau by accuracy",
         "Within depth",
@@ -139,6 +140,7 @@ def _cells(summary: Summary) -> str:
     rows = [
         [
             escaped(cell.name),
+            count(len(cell.best)),
             _spread(cell.marks[-1].tau["loss"]),
             _spread(cell.marks[-1].tau["accuracy"]),
             _spread(cell.marks[-1].within_depth[cell.score]),
@@ -171,7 +173,7 @@ def _overrides(summary: Summary) -> str:
 
 def _method(result: dict[str, Any]) -> str:
     device = result["device"]
-    seeds = [seed["seed"] for seed in result["cells"][0]["seeds"]]
+    seeds = sorted({seed["seed"] for cell in result["cells"] for seed in cell["seeds"]})
     return (
         f"Truth: {len(result['networks'])} networks drawn evenly within each depth, trained by themselves from "
         f"{len(result['truth_seeds'])} seeds (table `{escaped(result['truth'])}` in benchmarks/truth). Each supernet "
