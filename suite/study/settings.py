@@ -95,10 +95,10 @@ class SupernetSettings(Settings):
     epochs: Count = 50
     learning_rate: PositiveFloat = 0.001
     batch_size: Count = 64
-    step_rule: StepRule = "single-path"
+    step_rule: StepRule = "tree"
     dropout: Dropout = 0.5
-    average: Decay = 0.0
-    first_fc: FirstFc = "per-depth"
+    average: Decay = 0.999
+    first_fc: FirstFc = "per-depth-and-count"
 
 
 class Limits(Settings):
