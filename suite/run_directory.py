@@ -41,13 +41,13 @@ class RunDirectory:
         Raises:
             RunDirectoryError: something is there already, or it cannot be made.
         """
-        if path.exists() and not _is_unbegun(path):
-            raise RunDirectoryError(
-                "is there already.",
-                where=str(path),
-                remedy="Go on with it by --resume, or give another --run-dir.",
-            )
         try:
+            if path.exists() and not _is_unbegun(path):
+                raise RunDirectoryError(
+                    "is there already.",
+                    where=str(path),
+                    remedy="Go on with it by --resume, or give another --run-dir.",
+                )
             for folder in ("checkpoints", "results"):
                 (path / folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -61,7 +61,11 @@ class RunDirectory:
         Raises:
             RunDirectoryError: it is no run directory.
         """
-        if not (path / "run.json").is_file():
+        try:
+            begun = (path / "run.json").is_file()
+        except OSError:  # a name too long, say
+            begun = False
+        if not begun:
             raise RunDirectoryError(
                 "is no run directory (it has no run.json).",
                 where=str(path),
@@ -116,10 +120,10 @@ class RunDirectory:
             value = json.loads(path.read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunDirectoryError(f"cannot be read: {error}.", where=str(path)) from None
         version = value.get("format_version") if isinstance(value, dict) else None
-        if not isinstance(version, int) or version > FORMAT_VERSION:
+        if type(version) is not int or not 1 <= version <= FORMAT_VERSION:  # True is an int to isinstance
             raise RunDirectoryError(
                 f"has format version {version!r}; this suite reads up to {FORMAT_VERSION}.",
                 where=str(path),

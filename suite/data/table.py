@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import escape
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,7 @@ def _folder_table(place: Place) -> Table:
 
     Not by the "imagefolder" builder: it drops the labels when a metadata.csv lies about, and takes 0.3 ms a file.
     """
+    _check_names_are_text(place)
     names = sorted({file.parent.name for file in place.files["train"]})
     strange = {file.parent.name for files in place.files.values() for file in files} - set(names)
     if strange:
@@ -103,9 +105,27 @@ def _folder_table(place: Place) -> Table:
     return Table(splits, tuple(names))
 
 
+def _check_names_are_text(place: Place) -> None:
+    """Arrow and reports hold UTF-8 only; a file system may hold names of any bytes."""
+    for file in itertools.chain(*place.files.values()):
+        try:
+            str(file).encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                "its name, or that of a folder it is in, is not UTF-8.", where=str(file), remedy="Rename it."
+            ) from None
+
+
 def _load(place: Place, counts: Mapping[str, Sequence[int]], copies: str) -> dict[str, Any]:
     if place.kind == "hub":
-        loaded = datasets.load_dataset(hub.repository(place.name))
+        repository = hub.repository(place.name)
+        if Path(repository).exists() or find_spec(
+            f"datasets.packaged_modules.{repository.replace('/', ':')}"
+        ):
+            raise ValueError(
+                "a folder here, or a file format, has the same name, and would be loaded in its place"
+            )
+        loaded = datasets.load_dataset(repository)
         if "train" not in loaded:
             raise ValueError(f"no split is called train; there are {', '.join(loaded)}")
         return {split: loaded[split] for split in ("train", "test") if split in loaded}

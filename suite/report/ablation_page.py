@@ -15,7 +15,8 @@ from scipy import stats
 from suite.ablation.run import PHASE
 from suite.ablation.summary import CellSummary, Summary, summarise
 from suite.ablation.worker import OTHERS
-from suite.report.style import CYCLE, GREY, STYLE, Figures, count, escaped, percent, table
+from suite.escaping import escaped
+from suite.report.style import CYCLE, GREY, STYLE, Figures, count, percent, table
 from suite.run_directory import RunDirectory, write_atomically
 
 _SURE = 0.1  # two-sided error of calling two cells different

@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from suite.errors import RunDirectoryError
-from suite.report.style import count, duration, escaped, percent, table
+from suite.escaping import escaped
+from suite.report.style import count, duration, percent, table
 from suite.run_directory import RunDirectory, write_atomically
 
 _FILES = ("results.json", "trials.csv", "study.toml")

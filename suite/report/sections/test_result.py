@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from suite.escaping import escaped
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import Figures, count, escaped, percent, table
+from suite.report.style import Figures, count, percent, table
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
