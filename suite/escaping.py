@@ -12,8 +12,12 @@ _LINK = re.compile(r"(:)(?=//)|(?<=www)(\.)", re.IGNORECASE)  # Markdown makes l
 
 def escaped(text: str) -> str:
     """As plain text on one line of Markdown, in tables and in HTML too."""
-    shown = "".join("\ufffd" if _is_hidden(c) else c for c in " ".join(str(text).split()))
-    return _LINK.sub(lambda match: f"&#{ord(match[0])};", shown.translate(_MARKUP))
+    return _LINK.sub(lambda match: f"&#{ord(match[0])};", one_line(text).translate(_MARKUP))
+
+
+def one_line(text: str) -> str:
+    """On one line, with a mark for what cannot be seen; in figures, which know no markup."""
+    return "".join("\ufffd" if _is_hidden(c) else c for c in " ".join(str(text).split()))
 
 
 def code(text: str) -> str:

@@ -16,8 +16,8 @@ from suite.study import StudySettings, read_study
 class _File(BaseModel, extra="forbid", frozen=True):
     study: str
     truth: str
-    minutes: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    minutes: Annotated[tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], Field(min_length=1)]
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(min_length=1)]
     cells: Annotated[dict[str, tuple[str, ...]], Field(min_length=1)]
 
 
@@ -49,7 +49,7 @@ def read_ablation(path: Path) -> Ablation:
     """
     try:
         file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StudyFileError(f"is no ablation file: {_in_words(error)}.", where=str(path)) from None
     base = path.parent / file.study
     cells = tuple(Cell(name, words, read_study(base, words)) for name, words in file.cells.items())
