@@ -86,7 +86,6 @@ def _folder_table(place: Place) -> Table:
 
     Not by the "imagefolder" builder: it drops the labels when a metadata.csv lies about, and takes 0.3 ms a file.
     """
-    _check_names_are_text(place)
     names = sorted({file.parent.name for file in place.files["train"]})
     strange = {file.parent.name for files in place.files.values() for file in files} - set(names)
     if strange:
@@ -103,17 +102,6 @@ def _folder_table(place: Place) -> Table:
         labels = dataset.data.column("label").to_numpy().astype(np.int64)
         splits[split] = Rows(labels, dataset.data.column("image"), lambda row, files=files: str(files[row]))  # type: ignore[misc]
     return Table(splits, tuple(names))
-
-
-def _check_names_are_text(place: Place) -> None:
-    """Arrow and reports hold UTF-8 only; a file system may hold names of any bytes."""
-    for file in itertools.chain(*place.files.values()):
-        try:
-            str(file).encode()
-        except UnicodeEncodeError:
-            raise DataError(
-                "its name, or that of a folder it is in, is not UTF-8.", where=str(file), remedy="Rename it."
-            ) from None
 
 
 def _load(place: Place, counts: Mapping[str, Sequence[int]], copies: str) -> dict[str, Any]:
