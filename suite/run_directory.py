@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import filelock
@@ -153,6 +154,7 @@ class RunDirectory:
         Raises:
             RunDirectoryError: the file is missing, or is not what was written.
         """
+        from safetensors import SafetensorError
         from safetensors.torch import load
 
         path = self.path / name
@@ -163,7 +165,12 @@ class RunDirectory:
                 where=str(path),
                 remedy="Delete the phase's file in results/ to do that phase again, or begin a new run.",
             )
-        network.load_state_dict(load(content))
+        try:
+            network.load_state_dict(load(content))
+        except (SafetensorError, RuntimeError):  # what was written, but not by the suite for this network
+            raise RunDirectoryError(
+                "holds no weights of this network.", where=str(path), remedy="Begin a new run."
+            ) from None
 
     def save_checkpoint(self, phase: str, state: Mapping[str, Any]) -> None:
         """Write a phase's state (tensors and plain values); the one before stays as `.previous`."""
@@ -269,7 +276,15 @@ def _read_checkpoint(path: Path) -> dict[str, Any] | None:
     magic, digest_line, body = _split_checkpoint(path.read_bytes())
     if magic != _CHECKPOINT_MAGIC or hashlib.sha256(body).hexdigest().encode() != digest_line.strip():
         return None
-    state: dict[str, Any] = torch.load(io.BytesIO(body), weights_only=True, map_location="cpu")
+    try:
+        state: dict[str, Any] = torch.load(io.BytesIO(body), weights_only=True, map_location="cpu")
+    except (
+        UnpicklingError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+    ):  # whole, but not what save_checkpoint writes
+        return None
     return state
 
 
