@@ -20,6 +20,7 @@ from suite.experiment import run_experiment
 from suite.fidelity.measure_run import Asked, measure_run
 from suite.fidelity.promise_of_run import promise_of_run
 from suite.forecast import Forecast, fit_to_budget, forecast, measure_pace
+from suite.foreign_study import refuse_taken_name
 from suite.methods import evaluations_at_most
 from suite.oracle import score_space
 from suite.progress import Display
@@ -72,11 +73,13 @@ def begin(request: Request, path: Path | None, display: Display) -> Finished:
         InterruptedRun: by Ctrl-C.
     """
     device = open_device(request.device)
+    path = path or new_run_path(RUNS, request.study.name)
     if request.storage is not None:
-        open_storage(request.storage)
+        name = f"{request.study.name}/{path.resolve().name}"
+        refuse_taken_name(open_storage(request.storage), name, shown_url(request.storage))
     data = _open_data(request, display)
     study = _plan(request, data, device, display)
-    run = RunDirectory.create(path or new_run_path(RUNS, study.name))
+    run = RunDirectory.create(path)
     with run.locked():
         facts = {
             "run": run.run_id,

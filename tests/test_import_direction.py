@@ -34,6 +34,7 @@ ROOMS = (
     "latency_model",
     "pareto",
     "methods",
+    "foreign_study",
     "trials",
     "trial_queue",
     "search",
