@@ -225,6 +225,8 @@ def _plan(request: Request, data: Data, device: torch.device, display: Display) 
     """Say what will be done and about how long it takes; shorten it to the budget if there is one."""
     asked, budget = request.study, request.budget_seconds
     space = SearchSpace(asked.space, data.picture_shape, len(data.classes))
+    if asked.search.method == "exhaustive":
+        space.check_can_be_walked()
     pace = measure_pace(asked, space, data, device)
     study = asked if budget is None else fit_to_budget(asked, pace, budget)
     display.say(_plan_text(study, space.size, len(data.train), device.type, forecast(study, pace)))

@@ -13,7 +13,7 @@ from suite.errors import GenomeError, RunDirectoryError, StudyFileError
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
 from suite.study import read_study, study_toml, validate_study
-from tests.conftest import ROOT, odd_space, refusal, said, tiny_table
+from tests.conftest import ROOT, odd_space, refusal, said, space_of, tiny_table
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NASTY = st.sampled_from(
@@ -147,6 +147,15 @@ def test_a_genome_text_is_one_of_the_space_or_refused(text: str) -> None:
 
 def assert_short_refusal(error: GenomeError) -> None:
     assert (error.exit_code, len(str(error)) < 1_000) == (2, True)
+
+
+def test_a_space_without_end_is_walked_by_nobody(study_file: Path) -> None:
+    endless = "space.filters=" + str(list(range(1, 200)))
+    told = refusal("search", study_file, "--quiet", "--set", endless, "--set", "search.method=exhaustive")
+    assert "networks, and 10,000,000 at most can be scored one and all" in told
+    assert not (study_file.parent / "runs").exists()
+    with pytest.raises(StudyFileError, match="at most can be scored"):
+        next(iter(space_of(filters=list(range(1, 200)))))
 
 
 VERSIONS = (
