@@ -150,8 +150,8 @@ def assert_short_refusal(error: GenomeError) -> None:
 
 
 def test_a_space_without_end_is_walked_by_nobody(study_file: Path) -> None:
-    endless = "space.filters=" + str(list(range(1, 200)))
-    told = refusal("search", study_file, "--quiet", "--set", endless, "--set", "search.method=exhaustive")
+    endless = f"space.filters={list(range(1, 200))}", "--set", "space.depth=[3]"
+    told = refusal("search", study_file, "--quiet", "--set", *endless, "--set", "search.method=exhaustive")
     assert "networks, and 10,000,000 at most can be scored one and all" in told
     assert not (study_file.parent / "runs").exists()
     with pytest.raises(StudyFileError, match="at most can be scored"):
