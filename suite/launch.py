@@ -22,6 +22,7 @@ from suite.fidelity.predicted import find_truth
 from suite.fidelity.promise_of_run import promise_of_run
 from suite.fidelity.truth_table import TRUTH
 from suite.forecast import Forecast, fit_to_budget, forecast, measure_pace
+from suite.foreign_study import refuse_taken_name
 from suite.methods import evaluations_at_most
 from suite.oracle import score_space
 from suite.progress import Display
@@ -74,13 +75,15 @@ def begin(request: Request, path: Path | None, display: Display) -> Finished:
         InterruptedRun: by Ctrl-C.
     """
     device = open_device(request.device)
+    path = path or new_run_path(RUNS, request.study.name)
     if request.storage is not None:
-        open_storage(request.storage)
+        name = f"{request.study.name}/{path.resolve().name}"
+        refuse_taken_name(open_storage(request.storage), name, shown_url(request.storage))
     data = _open_data(request, display)
     if request.study.finalists.candidates == "predicted":
         find_truth(request.study, data.provenance.sha256, TRUTH)
     study = _plan(request, data, device, display)
-    run = RunDirectory.create(path or new_run_path(RUNS, study.name))
+    run = RunDirectory.create(path)
     with run.locked():
         facts = {
             "run": run.run_id,
@@ -226,6 +229,8 @@ def _plan(request: Request, data: Data, device: torch.device, display: Display) 
     """Say what will be done and about how long it takes; shorten it to the budget if there is one."""
     asked, budget = request.study, request.budget_seconds
     space = SearchSpace(asked.space, data.picture_shape, len(data.classes))
+    if asked.search.method == "exhaustive":
+        space.check_can_be_walked()
     pace = measure_pace(asked, space, data, device)
     study = asked if budget is None else fit_to_budget(asked, pace, budget)
     display.say(_plan_text(study, space.size, len(data.train), device.type, forecast(study, pace)))

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any
 
 import filelock
@@ -41,13 +42,13 @@ class RunDirectory:
         Raises:
             RunDirectoryError: something is there already, or it cannot be made.
         """
-        if path.exists() and not _is_unbegun(path):
-            raise RunDirectoryError(
-                "is there already.",
-                where=str(path),
-                remedy="Go on with it by --resume, or give another --run-dir.",
-            )
         try:
+            if path.exists() and not _is_unbegun(path):
+                raise RunDirectoryError(
+                    "is there already.",
+                    where=str(path),
+                    remedy="Go on with it by --resume, or give another --run-dir.",
+                )
             for folder in ("checkpoints", "results"):
                 (path / folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -61,7 +62,11 @@ class RunDirectory:
         Raises:
             RunDirectoryError: it is no run directory.
         """
-        if not (path / "run.json").is_file():
+        try:
+            begun = (path / "run.json").is_file()
+        except OSError:  # a name too long, say
+            begun = False
+        if not begun:
             raise RunDirectoryError(
                 "is no run directory (it has no run.json).",
                 where=str(path),
@@ -116,10 +121,10 @@ class RunDirectory:
             value = json.loads(path.read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunDirectoryError(f"cannot be read: {error}.", where=str(path)) from None
         version = value.get("format_version") if isinstance(value, dict) else None
-        if not isinstance(version, int) or version > FORMAT_VERSION:
+        if type(version) is not int or not 1 <= version <= FORMAT_VERSION:  # True is an int to isinstance
             raise RunDirectoryError(
                 f"has format version {version!r}; this suite reads up to {FORMAT_VERSION}.",
                 where=str(path),
@@ -149,6 +154,7 @@ class RunDirectory:
         Raises:
             RunDirectoryError: the file is missing, or is not what was written.
         """
+        from safetensors import SafetensorError
         from safetensors.torch import load
 
         path = self.path / name
@@ -159,7 +165,12 @@ class RunDirectory:
                 where=str(path),
                 remedy="Delete the phase's file in results/ to do that phase again, or begin a new run.",
             )
-        network.load_state_dict(load(content))
+        try:
+            network.load_state_dict(load(content))
+        except (SafetensorError, RuntimeError):  # what was written, but not by the suite for this network
+            raise RunDirectoryError(
+                "holds no weights of this network.", where=str(path), remedy="Begin a new run."
+            ) from None
 
     def save_checkpoint(self, phase: str, state: Mapping[str, Any]) -> None:
         """Write a phase's state (tensors and plain values); the one before stays as `.previous`."""
@@ -265,7 +276,15 @@ def _read_checkpoint(path: Path) -> dict[str, Any] | None:
     magic, digest_line, body = _split_checkpoint(path.read_bytes())
     if magic != _CHECKPOINT_MAGIC or hashlib.sha256(body).hexdigest().encode() != digest_line.strip():
         return None
-    state: dict[str, Any] = torch.load(io.BytesIO(body), weights_only=True, map_location="cpu")
+    try:
+        state: dict[str, Any] = torch.load(io.BytesIO(body), weights_only=True, map_location="cpu")
+    except (
+        UnpicklingError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+    ):  # whole, but not what save_checkpoint writes
+        return None
     return state
 
 

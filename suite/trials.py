@@ -12,18 +12,22 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from suite.errors import StorageError
+from suite.errors import GenomeError, StorageError
 from suite.fitness import Batch, Criterion, Evaluation
+from suite.foreign_study import own_study, refuse_other_database
 from suite.latency import Latency
 from suite.methods import Proposal
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+_RESTORE = "Restore the file, or begin a new run."
 
 
 def open_storage(url: str) -> BaseStorage:
@@ -39,6 +43,14 @@ def open_storage(url: str) -> BaseStorage:
             return JournalStorage(JournalFileBackend(str(path)))
         except OSError as error:
             raise StorageError(f"cannot be opened: {error.strerror}.", where=url) from None
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            AssertionError,
+        ):  # Optuna believes what it reads
+            raise StorageError("is damaged, or no journal of Optuna's.", where=url, remedy=_RESTORE) from None
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # ValueError: a port that is no number, say
@@ -50,6 +62,7 @@ def open_storage(url: str) -> BaseStorage:
     if parsed.drivername == "postgresql":  # SQLAlchemy's default driver has changed before: say which
         parsed = parsed.set(drivername="postgresql+psycopg")
     try:
+        refuse_other_database(parsed)
         return RDBStorage(parsed.render_as_string(hide_password=False))
     except (SQLAlchemyError, ImportError, RuntimeError, ValueError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
@@ -105,12 +118,9 @@ class Trials:
     ) -> None:
         self._space = space
         self._criteria = tuple(criteria)
-        self.study = optuna.create_study(
-            storage=storage,
-            study_name=name,
-            directions=["maximize" if c.weight > 0 else "minimize" for c in criteria],
-            load_if_exists=True,
-        )
+        directions = [StudyDirection.MAXIMIZE if c.weight > 0 else StudyDirection.MINIMIZE for c in criteria]
+        found = own_study(storage, name, directions, [c.metric for c in criteria])
+        self.study = found or optuna.create_study(storage=storage, study_name=name, directions=directions)
         if not self.study.metric_names:
             with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
                 self.study.set_metric_names([c.metric for c in criteria])
@@ -141,13 +151,23 @@ class Trials:
         self.study.add_trial(trial)
 
     def recorded(self) -> dict[Genome, tuple[int, Evaluation]]:
-        """Every genome on record: the generation it was evaluated in, and how it was evaluated."""
-        found = {}
-        for trial in self.study.get_trials(deepcopy=False):
-            evaluation = _read(trial)
-            if evaluation is not None:
-                found[evaluation.genome] = (int(trial.user_attrs["generation"]), evaluation)
-        return found
+        """Every genome on record: the generation it was evaluated in, and how it was evaluated.
+
+        Raises:
+            StorageError: a trial is not what was recorded.
+        """
+        try:
+            return {
+                evaluation.genome: (int(trial.user_attrs["generation"]), evaluation)
+                for trial in self.study.get_trials(deepcopy=False)
+                if (evaluation := _read(trial, self._space)) is not None
+            }
+        except (ValueError, KeyError, TypeError, AttributeError, GenomeError):
+            raise StorageError(
+                "a trial is not what was recorded.",
+                where=self.study.study_name,
+                remedy="The storage is damaged: restore it, or begin a new run.",
+            ) from None
 
 
 def _attributes(evaluation: Evaluation, proposal: Proposal, generation: int) -> dict[str, Any]:
@@ -170,14 +190,18 @@ def _attributes(evaluation: Evaluation, proposal: Proposal, generation: int) -> 
     return attributes
 
 
-def _read(trial: FrozenTrial) -> Evaluation | None:
-    """An evaluation as recorded; None for a trial that is not one of ours."""
+def _read(trial: FrozenTrial, space: SearchSpace) -> Evaluation | None:
+    """An evaluation as recorded; None for a trial that is not one of ours.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError, GenomeError: it is not what was recorded.
+    """
     attributes = trial.user_attrs
     if "genome" not in attributes or "params" not in attributes:
         return None
     latency = attributes.get("latency")
     return Evaluation(
-        Genome.parse(attributes["genome"]),
+        space.parse(attributes["genome"]),
         attributes["params"],
         attributes["macs"],
         attributes.get("val_loss"),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import sys
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+from suite.cli import main
 from suite.space import SearchSpace
 from suite.study import StudySettings, validate_study
 from tests.postgresql import Server, what_is_missing
@@ -64,6 +69,31 @@ def odd_space() -> SearchSpace:
         fc_layers=[1, 2, 3],
         fc_units=[6, 9],
     )
+
+
+def said(*words: object) -> tuple[int, str]:
+    """What `suite WORDS` ends with, run in this process: its exit code and what it says on stderr."""
+    argv, heard = sys.argv, io.StringIO()
+    sys.argv = ["suite", *map(str, words)]
+    try:
+        with contextlib.redirect_stderr(heard), contextlib.redirect_stdout(io.StringIO()):
+            main()
+        return 0, heard.getvalue()
+    except SystemExit as end:
+        return int(end.code or 0), heard.getvalue()
+    finally:
+        sys.argv = argv
+
+
+def refusal(*words: object) -> str:
+    """What is said of wrong use or input: exit code 2, in one paragraph."""
+    code, text = said(*words)
+    assert code == 2, text
+    assert text.startswith("suite: ")
+    first, *others = text.rstrip("\n").split("\n")
+    assert all(line.startswith("  ") and line.strip() for line in others), text
+    assert not any(unicodedata.category(c) in ("Cc", "Cs") for c in "".join([first, *others])), text
+    return text
 
 
 @pytest.fixture(scope="session")

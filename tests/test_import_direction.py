@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 # methods comes before trials, since a trial says who proposed its genome, and no method knows of trials.
 ROOMS = (
     "errors",
+    "escaping",
     "atomic",
     "study",
     "run_directory",
@@ -33,6 +34,7 @@ ROOMS = (
     "latency_model",
     "pareto",
     "methods",
+    "foreign_study",
     "trials",
     "trial_queue",
     "search",

@@ -8,10 +8,11 @@ from pathlib import Path
 import jinja2
 import matplotlib
 
+from suite.escaping import escaped
 from suite.report.record import read_record
 from suite.report.section import Section
 from suite.report.sections import SECTIONS
-from suite.report.style import STYLE, Figures, escaped
+from suite.report.style import STYLE, Figures
 from suite.run_directory import RunDirectory, write_atomically
 
 

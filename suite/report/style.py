@@ -13,6 +13,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from suite.escaping import escaped
 from suite.run_directory import write_atomically
 
 # Okabe and Ito 2008, "Color Universal Design"
@@ -46,9 +47,6 @@ STYLE: dict[Any, Any] = {
     "axes.prop_cycle": cycler(color=CYCLE),
     "savefig.dpi": 110,
 }
-
-
-_ESCAPES = {ord(character): f"&#{ord(character)};" for character in "\\`*_[]|<>&#"}
 
 
 class Figures:
@@ -92,11 +90,6 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 
     """A Markdown table: the first `left` columns to the left, the rest (numbers) to the right."""
     rule = [":---" if i < left else "---:" for i in range(len(headers))]
     return "\n".join("| " + " | ".join(row) + " |" for row in (headers, rule, *rows))
-
-
-def escaped(text: str) -> str:
-    """A user's own words (class names, paths) as plain text in Markdown, HTML and tables."""
-    return " ".join(str(text).split()).translate(_ESCAPES)
 
 
 def count(number: float) -> str:
