@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 # methods comes before trials, since a trial says who proposed its genome, and no method knows of trials.
 ROOMS = (
     "errors",
+    "clean_stop",
     "atomic",
     "study",
     "checkpoint",

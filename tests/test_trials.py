@@ -76,6 +76,7 @@ def test_a_trial_holds_the_genome_its_values_and_where_it_came_from(url: str) ->
         "val_loss": 1.25,
         "val_accuracy": 0.5,
         "latency": LATENCY.to_json(),
+        "checksum": trial.user_attrs["checksum"],
     }
     assert (trial.datetime_start, trial.datetime_complete) == (batch.started, batch.ended)
     assert trials.study.metric_names == ["loss", "latency_ms"]
