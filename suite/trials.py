@@ -44,7 +44,7 @@ def open_storage(url: str, say: Callable[[str], None] = lambda text: None) -> Ba
             return open_journal(Path(url.removeprefix("journal:")))
         except OSError as error:
             raise StorageError(f"cannot be opened: {error.strerror}.", where=url) from None
-        except (ValueError, KeyError):
+        except ValueError:
             raise StorageError("is damaged, or no journal of Optuna's.", where=url, remedy=_RESTORE) from None
     try:
         parsed = make_url(url)

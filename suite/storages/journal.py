@@ -19,10 +19,13 @@ def open_journal(path: Path) -> JournalStorage:
 
     Raises:
         OSError: it cannot be read or made.
-        ValueError, KeyError: it is damaged, or no journal.
+        ValueError: it is damaged, or no journal.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(_WholeEntries(path, _SystemLock(path)))
+    try:
+        return JournalStorage(_WholeEntries(path, _SystemLock(path)))
+    except (KeyError, TypeError, AttributeError, AssertionError) as error:  # Optuna believes what it reads
+        raise ValueError(f"no journal: {error!r}") from None
 
 
 class _SystemLock(BaseJournalFileLock):
