@@ -85,7 +85,7 @@ def test_blocks_are_halved_until_they_fit_and_stay_so_for_all_of_a_run(
 def test_too_little_memory_for_one_picture_is_a_clear_error(supernet: Supernet, data: Data) -> None:
     genomes = [supernet.space.sample(random.Random(i)) for i in range(3)]
     scorer = Scorer(supernet, data, CPU)
-    with memory_for(0), pytest.raises(OutOfMemoryError, match="too little memory .* 1 pictures and 1 rows"):
+    with memory_for(0), pytest.raises(OutOfMemoryError, match=r"too little memory .* 1 pictures and 1 rows"):
         scorer.score(genomes, data.val_search)
     assert scorer.block == MostAtOnce(1, 1)
 
