@@ -91,6 +91,12 @@ def bench(session: nox.Session) -> None:
     _suite(session, "bench", *session.posargs)
 
 
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Kill runs on every storage, cause every other fault, write docs/faults.md; `-- --kills 30` is shorter."""
+    session.run(_python(session), "-m", "tests.faults", *session.posargs)
+
+
 def _search(session: nox.Session, name: str) -> None:
     """Run the study, then publish the report of the run it made or went on with."""
     words = [word for word in session.posargs if word != "--quick"]

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from suite.cli import ablate, ask, bench, dashboard, export, fidelity, oracle, report, search
+from suite.cli.secret import hide_password
 from suite.errors import SuiteError
 
 COMMANDS = (
@@ -35,6 +36,7 @@ for command, examples in COMMANDS:
 
 def main() -> None:
     """Entry point: a SuiteError is one paragraph and an exit code, never a traceback."""
+    hide_password()
     try:
         app()
     except SuiteError as error:

@@ -17,7 +17,10 @@ EXAMPLES = "Examples:  suite bench evaluation   |   suite bench recording --stor
 def bench(
     what: Annotated[str, typer.Argument(metavar="WHAT", help="What to measure: recording or evaluation.")],
     storage: Annotated[
-        list[str] | None, typer.Option(metavar="URL", help="A further storage to measure; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            metavar="URL", envvar="SUITE_STORAGE", help="A further storage to measure; may be repeated."
+        ),
     ] = None,
 ) -> None:
     """Measure this machine: ratios and costs, each from one run."""
