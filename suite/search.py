@@ -64,6 +64,7 @@ def search(
                 [p.genome for p in new],
                 random.Random(study.seed + generation),
                 lambda done, note: phase.update(len(known) + done, note),
+                timed=cut_off,
             )
             for proposal, evaluation in zip(new, batch.evaluations, strict=True):
                 if proposal.genome not in cut_off:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import optuna
 import pytest
@@ -16,22 +15,10 @@ from suite.latency import Latency
 from suite.methods import Proposal
 from suite.trials import Trials, open_storage, shown_url
 from tests.conftest import space_of
-from tests.postgresql import Server
 
 SPACE = space_of()
 CRITERIA = (OBJECTIVES["loss"], OBJECTIVES["latency"])
 LATENCY = Latency(0.41, 0.45, 0.02, 1, 1, "cpu", 500)
-
-
-@pytest.fixture(params=["sqlite", "journal", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A new, empty storage of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'study.db'}"
-    if request.param == "journal":
-        return f"journal:{tmp_path / 'study.log'}"
-    server: Server = request.getfixturevalue("postgresql")
-    return server.new_database()
 
 
 def evaluation(seed: int = 0, failure: str | None = None) -> tuple[Evaluation, Proposal]:
