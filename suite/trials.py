@@ -161,7 +161,7 @@ class Trials:
                 for trial in self.study.get_trials(deepcopy=False)
                 if (evaluation := _read(trial)) is not None
             }
-        except (ValueError, KeyError, TypeError, GenomeError):
+        except (ValueError, LookupError, TypeError, AttributeError, AssertionError, GenomeError):
             raise StorageError(
                 "a trial is not what was recorded.",
                 where=self.study.study_name,

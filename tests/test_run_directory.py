@@ -85,6 +85,7 @@ def test_checkpoints_round_trip(run: RunDirectory) -> None:
     assert run.load_checkpoint("search") is None
 
 
+@pytest.mark.fault("the newest checkpoint is truncated, or has a flipped bit")
 @pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "magic"])
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(run: RunDirectory, damage: str) -> None:
     run.save_checkpoint("search", state(1.0))
@@ -115,6 +116,7 @@ def test_a_checkpoint_of_another_format_is_refused(run: RunDirectory) -> None:
         run.load_checkpoint("search")
 
 
+@pytest.mark.fault("writing a checkpoint stops at any of its system calls")
 @pytest.mark.parametrize("stop_at", range(9))
 def test_whenever_saving_stops_there_is_a_good_checkpoint(
     run: RunDirectory, monkeypatch: pytest.MonkeyPatch, stop_at: int
@@ -151,6 +153,7 @@ def _hold(path: Path, held: object, done: object) -> None:
         done.wait(30)  # type: ignore[attr-defined]
 
 
+@pytest.mark.fault("a second process; the lock of one that was killed")
 def test_a_second_process_is_refused_and_told_who_the_first_is(run: RunDirectory) -> None:
     context = multiprocessing.get_context("spawn")
     held, done = context.Event(), context.Event()

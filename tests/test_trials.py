@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from suite.errors import StorageError
 from suite.fitness import OBJECTIVES, Batch, Evaluation
@@ -115,3 +118,36 @@ def test_a_storage_that_cannot_be_opened_says_so_without_its_password(bad: str, 
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
     assert shown_url(url) == shown
+
+
+FLIPS = 150
+
+
+@pytest.mark.fault("a bit of what was recorded is flipped, anywhere in the file", storage="sqlite, journal")
+@pytest.mark.parametrize("kind", ["sqlite", "journal"])
+def test_a_flipped_bit_is_an_error_or_a_lack_but_never_another_value(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "recorded"
+    url = f"sqlite:///{path}" if kind == "sqlite" else f"journal:{path}"
+    trials = Trials(open_storage(url), "s/r/search", SPACE, CRITERIA)
+    for seed in range(12):
+        record(trials, *evaluation(seed))
+    expected = trials.recorded()
+    if kind == "sqlite":
+        trials.study._storage._backend.engine.dispose()  # type: ignore[attr-defined]
+        assert not path.with_name("recorded-wal").exists(), "all of it is in the one file"
+    content, rng, noticed = path.read_bytes(), random.Random(0), 0
+    for number in range(FLIPS):
+        damaged = bytearray(content)
+        damaged[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        other = tmp_path / f"damaged-{number}"
+        other.write_bytes(damaged)
+        try:
+            found = Trials(
+                open_storage(url.replace("recorded", other.name)), "s/r/search", SPACE, CRITERIA
+            ).recorded()
+        except (StorageError, StorageInternalError, SQLAlchemyError):
+            noticed += 1
+        else:
+            assert all(expected[genome] == known for genome, known in found.items())
+            noticed += len(found) < len(expected)
+    assert 0 < noticed < FLIPS, "some hit what is recorded, and some what is not in use"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,12 @@ def open_journal(path: Path) -> JournalStorage:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        return JournalStorage(_WholeEntries(path, _SystemLock(path)))
-    except (KeyError, TypeError, AttributeError, AssertionError) as error:  # Optuna believes what it reads
+        storage = JournalStorage(_WholeEntries(path, _SystemLock(path)))
+        _check_last_entry(path)
+        return storage
+    except OSError:
+        raise
+    except Exception as error:  # Optuna believes what it reads, and so fails in any way
         raise ValueError(f"no journal: {error!r}") from None
 
 
@@ -68,6 +73,19 @@ class _WholeEntries(JournalFileBackend):
                 raise
         finally:
             self._lock.release()
+
+
+def _check_last_entry(path: Path) -> None:
+    """Optuna takes a last entry that it cannot read for one that is still being written, until another follows.
+
+    Raises:
+        ValueError: it is whole, and damaged.
+    """
+    end = _end_of_last_line(path)
+    with path.open("rb") as file:
+        lines = file.read(end).splitlines()
+    if lines:
+        json.loads(lines[-1])
 
 
 def _end_of_last_line(path: Path) -> int:

@@ -27,6 +27,7 @@ def titles(page: Path) -> list[str]:
     return [line for line in page.read_text().splitlines() if line.startswith("## ")]
 
 
+@pytest.mark.fault("a figure cannot be drawn")
 def test_a_figure_that_cannot_be_drawn_leaves_its_words(
     run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -44,6 +45,7 @@ def test_a_figure_that_cannot_be_drawn_leaves_its_words(
     assert list((run.path / "report" / "figures").iterdir()) == [], "no figure of another report"
 
 
+@pytest.mark.fault("the disk is full while a figure is written")
 def test_a_disk_that_takes_no_figure_still_takes_the_page(
     run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

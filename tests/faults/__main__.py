@@ -101,6 +101,7 @@ def _kill_all_over(
             if hit is None:
                 break
             tally.kills[storage, hit] += 1
+            _say(f"killed in {hit}")
         if phase in ("final", "oracle", "fidelity", "ablation"):
             victim.finish(phase)
 

@@ -32,6 +32,7 @@ def study_on(server: Server, say: Callable[[str], None]) -> optuna.Study:
     return optuna.create_study(storage=open_database(url, say), study_name="s")
 
 
+@pytest.mark.fault("the database goes away, and comes back", storage="postgresql")
 def test_a_server_that_comes_back_has_every_trial_once(server: Server) -> None:
     away = threading.Event()
     study = study_on(server, lambda text: away.set())

@@ -62,6 +62,7 @@ def memory_for(pictures: int, fault: Callable[[], Exception] = SAID[0]) -> Itera
         yield asked
 
 
+@pytest.mark.fault("memory runs out in an evaluation")
 @pytest.mark.parametrize("fault", SAID)
 def test_blocks_are_halved_until_they_fit_and_stay_so_for_all_of_a_run(
     fault: Callable[[], Exception], run: RunDirectory, supernet: Supernet, data: Data
@@ -101,6 +102,7 @@ def test_another_error_is_not_taken_for_a_lack_of_memory(supernet: Supernet, dat
     assert scorer.block == before
 
 
+@pytest.mark.fault("a subnet's numbers are none")
 def test_a_subnet_that_says_nan_fails_alone(
     tiny_study: StudySettings, supernet: Supernet, data: Data
 ) -> None:
