@@ -6,7 +6,6 @@ database. Which of a pair comes first takes turns, so that a machine that slows 
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +25,7 @@ from suite.run_directory import RunDirectory
 from suite.study import StudySettings, read_study
 
 LIMIT = 0.05
-_STUDY = Path(os.environ.get("SUITE_BENCH_STUDY", "studies/cifar10-quick.toml"))
+_STUDY = Path("studies/cifar10-quick.toml")
 
 
 def run(
@@ -82,6 +81,6 @@ def _in_memory() -> Iterator[None]:
     with (
         mock.patch.object(RunDirectory, "save_checkpoint", save),
         mock.patch.object(RunDirectory, "load_checkpoint", lambda run, phase: states.get(phase)),
-        mock.patch("suite.experiment.open_storage", lambda url, say: InMemoryStorage()),
+        mock.patch("suite.experiment.open_storage", return_value=InMemoryStorage()),
     ):
         yield

@@ -27,7 +27,7 @@ from suite.storages import open_database, open_journal
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-_GIVE_PASSWORD = "Give the URL with its password by --storage or SUITE_STORAGE."
+_GIVE_PASSWORD = "Give the URL with its password by --storage or SUITE_STORAGE, or PGPASSWORD."
 _RESTORE = "Restore the file, or begin a new run."
 
 

@@ -18,6 +18,7 @@ from suite.latency import Latency
 from suite.methods import Proposal
 from suite.trials import Trials, open_storage, shown_url
 from tests.conftest import space_of
+from tests.postgresql import PASSWORD, Server
 
 SPACE = space_of()
 CRITERIA = (OBJECTIVES["loss"], OBJECTIVES["latency"])
@@ -118,6 +119,19 @@ def test_a_storage_that_cannot_be_opened_says_so_without_its_password(bad: str, 
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
     assert shown_url(url) == shown
+
+
+def test_a_password_may_come_from_the_environment(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server: Server = request.getfixturevalue("postgresql")
+    url = server.new_database()
+    bare = shown_url(url)
+    with pytest.raises(StorageError, match="with its password by --storage or SUITE_STORAGE"):
+        open_storage(bare)
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    record(Trials(open_storage(bare), "s/r/search", SPACE, CRITERIA), *evaluation())
+    assert len(Trials(open_storage(url), "s/r/search", SPACE, CRITERIA).recorded()) == 1
 
 
 FLIPS = 150
