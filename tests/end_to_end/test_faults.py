@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
@@ -14,7 +13,7 @@ from suite.trials import open_storage
 from tests.end_to_end.conftest import suite, write_study
 from tests.end_to_end.stopping import search_with
 from tests.end_to_end.test_run import outcome
-from tests.postgresql import PASSWORD, Server, what_is_missing
+from tests.postgresql import PASSWORD, Server
 
 AFTER_15_TRIALS = "at(Trials, 'record', 15, kill)"
 KILLS = (
@@ -57,25 +56,16 @@ def test_a_run_killed_in_every_phase_ends_as_one_that_was_not(
     assert PASSWORD not in done.stdout + done.stderr
 
 
-@pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that may be stopped: nobody else uses it."""
-    if missing := what_is_missing():
-        pytest.skip(missing)
-    server = Server.start(tmp_path_factory.mktemp("postgresql"))
-    yield server
-    if server.runs:
-        server.stop()
-
-
 @pytest.mark.fault("the database goes away in the middle of the search, and stays away", storage="postgresql")
-def test_a_database_that_stays_away_is_a_clean_stop(server: Server, finished: Path, tmp_path: Path) -> None:
-    study, url = write_study(tmp_path), server.new_database()
+def test_a_database_that_stays_away_is_a_clean_stop(
+    mortal_postgresql: Server, finished: Path, tmp_path: Path
+) -> None:
+    study, url = write_study(tmp_path), mortal_postgresql.new_database()
     fault = f"""
 from pathlib import Path
 from tests.postgresql import Server
 suite.storages.database.PATIENCE_SECONDS = 2.0
-at(Trials, 'record', 15, Server(Path({str(server.folder)!r}), {server.port}).stop)
+at(Trials, 'record', 15, Server(Path({str(mortal_postgresql.folder)!r}), {mortal_postgresql.port}).stop)
 """
     stopped = search_with(fault, study, tmp_path, SUITE_STORAGE=url)
     assert stopped.returncode == 1, stopped.stderr
@@ -84,7 +74,7 @@ at(Trials, 'record', 15, Server(Path({str(server.folder)!r}), {server.port}).sto
         stopped.stderr, "could not be written or read", "Nothing that was recorded is lost", "--resume"
     )
     assert PASSWORD not in stopped.stderr
-    server.start_again()
+    mortal_postgresql.start_again()
     done = suite("search", study, "--run-dir", "run", "--resume", cwd=tmp_path, SUITE_STORAGE=url)
     assert done.returncode == 0, done.stderr
     assert outcome(tmp_path / "run") == outcome(finished)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
@@ -13,18 +13,7 @@ from optuna.trial import create_trial
 from sqlalchemy.engine import make_url
 
 from suite.storages import database, open_database
-from tests.postgresql import Server, what_is_missing
-
-
-@pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that may be stopped: nobody else uses it."""
-    if missing := what_is_missing():
-        pytest.skip(missing)
-    server = Server.start(tmp_path_factory.mktemp("postgresql"))
-    yield server
-    if server.runs:
-        server.stop()
+from tests.postgresql import Server
 
 
 def study_on(server: Server, say: Callable[[str], None]) -> optuna.Study:
@@ -33,12 +22,12 @@ def study_on(server: Server, say: Callable[[str], None]) -> optuna.Study:
 
 
 @pytest.mark.fault("the database goes away, and comes back", storage="postgresql")
-def test_a_server_that_comes_back_has_every_trial_once(server: Server) -> None:
+def test_a_server_that_comes_back_has_every_trial_once(mortal_postgresql: Server) -> None:
     away = threading.Event()
-    study = study_on(server, lambda text: away.set())
+    study = study_on(mortal_postgresql, lambda text: away.set())
     study.add_trial(create_trial(value=1.0))
-    server.stop()
-    comes_back = threading.Thread(target=lambda: away.wait(30) and server.start_again())
+    mortal_postgresql.stop()
+    comes_back = threading.Thread(target=lambda: away.wait(30) and mortal_postgresql.start_again())
     comes_back.start()
     study.add_trial(create_trial(value=2.0))
     comes_back.join()
@@ -46,15 +35,15 @@ def test_a_server_that_comes_back_has_every_trial_once(server: Server) -> None:
     assert [trial.value for trial in study.trials] == [1.0, 2.0]
 
 
-def test_patience_ends(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patience_ends(mortal_postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "PATIENCE_SECONDS", 2.0)
     said: list[str] = []
-    study = study_on(server, said.append)
-    server.stop()
+    study = study_on(mortal_postgresql, said.append)
+    mortal_postgresql.stop()
     with pytest.raises(StorageInternalError):
         study.add_trial(create_trial(value=1.0))
     assert said == ["The database does not answer; trying again for 2 s."], "once, however often Optuna tries"
-    server.start_again()
+    mortal_postgresql.start_again()
     study.add_trial(create_trial(value=2.0))
     assert [trial.value for trial in study.trials] == [2.0]
 
