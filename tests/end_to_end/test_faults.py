@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import optuna
@@ -253,3 +255,15 @@ suite.fitness.time_subnets = time_subnets
         word for line in done.stdout.splitlines() if line.startswith("timed") for word in line.split()[1:]
     ]
     assert sorted(timed) == sorted(trial.user_attrs["genome"] for trial in after[15:])
+
+
+@pytest.mark.fault("what was recorded of a finalist has changed: refused", storage="sqlite")
+def test_a_finalist_whose_trial_was_changed_is_refused(tmp_path: Path) -> None:
+    study, database = write_study(tmp_path), tmp_path / "run" / "study.db"
+    assert search_with(KILLS[3], study, tmp_path).returncode == -9
+    with closing(sqlite3.connect(database)) as connection, connection:
+        changed = connection.execute("UPDATE trial_intermediate_values SET intermediate_value = 0.987")
+        assert changed.rowcount > 0
+    done = suite("search", study, "--run-dir", "run", "--resume", cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert_clean(done.stderr, "is not what was recorded after epoch 1")
