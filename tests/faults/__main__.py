@@ -69,12 +69,17 @@ def main() -> int:
             tally.lost.setdefault(storage, []).extend(wrong)
             number += 1
             _say(f"round {number}, {storage}: {tally.kills.total()} kills so far; lost: {wrong or 'nothing'}")
+        _write(asked.out, _page(tally, [], number, time.monotonic() - began))  # should the rest be cut off
     scenarios = run_scenarios()
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    with written(asked.out) as file:
-        file.write(_page(tally, scenarios, number, time.monotonic() - began).encode())
+    _write(asked.out, _page(tally, scenarios, number, time.monotonic() - began))
     _say(f"{asked.out}: {tally.kills.total()} kills")
     return int(any(tally.lost.values()) or not all(scenario.passed for scenario in scenarios))
+
+
+def _write(path: Path, page: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written(path) as file:
+        file.write(page.encode())
 
 
 def _storages(folder: Path, stack: ExitStack) -> tuple[list[str], Server | None]:
