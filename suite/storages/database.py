@@ -41,7 +41,7 @@ def open_database(url: URL, say: Callable[[str], None]) -> RDBStorage:
 def _keep_a_log_ahead(engine: Engine) -> None:
     """Put a SQLite file into the mode in which a trial is recorded fastest, with nothing lost if the power fails.
 
-    Measured over 150 trials in turn, ext4, two cores of an AMD EPYC, other work running; median ms a trial, in two
+    Measured over 150 trials in turn, ext4, two cores of an Intel Xeon, other work running; median ms a trial, in two
     rounds: DELETE 42.6 and 42.5, TRUNCATE 44.0 and 44.0, PERSIST 40.0 and 43.0, WAL 24.0 and 24.0; WAL with
     synchronous=NORMAL, which may lose the last trials to a power cut, 21.3 and 21.0. A file keeps its mode. Where a
     file system has no shared memory, SQLite stays with the mode it has.

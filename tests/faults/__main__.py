@@ -123,11 +123,10 @@ def _as_text(value: dict[str, Any]) -> dict[str, str]:
 def _page(tally: Tally, scenarios: list[Scenario], rounds: int, seconds: float) -> str:
     device = device_facts(open_device("cpu"))
     rows = [
-        f"| kill -9 in {_WORDS.get(phase, phase)} | {storage} | {count} | "
-        f"{', '.join(sorted(set(tally.lost[storage]))) or 'nothing'} |"
-        for (storage, phase), count in sorted(
-            tally.kills.items(), key=lambda row: (_ORDER.index(row[0][1]), row[0][0])
-        )
+        f"| kill -9 in {_WORDS.get(phase, phase)} | {storage} | {tally.kills[storage, phase]} | "
+        f"{', '.join(sorted(set(lost))) or 'nothing'} |"
+        for phase in _ORDER
+        for storage, lost in tally.lost.items()
     ]
     rows += [
         f"| {s.fault} | {s.storage} | {s.times} | {'nothing' if s.passed else 'THE TEST FAILED'} |"
