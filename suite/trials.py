@@ -118,7 +118,11 @@ class Trials:
             directions=["maximize" if c.weight > 0 else "minimize" for c in criteria],
             load_if_exists=True,
         )
-        if not self.study.metric_names:
+        try:
+            named = self.study.metric_names
+        except ValueError:
+            raise _damaged(name) from None
+        if not named:
             with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
                 self.study.set_metric_names([c.metric for c in criteria])
 
@@ -162,11 +166,13 @@ class Trials:
                 if (evaluation := _read(trial)) is not None
             }
         except (ValueError, LookupError, TypeError, AttributeError, AssertionError, GenomeError):
-            raise StorageError(
-                "a trial is not what was recorded.",
-                where=self.study.study_name,
-                remedy="The storage is damaged: restore it, or begin a new run.",
-            ) from None
+            raise _damaged(self.study.study_name) from None
+
+
+def _damaged(name: str) -> StorageError:
+    """Of an Optuna study that does not say what was recorded."""
+    remedy = "The storage is damaged: restore it, or begin a new run."
+    return StorageError("is not what was recorded.", where=name, remedy=remedy)
 
 
 def _attributes(evaluation: Evaluation, proposal: Proposal, generation: int) -> dict[str, Any]:
