@@ -97,6 +97,12 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """Kill runs on every storage, cause every other fault, write docs/faults.md; `-- --kills 30` is shorter."""
+    session.run(_python(session), "-m", "tests.faults", *session.posargs)
+
+
+@nox.session
 def audit(session: nox.Session) -> None:
     """Ask PyPI for known vulnerabilities of the environment's packages; needs the network, so CI leaves it out."""
     python = _python(session)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.exceptions import ExperimentalWarning
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.engine import URL, make_url
@@ -24,32 +25,28 @@ from suite.latency import Latency
 from suite.methods import Proposal
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
+from suite.storages import open_database, open_journal
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
+_GIVE_PASSWORD = "Give the URL with its password by --storage or SUITE_STORAGE, or PGPASSWORD."
 _RESTORE = "Restore the file, or begin a new run."
 
 
-def open_storage(url: str) -> BaseStorage:
+def open_storage(url: str, say: Callable[[str], None] = lambda text: None) -> BaseStorage:
     """The storage for `sqlite:///FILE`, `journal:FILE`, or a PostgreSQL URL.
+
+    A server that goes away later is waited for, which `say` is told.
 
     Raises:
         StorageError: the URL is not understood, or the storage cannot be opened; never shows a password.
     """
     if url.startswith("journal:"):
-        path = Path(url.removeprefix("journal:"))
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return JournalStorage(JournalFileBackend(str(path)))
+            return open_journal(Path(url.removeprefix("journal:")))
         except OSError as error:
             raise StorageError(f"cannot be opened: {error.strerror}.", where=url) from None
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            AssertionError,
-        ):  # Optuna believes what it reads
+        except ValueError:
             raise StorageError("is damaged, or no journal of Optuna's.", where=url, remedy=_RESTORE) from None
     try:
         parsed = make_url(url)
@@ -63,14 +60,14 @@ def open_storage(url: str) -> BaseStorage:
         parsed = parsed.set(drivername="postgresql+psycopg")
     try:
         refuse_other_database(parsed)
-        return RDBStorage(parsed.render_as_string(hide_password=False))
-    except (SQLAlchemyError, ImportError, RuntimeError, ValueError) as error:
+        return open_database(parsed, say)
+    except (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError, ValueError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
-        if parsed.password:
-            reason = reason.replace(str(parsed.password), "***")
-        remedy = (
-            "Give the URL with its password by --storage or SUITE_STORAGE." if _is_server(parsed) else None
-        )
+        for secret in filter(None, (parsed.password, *map(str, parsed.query.values()))):
+            reason = reason.replace(str(secret), "***")
+        remedy = _GIVE_PASSWORD if _is_server(parsed) else None
+        if "malformed" in reason or "not a database" in reason:  # SQLite's words for a damaged file
+            remedy = _RESTORE
         raise StorageError(f"cannot be opened: {reason}.", where=shown_url(url), remedy=remedy) from None
 
 
@@ -119,7 +116,10 @@ class Trials:
         self._space = space
         self._criteria = tuple(criteria)
         directions = [StudyDirection.MAXIMIZE if c.weight > 0 else StudyDirection.MINIMIZE for c in criteria]
-        found = own_study(storage, name, directions, [c.metric for c in criteria])
+        try:
+            found = own_study(storage, name, directions, [c.metric for c in criteria])
+        except ValueError:  # metric names that are no list
+            raise _damaged(name) from None
         self.study = found or optuna.create_study(storage=storage, study_name=name, directions=directions)
         if not self.study.metric_names:
             with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
@@ -136,7 +136,8 @@ class Trials:
     ) -> None:
         """Add one genome of an evaluated batch; without values it is a FAIL trial with its reason.
 
-        Its times are those of the batch: subnets are scored together and timed interleaved.
+        Its times are those of the batch: subnets are scored together and timed interleaved. Its checksum tells when
+        it is read back whether it is what was recorded: databases do not.
         """
         params, distributions = genes_of(self._space, evaluation.genome)
         trial = create_trial(
@@ -147,6 +148,7 @@ class Trials:
             constraints=constraints or None,
             user_attrs=_attributes(evaluation, proposal, generation),
         )
+        trial.set_user_attr("checksum", _checksum(trial))
         trial.datetime_start, trial.datetime_complete = batch.started, batch.ended
         self.study.add_trial(trial)
 
@@ -162,12 +164,14 @@ class Trials:
                 for trial in self.study.get_trials(deepcopy=False)
                 if (evaluation := _read(trial, self._space)) is not None
             }
-        except (ValueError, KeyError, TypeError, AttributeError, GenomeError):
-            raise StorageError(
-                "a trial is not what was recorded.",
-                where=self.study.study_name,
-                remedy="The storage is damaged: restore it, or begin a new run.",
-            ) from None
+        except (ValueError, LookupError, TypeError, AttributeError, AssertionError, GenomeError):
+            raise _damaged(self.study.study_name) from None
+
+
+def _damaged(name: str) -> StorageError:
+    """Of an Optuna study that does not say what was recorded."""
+    remedy = "The storage is damaged: restore it, or begin a new run."
+    return StorageError("is not what was recorded.", where=name, remedy=remedy)
 
 
 def _attributes(evaluation: Evaluation, proposal: Proposal, generation: int) -> dict[str, Any]:
@@ -190,6 +194,13 @@ def _attributes(evaluation: Evaluation, proposal: Proposal, generation: int) -> 
     return attributes
 
 
+def _checksum(trial: FrozenTrial) -> str:
+    """Of all that is recorded of a genome but its times."""
+    attributes = {name: value for name, value in trial.user_attrs.items() if name != "checksum"}
+    content = [trial.state.name, trial.values, trial.params, trial.constraints, attributes]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def _read(trial: FrozenTrial, space: SearchSpace) -> Evaluation | None:
     """An evaluation as recorded; None for a trial that is not one of ours.
 
@@ -199,6 +210,8 @@ def _read(trial: FrozenTrial, space: SearchSpace) -> Evaluation | None:
     attributes = trial.user_attrs
     if "genome" not in attributes or "params" not in attributes:
         return None
+    if attributes.get("checksum", _checksum(trial)) != _checksum(trial):  # older runs have none
+        raise ValueError(f"trial {trial.number}")
     latency = attributes.get("latency")
     return Evaluation(
         space.parse(attributes["genome"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+import tempfile
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,13 +98,37 @@ def refusal(*words: object) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def postgresql() -> Iterator[Server]:
     """A PostgreSQL server of our own on loopback; skips where none can be started."""
+    yield from _own_server()
+
+
+@pytest.fixture
+def mortal_postgresql() -> Iterator[Server]:
+    """A server that may be stopped: nobody else uses it."""
+    yield from _own_server()
+
+
+def _own_server() -> Iterator[Server]:
     if missing := what_is_missing():
         pytest.skip(missing)
-    server = Server.start(tmp_path_factory.mktemp("postgresql"))
-    yield server
-    server.stop()
+    # Not in pytest's folder: another session of pytest closes it to all but root, the server's user among them.
+    with tempfile.TemporaryDirectory(prefix="suite-postgresql-") as folder:
+        server = Server.start(Path(folder))
+        yield server
+        if server.runs:
+            server.stop()
+
+
+@pytest.fixture(params=["sqlite", "journal", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new, empty storage of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'study.db'}"
+    if request.param == "journal":
+        return f"journal:{tmp_path / 'study.log'}"
+    server: Server = request.getfixturevalue("postgresql")
+    return server.new_database()
 
 
 @pytest.fixture

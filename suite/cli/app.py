@@ -10,6 +10,7 @@ import typer
 
 import suite
 from suite.cli import ablate, ask, bench, dashboard, export, fidelity, oracle, report, search
+from suite.cli.secret import hide_password
 from suite.errors import SuiteError
 from suite.escaping import paragraph
 
@@ -40,6 +41,7 @@ for command, examples in COMMANDS:
 
 def main() -> None:
     """Entry point: an error is one paragraph and an exit code; a traceback only for developers (python -X dev)."""
+    hide_password()
     try:
         app()
     except SuiteError as error:

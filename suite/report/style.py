@@ -54,6 +54,7 @@ class Figures:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._written: set[str] = set()
 
     def axes(
         self, columns: int = 1, *, width: float = 9.0, height: float = 5.2, share_y: bool = False
@@ -71,11 +72,21 @@ class Figures:
         return figure, [list(row) for row in axes]
 
     def save(self, figure: Figure, name: str, alt: str) -> str:
-        """Write `<name>.png`; returns the Markdown image, with its alt text."""
+        """Write `<name>.png`; returns the Markdown image, with its alt text, or why it cannot be drawn."""
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-        write_atomically(self.folder / f"{name}.png", buffer.getvalue())
+        try:
+            figure.savefig(buffer, format="png", metadata={"Software": None})
+            write_atomically(self.folder / f"{name}.png", buffer.getvalue())
+        except Exception as error:  # whatever it is, the text around the figure is worth having
+            return f"*{escaped(alt)}: this figure could not be drawn ({escaped(repr(error))}).*"
+        self._written.add(f"{name}.png")
         return f"![{escaped(alt)}](figures/{name}.png)"
+
+    def remove_others(self) -> None:
+        """Delete the figures in the folder that were not written by this."""
+        for path in self.folder.glob("*.png"):
+            if path.name not in self._written:
+                path.unlink()
 
 
 def log_ticks(axis: Axis) -> None:
