@@ -316,7 +316,7 @@ class TestSessions:
             assert self._nox(checkout, session, "--", "word")[0] == 0
         assert self._nox(checkout, "lint")[0] == 0
         assert (checkout / "calls").read_text().splitlines() == [
-            "-m pytest word",
+            "-m pytest -n auto --dist loadfile word",
             "-m suite dashboard word",
             "-m suite report word",
             "-m suite bench word",

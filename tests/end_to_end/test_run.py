@@ -6,6 +6,7 @@ import http.client
 import json
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -305,9 +306,11 @@ def test_a_data_set_that_is_nowhere_is_said_before_torch_is_loaded(tmp_path: Pat
 
 
 def test_the_dashboard_shows_the_trials_on_loopback_and_lets_nobody_delete_them(finished: Path) -> None:
-    address = "127.0.0.1:18431"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    address = f"127.0.0.1:{port}"
     server = subprocess.Popen(
-        [sys.executable, "-m", "suite", "dashboard", str(finished), "--port", "18431"],
+        [sys.executable, "-m", "suite", "dashboard", str(finished), "--port", str(port)],
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -325,6 +328,9 @@ def test_the_dashboard_shows_the_trials_on_loopback_and_lets_nobody_delete_them(
         studies = json.loads(connection.getresponse().read())
     finally:
         server.send_signal(signal.SIGINT)
-        _, said = server.communicate(timeout=30)
+        try:
+            _, said = server.communicate(timeout=30)
+        finally:
+            server.kill()
     assert {s["study_name"] for s in studies["study_summaries"]} == {"tiny/run/search", "tiny/run/finalists"}
     assert (server.returncode, said) == (0, "")
