@@ -119,7 +119,7 @@ class Trials:
         self,
         batch: Batch,
         evaluation: Evaluation,
-        proposal: Proposal,
+        proposal: Proposal[Genome],
         generation: int,
         values: tuple[float, ...] | None,
         constraints: dict[str, float],
@@ -150,7 +150,7 @@ class Trials:
         return found
 
 
-def _attributes(evaluation: Evaluation, proposal: Proposal, generation: int) -> dict[str, Any]:
+def _attributes(evaluation: Evaluation, proposal: Proposal[Genome], generation: int) -> dict[str, Any]:
     attributes: dict[str, Any] = {
         "genome": evaluation.genome.text,
         "chromosome": list(proposal.chromosome),

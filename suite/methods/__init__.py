@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 from suite.methods.evolution import Evolution
 from suite.methods.exhaustive import Exhaustive
-from suite.methods.method import Judgement, Method, Problem, Proposal
+from suite.methods.method import G, Judgement, Method, Problem, Proposal, Space
 from suite.methods.random import RandomSearch
-from suite.space import Genome
 from suite.study import SearchSettings
 
 __all__ = [
@@ -20,14 +19,15 @@ __all__ = [
     "Problem",
     "Proposal",
     "RandomSearch",
+    "Space",
     "evaluations_at_most",
     "new_method",
 ]
 
 
 def new_method(
-    settings: SearchSettings, problem: Problem, rng: random.Random, best: Sequence[Genome] = ()
-) -> Method:
+    settings: SearchSettings, problem: Problem[G], rng: random.Random, best: Sequence[G] = ()
+) -> Method[G]:
     """The study's method, at its beginning; `best` are those of the whole space, for the exhaustive one."""
     if settings.method == "exhaustive":
         return Exhaustive(problem, best)

@@ -10,27 +10,27 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Generic
 
 from deap import base, tools
 
-from suite.methods.method import Judgement, Problem, Proposal, distinct_random, rng_from_state
-from suite.space import Chromosome, Genome
+from suite.methods.method import G, Judgement, Problem, Proposal, distinct_random, rng_from_state
+from suite.space import Chromosome
 from suite.study import SearchSettings
 
 _TRIES = 10  # pairs, for each new offspring wanted
 
 
-class Evolution:
+class Evolution(Generic[G]):
     """A random pool first, then `generations` of offspring of a population."""
 
-    def __init__(self, settings: SearchSettings, problem: Problem, rng: random.Random) -> None:
+    def __init__(self, settings: SearchSettings, problem: Problem[G], rng: random.Random) -> None:
         self.generation = 0
         self._settings = settings
         self._problem = problem
         self._rng = rng
-        self._population: list[_Individual] = []
-        self._seen: set[Genome] = set()
+        self._population: list[_Individual[G]] = []
+        self._seen: set[G] = set()
         self._fitness_type = _fitness_type(problem.weights)
 
     @property
@@ -39,11 +39,11 @@ class Evolution:
         return self.generation > self._settings.generations
 
     @property
-    def population(self) -> tuple[Genome, ...]:
+    def population(self) -> tuple[G, ...]:
         """The survivors so far, best first."""
         return tuple(individual.genome for individual in self._population)
 
-    def ask(self) -> list[Proposal]:
+    def ask(self) -> list[Proposal[G]]:
         """The random pool, and from then on offspring until `population` of them are new.
 
         The budget is counted in genomes that are paid for; offspring seen before cost nothing and come on top. A
@@ -51,8 +51,8 @@ class Evolution:
         """
         if self.generation == 0 or not self._population:
             return distinct_random(self._problem, self._settings.random_pool, self._rng)
-        new: set[Genome] = set()
-        offspring: list[Proposal] = []
+        new: set[G] = set()
+        offspring: list[Proposal[G]] = []
         for _ in range(_TRIES * self._settings.population):
             if len(new) >= self._settings.population:
                 break
@@ -62,7 +62,7 @@ class Evolution:
                     new |= {child.genome} - self._seen
         return offspring
 
-    def tell(self, proposals: list[Proposal], judged: Mapping[Genome, Judgement]) -> None:
+    def tell(self, proposals: list[Proposal[G]], judged: Mapping[G, Judgement]) -> None:
         """Survivors are the best of parents and offspring, each genome once."""
         self._seen.update(proposal.genome for proposal in proposals)
         contenders = {individual.genome: individual for individual in self._population}
@@ -88,20 +88,21 @@ class Evolution:
         """Go on from where `state` was taken."""
         self.generation = state["generation"]
         self._rng = rng_from_state(state["rng"])
-        self._seen = {Genome.parse(text) for text in state["seen"]}
+        self._seen = {self._problem.space.parse(text) for text in state["seen"]}
         self._population = [
-            _Individual.from_plain(plain, self._fitness_type) for plain in state["population"]
+            _Individual.from_plain(plain, self._problem.space.parse(plain[1]), self._fitness_type)
+            for plain in state["population"]
         ]
 
-    def _survivors(self, contenders: list[_Individual]) -> list[_Individual]:
+    def _survivors(self, contenders: list[_Individual[G]]) -> list[_Individual[G]]:
         if len(self._problem.weights) == 1:
             return sorted(contenders, key=lambda i: i.fitness.rank)[: self._settings.population]
         if not contenders:
             return []
-        survivors: list[_Individual] = tools.selNSGA2(contenders, self._settings.population)
+        survivors: list[_Individual[G]] = tools.selNSGA2(contenders, self._settings.population)
         return survivors
 
-    def _tournament(self) -> _Individual:
+    def _tournament(self) -> _Individual[G]:
         """The better of two: by dominance, then by crowding distance (on one objective, by value)."""
         if len(self._population) < 2:
             return self._population[0]
@@ -114,14 +115,14 @@ class Evolution:
             return other
         return one if one.fitness.crowding_dist >= other.fitness.crowding_dist else other
 
-    def _offspring(self, one: _Individual, other: _Individual) -> list[Proposal]:
+    def _offspring(self, one: _Individual[G], other: _Individual[G]) -> list[Proposal[G]]:
         """Two children of a pair, each with the names of the operators that made it."""
         children = [list(one), list(other)]
         crossed = self._rng.random() < self._settings.crossover
         if crossed:
             with _deap_random(self._rng):
                 tools.cxUniform(*children, indpb=0.5)
-        offspring: list[Proposal] = []
+        offspring: list[Proposal[G]] = []
         for child in children:
             mutated = self._rng.random() < self._settings.mutation and self._mutate(child)
             origin = "+".join(name for name, used in (("crossover", crossed), ("mutation", mutated)) if used)
@@ -143,10 +144,10 @@ class Evolution:
         return True
 
 
-class _Individual(list[int]):
+class _Individual(list[int], Generic[G]):
     """What DEAP varies and selects: a list of choice indices with a fitness."""
 
-    def __init__(self, chromosome: Sequence[int] | Chromosome, genome: Genome, fitness: Any) -> None:
+    def __init__(self, chromosome: Sequence[int] | Chromosome, genome: G, fitness: Any) -> None:
         super().__init__(chromosome)
         self.genome = genome
         self.fitness = fitness
@@ -157,12 +158,12 @@ class _Individual(list[int]):
         return [list(self), self.genome.text, list(fitness.wvalues), fitness.violation, fitness.crowding_dist]
 
     @classmethod
-    def from_plain(cls, plain: Sequence[Any], fitness_type: Any) -> _Individual:
-        """Read `to_plain` back."""
-        chromosome, text, wvalues, violation, crowding_dist = plain
+    def from_plain(cls, plain: Sequence[Any], genome: G, fitness_type: Any) -> _Individual[G]:
+        """Read `to_plain` of a genome back."""
+        chromosome, _, wvalues, violation, crowding_dist = plain
         fitness = fitness_type()
         fitness.wvalues, fitness.violation, fitness.crowding_dist = tuple(wvalues), violation, crowding_dist
-        return cls(chromosome, Genome.parse(text), fitness)
+        return cls(chromosome, genome, fitness)
 
 
 def _fitness_type(objective_weights: tuple[float, ...]) -> Any:

@@ -31,7 +31,7 @@ def judge(genome: Genome, objectives: int = 2) -> Judgement:
     return Judgement((1 / macs + 0.001 * genome.fcs[0].units, macs)[:objectives])
 
 
-def run(method: Method, objectives: int = 2) -> list[list[Proposal]]:
+def run(method: Method[Genome], objectives: int = 2) -> list[list[Proposal[Genome]]]:
     generations = []
     while not method.done:
         proposals = method.ask()
