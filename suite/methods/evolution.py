@@ -14,7 +14,7 @@ from typing import Any, Generic
 
 from deap import base, tools
 
-from suite.methods.method import G, Judgement, Problem, Proposal, distinct_random, rng_from_state
+from suite.methods.method import G, Judgement, Problem, Proposal, distinct_random, moved_gene, rng_from_state
 from suite.space import Chromosome
 from suite.study import SearchSettings
 
@@ -124,24 +124,16 @@ class Evolution(Generic[G]):
                 tools.cxUniform(*children, indpb=0.5)
         offspring: list[Proposal[G]] = []
         for child in children:
-            mutated = self._rng.random() < self._settings.mutation and self._mutate(child)
+            grown = tuple(child)
+            if self._rng.random() < self._settings.mutation:
+                grown = moved_gene(self._problem.space, grown, self._rng)
+            mutated = grown != tuple(child)
             origin = "+".join(name for name, used in (("crossover", crossed), ("mutation", mutated)) if used)
             parents = (one.genome, other.genome) if crossed else ((one, other)[len(offspring)].genome,)
-            genome = self._problem.space.decode(child)
-            offspring.append(Proposal(genome, tuple(child), origin or "clone", parents))
+            offspring.append(
+                Proposal(self._problem.space.decode(grown), grown, origin or "clone", parents)
+            )
         return offspring
-
-    def _mutate(self, chromosome: list[int]) -> bool:
-        """Move one active gene that has a choice to another value; False if the space leaves no gene to move."""
-        space = self._problem.space
-        active = space.active_genes(space.decode(chromosome))
-        movable = [i for i, gene in enumerate(space.genes) if gene.name in active and len(gene.choices) > 1]
-        if not movable:
-            return False
-        i = self._rng.choice(movable)
-        others = [choice for choice in range(len(space.genes[i].choices)) if choice != chromosome[i]]
-        chromosome[i] = self._rng.choice(others)
-        return True
 
 
 class _Individual(list[int], Generic[G]):

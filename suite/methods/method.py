@@ -156,6 +156,17 @@ def distinct_random(
     return proposals
 
 
+def moved_gene(space: Space[G], chromosome: Sequence[int], rng: random.Random) -> Chromosome:
+    """The chromosome with one active gene moved to another value; as it is, if no gene has a choice."""
+    active = space.active_genes(space.decode(chromosome))
+    movable = [i for i, gene in enumerate(space.genes) if gene.name in active and len(gene.choices) > 1]
+    if not movable:
+        return tuple(chromosome)
+    place = rng.choice(movable)
+    others = [choice for choice in range(len(space.genes[place].choices)) if choice != chromosome[place]]
+    return (*chromosome[:place], rng.choice(others), *chromosome[place + 1 :])
+
+
 def rng_from_state(state: Any) -> random.Random:
     """A random source from what `getstate` gave, after a trip through storage that made tuples lists."""
     version, internal, gauss = state
