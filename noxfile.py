@@ -7,10 +7,12 @@ to have once per session. Set SUITE_VENV to use an environment of your own inste
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -27,6 +29,9 @@ WORKS = (
     f"sys.exit(sys.version_info < {OLDEST_PYTHON} or find.find_spec('pip') is None)"
 )
 IMPORTS = "import torch, torchvision, suite"
+PACKAGES = "import sysconfig; print(sysconfig.get_path('purelib'))"
+NOTHING_TOLD = "Nothing was looked up: what answers in PyPI's place here knows none of these packages."
+ADVISORIES = "https://pypi.org/pypi/pip/json"
 GRACE_SECONDS = 120.0  # after Ctrl-C: the suite is writing down what it has
 
 Run = Callable[[Sequence[str]], int]
@@ -89,6 +94,59 @@ def report(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure this machine: `-- recording`."""
     _suite(session, "bench", *session.posargs)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Kill runs on every storage, cause every other fault, write docs/faults.md; `-- --kills 30` is shorter."""
+    session.run(_python(session), "-m", "tests.faults", *session.posargs)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Ask PyPI for known vulnerabilities of the environment's packages; needs the network, so CI leaves it out."""
+    python = _python(session)
+    if why := unreachable(ADVISORIES):
+        session.error(f"{ADVISORIES} does not answer ({why}); an audit asks it for advisories. Go online.")
+    folder = Path(session.create_tmp()).resolve()  # pip-audit's packages stay out of the suite's environment
+    session.run(sys.executable, "-m", "venv", str(folder))
+    session.run(str(folder / PYTHON), "-m", "pip", "install", "--quiet", "pip-audit")
+    packages = str(session.run(python, "-c", PACKAGES, silent=True)).strip()
+    report = folder / "audit.json"
+    report.unlink(missing_ok=True)
+    words = ["--path", packages, "--skip-editable", "--progress-spinner=off", "-f=json", f"-o={report}"]
+    # It ends with 1 when it has found something, and with 0 when it was told nothing about anything.
+    session.run(str(folder / PYTHON), "-m", "pip_audit", *words, success_codes=[0, 1])
+    if not report.exists():
+        session.error("pip-audit could not do its work; what it says above tells why.")
+    vulnerable, untold, told = findings(report.read_text())
+    session.log(f"{told} packages looked up; not known there: {', '.join(untold) or 'none'}.")
+    if not told:
+        session.error(NOTHING_TOLD)
+    if vulnerable:
+        session.error("\n  ".join(["Known vulnerabilities:", *vulnerable]))
+
+
+def unreachable(url: str) -> str | None:
+    """Why an address does not answer; None if it does."""
+    try:
+        with urllib.request.urlopen(url, timeout=10):
+            return None
+    except (OSError, ValueError) as error:
+        return str(error)
+
+
+def findings(report: str) -> tuple[list[str], list[str], int]:
+    """Of pip-audit's JSON: vulnerable packages and what mends them, those nothing is known of, how many are known."""
+    packages = json.loads(report)["dependencies"]
+    untold = [package["name"] for package in packages if "skip_reason" in package]
+    vulnerable = [
+        f"{package['name']} {package['version']}: {fault['id']}, mended in "
+        f"{', '.join(fault['fix_versions']) or 'no version yet'}"
+        for package in packages
+        for fault in package.get("vulns", [])
+    ]
+    return vulnerable, untold, len(packages) - len(untold)
 
 
 def _search(session: nox.Session, name: str) -> None:

@@ -86,3 +86,11 @@ class SearchError(SuiteError):
 
 class TrainingError(SuiteError):
     """A training that cannot go on, such as a loss that is no longer a number."""
+
+
+class StoppedError(SuiteError):
+    """Work that stopped as its disk is full or its database gone; what was finished is kept, and it can go on."""
+
+
+class OutOfMemoryError(SuiteError):
+    """Too little memory for even the smallest piece of work."""

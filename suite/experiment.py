@@ -24,6 +24,7 @@ from suite.search import search
 from suite.space import Genome, SearchSpace
 from suite.study import StudySettings
 from suite.supernet import Scorer, train_supernet
+from suite.supernet.training import PHASE as SUPERNET
 from suite.trials import Trials, open_storage
 from suite.winner import PHASE as FINAL
 from suite.winner import finish_winner
@@ -39,11 +40,11 @@ def run_experiment(
 ) -> dict[str, Any]:
     """Run every phase that has no result yet; returns results.json. Call it again to go on after a stop."""
     space = SearchSpace(study.space, data.picture_shape, len(data.classes))
-    storage = open_storage(storage_url)
+    storage = open_storage(storage_url, display.say)
     name = f"{study.name}/{run.run_id}"
 
     supernet = train_supernet(study, space, data, device, run, display)
-    scorer = Scorer(supernet, data, device)
+    scorer = Scorer(supernet, data, device, run=run)
 
     searched = run.read_result(SEARCH)
     if searched is None:
@@ -65,9 +66,10 @@ def run_experiment(
     if tested is None:
         winner = choose_winner(study, trained, costs(searched))
         tested = finish_winner(study, space, winner, data, device, run, display)
-        for number in range(len(trained["finalists"])):
-            run.drop_checkpoint(checkpoint_name(number))
-        run.drop_checkpoint(FINAL)
+    for phase in (SUPERNET, SEARCH, FINAL, *map(checkpoint_name, range(len(trained["finalists"])))):
+        run.drop_checkpoint(
+            phase
+        )  # of finished phases, should a stop have come before they dropped their own
 
     write_trials_csv(storage, f"{name}/search", run)
     return write_results(study, run)

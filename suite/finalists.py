@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from suite.cnn import StandaloneCNN
 from suite.data import Data
+from suite.errors import StorageError
 from suite.halving import SynchronousHalving, rungs
 from suite.progress import Display, Phase
 from suite.run_directory import EverySeconds, RunDirectory
@@ -146,8 +147,7 @@ class Finalist:
                 self._save()
                 phase.update(done, f"{self.genome.text} at {outcome.accuracy:.4f}")
         if self._trial is not None and epoch not in _reported(self._trial):
-            accuracies = [curve.val_accuracy[epoch - 1] for curve in self._curves]
-            self._trial.report(sum(accuracies) / len(accuracies), epoch)
+            self._trial.report(self._accuracy_after(epoch), epoch)
 
     def prune_if_behind(self) -> None:
         """Leave the race if the pruner says so."""
@@ -180,6 +180,11 @@ class Finalist:
             ],
         }
 
+    def _accuracy_after(self, epoch: int) -> float:
+        """Val-B accuracy after an epoch that every seed has behind it, mean over seeds."""
+        accuracies = [curve.val_accuracy[epoch - 1] for curve in self._curves]
+        return sum(accuracies) / len(accuracies)
+
     def _save_if_due(self) -> None:
         if self._save_clock.due():
             self._save()
@@ -204,6 +209,23 @@ class Finalist:
             training.load(saved)
         self._curves = [_Curve(**curve) for curve in state["curves"]]
         self.pruned, self.seconds = state["pruned"], state["seconds"]
+        self._check_reported()
+
+    def _check_reported(self) -> None:
+        """Refuse a trial that says otherwise than the checkpoint: the pruner would go by it.
+
+        Raises:
+            StorageError: it does. Not on CUDA, where an epoch that is done again need not give the same.
+        """
+        if self._trial is None or self._device.type != "cpu":
+            return
+        for epoch, accuracy in _reported(self._trial).items():
+            if epoch <= self.epoch and accuracy != self._accuracy_after(epoch):
+                raise StorageError(
+                    f"the trial of {self.genome.text} is not what was recorded after epoch {epoch}.",
+                    where="finalists",
+                    remedy="The storage is damaged: restore it, or begin a new run.",
+                )
 
 
 def checkpoint_name(number: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -171,17 +171,23 @@ class Fitness:
         genomes: Sequence[Genome],
         rng: random.Random,
         progress: Callable[[int, str], None] = lambda done, note: None,
+        *,
+        timed: Collection[Genome] = (),
     ) -> Batch:
-        """Score all, then time all; the two never overlap. `progress` is told genomes done and what is done."""
+        """Score all, then time all; the two never overlap. `progress` is told genomes done and what is done.
+
+        Those `timed` before are scored in company, but not timed again.
+        """
         started, clock = datetime.now(), time.monotonic()
         scores = self._scorer.score(
             genomes, self._split, lambda done, total: progress(0, f"scored on {done}/{total} pictures")
         )
         scored = time.monotonic()
-        latencies: Sequence[Latency | None] = [None] * len(genomes)
+        latencies: dict[Genome, Latency] = {}
         if needs_latency(self._study):
-            latencies = time_subnets(
-                genomes,
+            to_time = [genome for genome in genomes if genome not in timed]
+            found = time_subnets(
+                to_time,
                 self._supernet,
                 self._scorer.calibration,
                 self._study.latency,
@@ -189,9 +195,12 @@ class Fitness:
                 rng,
                 lambda done: progress(done, "timing"),
             )
-        timed = time.monotonic()
-        evaluations = [self._evaluation(*known) for known in zip(genomes, scores, latencies, strict=True)]
-        seconds = {"scoring": scored - clock, "timing": timed - scored}
+            latencies = dict(zip(to_time, found, strict=True))
+        seconds = {"scoring": scored - clock, "timing": time.monotonic() - scored}
+        evaluations = [
+            self._evaluation(genome, score, latencies.get(genome))
+            for genome, score in zip(genomes, scores, strict=True)
+        ]
         return Batch(evaluations, started, datetime.now(), seconds)
 
     def noise_floor_ms(self, rng: random.Random) -> float:

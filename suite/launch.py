@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from optuna.exceptions import StorageInternalError
-from sqlalchemy.exc import SQLAlchemyError
 
 from suite import __version__
+from suite.clean_stop import clean_stop
 from suite.data import Data, Place, open_data
 from suite.data.begun_on import check_begun_on
 from suite.device import device_facts, open_device
-from suite.errors import RunDirectoryError, StorageError
+from suite.errors import RunDirectoryError
 from suite.experiment import run_experiment
 from suite.fidelity.measure_run import Asked, measure_run
 from suite.fidelity.predicted import find_truth
 from suite.fidelity.promise_of_run import promise_of_run
 from suite.fidelity.truth_table import TRUTH
 from suite.forecast import Forecast, fit_to_budget, forecast, measure_pace
+from suite.foreign_study import refuse_taken_name
 from suite.methods import evaluations_at_most
 from suite.oracle import score_space
 from suite.progress import Display
@@ -74,17 +74,20 @@ def begin(request: Request, path: Path | None, display: Display) -> Finished:
         InterruptedRun: by Ctrl-C.
     """
     device = open_device(request.device)
+    path = path or new_run_path(RUNS, request.study.name)
     if request.storage is not None:
-        open_storage(request.storage)
+        name = f"{request.study.name}/{path.resolve().name}"
+        refuse_taken_name(open_storage(request.storage), name, shown_url(request.storage))
     data = _open_data(request, display)
     if request.study.finalists.candidates == "predicted":
         find_truth(request.study, data.provenance.sha256, TRUTH)
     study = _plan(request, data, device, display)
-    run = RunDirectory.create(path or new_run_path(RUNS, study.name))
+    run = RunDirectory.create(path)
     with run.locked():
         facts = {
             "run": run.run_id,
             "asked": request.study.model_dump(mode="json"),
+            "used": study.model_dump(mode="json"),  # shorter, under a time budget
             "time_budget_seconds": request.budget_seconds,
             "storage": None if request.storage is None else shown_url(request.storage),
             "device": device_facts(device).to_json(),
@@ -107,10 +110,10 @@ def go_on(request: Request, run: RunDirectory, display: Display) -> Finished:
     """
     facts = run.read_json("run.json") or {}
     begun_on = facts["device"]["device"]
-    asked = validate_study(
-        facts["asked"], where=str(run.path / "run.json")
-    )  # keys newer than the run: defaults
-    differences = _differences(asked.model_dump(mode="json"), request.study.model_dump(mode="json"))
+    study = read_study(run.path / "study.toml")
+    differences = _changes(facts["asked"], request.study, run)
+    if "used" in facts:  # older runs lack it
+        differences += [f"study.toml, {change}" for change in _changes(facts["used"], study, run)]
     if request.device not in ("auto", begun_on):
         differences.append(f"--device: {begun_on} then, {request.device} now")
     if request.storage is not None and shown_url(request.storage) != shown_url(storage_url(run, None)):
@@ -127,7 +130,6 @@ def go_on(request: Request, run: RunDirectory, display: Display) -> Finished:
         device = open_device(begun_on, threads=facts["device"]["threads"])  # sums depend on both
         data = _open_data(request, display)
         check_begun_on(run, data)
-        study = read_study(run.path / "study.toml")
         return _run(run, study, data, device, storage_url(run, request.storage), display)
 
 
@@ -146,7 +148,7 @@ def score_every_network(run: RunDirectory, asked: Walk, pictures: int | None, di
     Raises:
         RunDirectoryError: the run has no trained supernet yet, or was begun on other data.
     """
-    with run.locked():
+    with run.locked(), clean_stop(run.path, str(run.path), "the same command"):
         study, space, scorer, data = _trained(run, asked)
         score_space(study, space, scorer, data, run, display, pictures)
         promise_of_run(run, study, space)
@@ -161,7 +163,7 @@ def shortlist_networks(
     Raises:
         RunDirectoryError: the run has no trained supernet yet, or was begun on other data.
     """
-    with run.locked():
+    with run.locked(), clean_stop(run.path, str(run.path), "the same command"):
         study, space, scorer, data = _trained(run, asked)
         return shortlist_space(study, space, scorer, data, run, display, order, screen=screen)
 
@@ -173,7 +175,8 @@ def measure_fidelity(run: RunDirectory, asked: Asked, display: Display) -> dict[
         RunDirectoryError: the run has no trained supernet yet, or was begun on other data.
         FidelityError: the truth table there is of another regime, or a training failed.
     """
-    with run.locked():
+    storage = shown_url(storage_url(run, asked.storage))
+    with run.locked(), clean_stop(run.path, storage, "the same command"):
         study, space, scorer, data = _trained(run, Walk(asked.place, asked.device, MEMORY))
         result = measure_run(study, space, scorer, data, run, asked, display)
         promise_of_run(run, study, space)
@@ -195,17 +198,12 @@ def _trained(run: RunDirectory, asked: Walk) -> tuple[StudySettings, SearchSpace
 def _run(
     run: RunDirectory, study: StudySettings, data: Data, device: torch.device, url: str, display: Display
 ) -> Finished:
+    again = f"the same command with --resume --run-dir {run.path}"
     try:
-        results = run_experiment(study, data, device, url, run, display)
+        with clean_stop(run.path, shown_url(url), again):
+            return Finished(run, run_experiment(study, data, device, url, run, display), write_report(run))
     except KeyboardInterrupt:
         raise InterruptedRun(run) from None
-    except (SQLAlchemyError, StorageInternalError) as error:
-        raise StorageError(
-            f"could not be written or read: {type(error).__name__}.",
-            where=shown_url(url),
-            remedy=f"Nothing recorded is lost; go on by --resume --run-dir {run.path} once it is back.",
-        ) from None
-    return Finished(run, results, write_report(run))
 
 
 def _open_data(request: Request, display: Display) -> Data:
@@ -226,6 +224,8 @@ def _plan(request: Request, data: Data, device: torch.device, display: Display) 
     """Say what will be done and about how long it takes; shorten it to the budget if there is one."""
     asked, budget = request.study, request.budget_seconds
     space = SearchSpace(asked.space, data.picture_shape, len(data.classes))
+    if asked.search.method == "exhaustive":
+        space.check_can_be_walked()
     pace = measure_pace(asked, space, data, device)
     study = asked if budget is None else fit_to_budget(asked, pace, budget)
     display.say(_plan_text(study, space.size, len(data.train), device.type, forecast(study, pace)))
@@ -254,6 +254,12 @@ def _roughly(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _changes(then: Any, now: StudySettings, run: RunDirectory) -> list[str]:
+    """Where settings differ from those in run.json; keys newer than the run have their defaults there."""
+    known = validate_study(then, where=str(run.path / "run.json"))
+    return _differences(known.model_dump(mode="json"), now.model_dump(mode="json"))
 
 
 def _differences(then: Any, now: Any, key: str = "") -> list[str]:

@@ -10,15 +10,17 @@ import hashlib
 import io
 import time
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from torch import Tensor
 
 from suite.data import Data, Split
-from suite.errors import SearchError
+from suite.errors import OutOfMemoryError, SearchError
 from suite.fitness import criteria
 from suite.latency_model import LatencyModel, model_latency
 from suite.oracle_table import TABLE_FILE, Table, costs, read_table, within
@@ -28,7 +30,7 @@ from suite.run_directory import EverySeconds, RunDirectory, write_atomically
 from suite.space import Genome, SearchSpace
 from suite.study import StudySettings
 from suite.supernet import Scorer
-from suite.supernet.scoring import ScoreSums
+from suite.supernet.scoring import MostAtOnce, ScoreSums
 
 PHASE = "oracle"
 TOP = 1_000
@@ -59,10 +61,12 @@ def score_space(
         "val_choice": data.val_choice.part(0, pictures),
     }
     sums = {name: ScoreSums(len(genomes)) for name in splits}
-    seconds = _resume(run, sums, pictures)
+    seconds = _resume(run, sums, scorer, pictures)
     total = sum(map(len, splits.values()))
     with display.phase("Oracle", total) as phase:
-        seconds = _walk(genomes, splits, sums, scorer, run, phase, seconds, pictures)
+        walk = _Walk(genomes, splits, sums, scorer, run, phase, seconds, pictures)
+        scorer.until_it_fits(walk.go_on)
+        seconds = walk.seconds
         phase.finish(total, f"{space.size:,} networks")
     table = _table(genomes, space, latency, sums)
     sha256 = _write_table(run, table)
@@ -111,37 +115,64 @@ def best_of_space(study: StudySettings, space: SearchSpace, run: RunDirectory) -
     return [space.parse(table["genome"][row]) for row in best[: study.search.population]]
 
 
-def _walk(
-    genomes: Sequence[Genome],
-    splits: dict[str, Split],
-    sums: dict[str, ScoreSums],
-    scorer: Scorer,
-    run: RunDirectory,
-    phase: Phase,
-    seconds: float,
-    pictures: int | None,
-) -> float:
-    """Add up block after block, saving now and then; returns the seconds spent, earlier executions' included."""
-    tree = scorer.tree(genomes)
-    clock, save_clock = time.monotonic(), EverySeconds(_SECONDS_BETWEEN_CHECKPOINTS)
-    for name, split in splits.items():
-        for block in scorer.blocks(tree, split, start=sums[name].pictures):
-            sums[name].add(block)
-            phase.update(sum(s.pictures for s in sums.values()), name)
-            if save_clock.due():
-                spent = seconds + time.monotonic() - clock
-                so_far = {n: vars(s) for n, s in sums.items()}
-                run.save_checkpoint(PHASE, {"pictures": pictures, "seconds": spent, "sums": so_far})
-    return seconds + time.monotonic() - clock
+@dataclass
+class _Walk:
+    """Sums that grow block after block, saved now and then; `seconds` are of all executions."""
+
+    genomes: Sequence[Genome]
+    splits: dict[str, Split]
+    sums: dict[str, ScoreSums]
+    scorer: Scorer
+    run: RunDirectory
+    phase: Phase
+    seconds: float
+    pictures: int | None
+
+    def go_on(self) -> None:
+        """Walk to the end of every split.
+
+        Raises:
+            OutOfMemoryError: with blocks of this size; what was walked is saved.
+        """
+        clock, save_clock, before = time.monotonic(), EverySeconds(_SECONDS_BETWEEN_CHECKPOINTS), self.seconds
+        try:
+            tree = self.scorer.tree(self.genomes)
+            for name, split in self.splits.items():
+                for block in self.scorer.blocks(tree, split, start=self.sums[name].pictures):
+                    self.sums[name].add(block)
+                    self.seconds = before + time.monotonic() - clock
+                    self.phase.update(sum(s.pictures for s in self.sums.values()), name)
+                    if save_clock.due():
+                        self._save()
+        except (
+            OutOfMemoryError
+        ):  # before the blocks get smaller: a kill must find both as they belong together
+            self._save()
+            raise
+        self._save()
+
+    def _save(self) -> None:
+        state = {
+            "pictures": self.pictures,
+            "seconds": self.seconds,
+            "block": asdict(self.scorer.block),
+            "sums": {name: vars(sums) for name, sums in self.sums.items()},
+        }
+        self.run.save_checkpoint(PHASE, state)
 
 
-def _resume(run: RunDirectory, sums: dict[str, ScoreSums], pictures: int | None) -> float:
-    """Take up the sums of an earlier execution on as many pictures; returns the seconds it spent."""
+def _resume(run: RunDirectory, sums: dict[str, ScoreSums], scorer: Scorer, pictures: int | None) -> float:
+    """Take up the sums of an earlier execution on as many pictures; returns the seconds it spent.
+
+    Its blocks too, unless those asked for now are smaller.
+    """
     checkpoint = run.load_checkpoint(PHASE)
     if checkpoint is None or checkpoint["pictures"] != pictures:
         return 0.0
     for name, state in checkpoint["sums"].items():
         sums[name].__dict__.update(state)
+    if "block" in checkpoint:  # older ones lack it
+        scorer.pin_block(scorer.block.at_most(MostAtOnce(**checkpoint["block"])))
     return float(checkpoint["seconds"])
 
 
@@ -172,10 +203,13 @@ def _write_bits(
     run: RunDirectory, genomes: Sequence[Genome], splits: dict[str, Split], scorer: Scorer
 ) -> None:
     """Which pictures each genome classes right, packed: with them any paired test can be redone."""
-    tree = scorer.tree(genomes)
     for name, split in splits.items():
-        parts = [block.bits for block in scorer.blocks(tree, split, bits=True)]
-        bits = torch.cat([part.cpu() for part in parts if part is not None], dim=1).numpy()
+
+        def right(split: Split = split) -> list[Tensor]:
+            blocks = scorer.blocks(scorer.tree(genomes), split, bits=True)
+            return [block.bits.cpu() for block in blocks if block.bits is not None]
+
+        bits = torch.cat(scorer.until_it_fits(right), dim=1).numpy()
         buffer = io.BytesIO()
         np.save(buffer, np.packbits(bits, axis=1), allow_pickle=False)
         write_atomically(run.path / f"oracle_bits_{name}.npy", buffer.getvalue())

@@ -17,6 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from suite.escaping import printable
+
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_DRAWINGS = 0.2
 
@@ -34,7 +36,7 @@ class Phase:
 
     def update(self, done: int, note: str = "", *, total: int | None = None) -> None:
         """Say that `done` of the total is behind us; `note` is the best so far, the loss, or the like."""
-        self.total = total or self.total
+        self.total, note = total or self.total, printable(note)
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, completed=done, note=note, total=self.total)
             if time.monotonic() - self._last_line >= _SECONDS_BETWEEN_DRAWINGS:
@@ -46,7 +48,7 @@ class Phase:
 
     def finish(self, done: int, note: str = "") -> None:
         """Leave the bar where it ended, or print the last line."""
-        self.total = self.total or done
+        self.total, note = self.total or done, printable(note)
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, completed=done, note=note, total=self.total)
             self._bars.stop_task(self._task)
@@ -71,7 +73,7 @@ class Display:
     def say(self, text: str) -> None:
         """One plain line (never read as markup: it may hold a user's own words)."""
         if not self._quiet:
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def phase(self, title: str, total: int | None = None) -> Iterator[Phase]:

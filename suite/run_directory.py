@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import os
-import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,9 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import filelock
-
-from suite.atomic import written
+from suite import checkpoint, run_lock
+from suite.atomic import is_unfinished, written
 from suite.errors import RunDirectoryError
 
 if TYPE_CHECKING:  # the door looks at run directories before it pays for torch
@@ -24,8 +20,7 @@ if TYPE_CHECKING:  # the door looks at run directories before it pays for torch
 
 FORMAT_VERSION = 1
 RUNS = Path("runs")
-_BEFORE_RUN_JSON = {"checkpoints", "results", "study.toml", ".lock", ".lock-holder.json"}
-_CHECKPOINT_MAGIC = b"nas-suite checkpoint 1\n"
+_BEFORE_RUN_JSON = {"checkpoints", "results", "study.toml", run_lock.LOCK, run_lock.HOLDER}
 
 
 class RunDirectory:
@@ -41,13 +36,13 @@ class RunDirectory:
         Raises:
             RunDirectoryError: something is there already, or it cannot be made.
         """
-        if path.exists() and not _is_unbegun(path):
-            raise RunDirectoryError(
-                "is there already.",
-                where=str(path),
-                remedy="Go on with it by --resume, or give another --run-dir.",
-            )
         try:
+            if path.exists() and not _is_unbegun(path):
+                raise RunDirectoryError(
+                    "is there already.",
+                    where=str(path),
+                    remedy="Go on with it by --resume, or give another --run-dir.",
+                )
             for folder in ("checkpoints", "results"):
                 (path / folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -61,7 +56,11 @@ class RunDirectory:
         Raises:
             RunDirectoryError: it is no run directory.
         """
-        if not (path / "run.json").is_file():
+        try:
+            begun = (path / "run.json").is_file()
+        except OSError:  # a name too long, say
+            begun = False
+        if not begun:
             raise RunDirectoryError(
                 "is no run directory (it has no run.json).",
                 where=str(path),
@@ -80,25 +79,18 @@ class RunDirectory:
         """Hold the run for this process; the operating system lets go of it when the process dies.
 
         Raises:
-            RunDirectoryError: another process holds it; names that process.
+            RunDirectoryError: another process holds it, or a process of another machine did and did not say that it
+                stopped; names that process.
         """
-        lock = filelock.FileLock(self.path / ".lock", timeout=0)
-        holder = self.path / ".lock-holder.json"
-        try:
-            lock.acquire()
-        except filelock.Timeout:
-            raise RunDirectoryError(
-                f"is in use by {_describe_holder(holder)}.",
-                where=str(self.path),
-                remedy="Wait for it or stop it, or give another --run-dir.",
-            ) from None
-        try:
-            facts = {"pid": os.getpid(), "host": socket.gethostname(), "since": utc_now()}
-            write_atomically(holder, json.dumps(facts).encode())
+        with run_lock.held(self.path):
+            self._sweep()
             yield
-        finally:
-            holder.unlink(missing_ok=True)
-            lock.release()
+
+    def _sweep(self) -> None:
+        """Remove what killed processes were in the middle of writing; only the lock's holder may."""
+        for path in self.path.rglob(".*"):
+            if is_unfinished(path):
+                path.unlink(missing_ok=True)
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write a small JSON file of the run, atomically, stamped with the format version."""
@@ -116,10 +108,10 @@ class RunDirectory:
             value = json.loads(path.read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunDirectoryError(f"cannot be read: {error}.", where=str(path)) from None
         version = value.get("format_version") if isinstance(value, dict) else None
-        if not isinstance(version, int) or version > FORMAT_VERSION:
+        if type(version) is not int or not 1 <= version <= FORMAT_VERSION:  # True is an int to isinstance
             raise RunDirectoryError(
                 f"has format version {version!r}; this suite reads up to {FORMAT_VERSION}.",
                 where=str(path),
@@ -149,6 +141,7 @@ class RunDirectory:
         Raises:
             RunDirectoryError: the file is missing, or is not what was written.
         """
+        from safetensors import SafetensorError
         from safetensors.torch import load
 
         path = self.path / name
@@ -159,44 +152,28 @@ class RunDirectory:
                 where=str(path),
                 remedy="Delete the phase's file in results/ to do that phase again, or begin a new run.",
             )
-        network.load_state_dict(load(content))
+        try:
+            network.load_state_dict(load(content))
+        except (SafetensorError, RuntimeError):  # what was written, but not by the suite for this network
+            raise RunDirectoryError(
+                "holds no weights of this network.", where=str(path), remedy="Begin a new run."
+            ) from None
 
     def save_checkpoint(self, phase: str, state: Mapping[str, Any]) -> None:
-        """Write a phase's state (tensors and plain values); the one before stays as `.previous`."""
-        import torch
-
-        buffer = io.BytesIO()
-        torch.save(dict(state), buffer)
-        body = buffer.getvalue()
-        path = self._checkpoint(phase)
-        if path.exists():
-            os.replace(path, path.with_suffix(".previous"))
-        write_atomically(path, _CHECKPOINT_MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+        """Write a phase's state (tensors and plain values) for good; the one before is kept."""
+        checkpoint.save(self._checkpoint(phase), state)
 
     def load_checkpoint(self, phase: str) -> dict[str, Any] | None:
         """A phase's last good state, or None if there is none; a damaged one gives way to the one before.
 
         Raises:
-            RunDirectoryError: there are checkpoints and none is whole.
+            RunDirectoryError: there are checkpoints and none is whole, or it is of a format that is not read here.
         """
-        path = self._checkpoint(phase)
-        candidates = [p for p in (path, path.with_suffix(".previous")) if p.exists()]
-        for candidate in candidates:
-            state = _read_checkpoint(candidate)
-            if state is not None:
-                return state
-        if candidates:
-            raise RunDirectoryError(
-                "is damaged, and so is the one before it.",
-                where=str(path),
-                remedy="Delete both to do this phase again from its start.",
-            )
-        return None
+        return checkpoint.load(self._checkpoint(phase))
 
     def drop_checkpoint(self, phase: str) -> None:
         """Forget a phase's checkpoints, once its result is written."""
-        for path in (self._checkpoint(phase), self._checkpoint(phase).with_suffix(".previous")):
-            path.unlink(missing_ok=True)
+        checkpoint.drop(self._checkpoint(phase))
 
     def _checkpoint(self, phase: str) -> Path:
         return self.path / "checkpoints" / f"{phase}.ckpt"
@@ -256,27 +233,6 @@ def utc_now() -> str:
 
 def _is_unbegun(path: Path) -> bool:
     """Whether a directory holds nothing but what a stop before run.json leaves."""
-    return path.is_dir() and {entry.name for entry in path.iterdir()} <= _BEFORE_RUN_JSON
-
-
-def _read_checkpoint(path: Path) -> dict[str, Any] | None:
-    import torch
-
-    magic, digest_line, body = _split_checkpoint(path.read_bytes())
-    if magic != _CHECKPOINT_MAGIC or hashlib.sha256(body).hexdigest().encode() != digest_line.strip():
-        return None
-    state: dict[str, Any] = torch.load(io.BytesIO(body), weights_only=True, map_location="cpu")
-    return state
-
-
-def _split_checkpoint(content: bytes) -> tuple[bytes, bytes, bytes]:
-    start, end = len(_CHECKPOINT_MAGIC), len(_CHECKPOINT_MAGIC) + 65
-    return content[:start], content[start:end], content[end:]
-
-
-def _describe_holder(holder: Path) -> str:
-    try:
-        facts = json.loads(holder.read_bytes())
-        return f"process {facts['pid']} on {facts['host']}, since {facts['since']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+    if not path.is_dir():
+        return False
+    return {entry.name for entry in path.iterdir() if not is_unfinished(entry)} <= _BEFORE_RUN_JSON

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from suite.errors import SearchError
+from suite.errors import SearchError, StorageError
 from suite.fitness import Criterion, Evaluation, Fitness, constraints, criteria, needs_latency
 from suite.methods import Judgement, Method, Problem, Proposal, evaluations_at_most, new_method
 from suite.pareto import pareto_front
@@ -40,6 +40,7 @@ def search(
 
     Raises:
         SearchError: every evaluation failed, or no network keeps to the limits; names the nearest.
+        StorageError: trials of an earlier execution are gone, or not what was recorded.
     """
     goals = criteria(study)
     problem = Problem(space, tuple(goal.weight for goal in goals), allowed)
@@ -47,6 +48,7 @@ def search(
     log = _resume(run, method)
     recorded = trials.recorded()
     known = {genome: evaluation for genome, (_, evaluation) in recorded.items()}
+    log.check_recorded(known, trials)
 
     with display.phase("Search", evaluations_at_most(study.search)) as phase:
         if needs_latency(study) and log.noise_floor_ms == 0.0:
@@ -62,6 +64,7 @@ def search(
                 [p.genome for p in new],
                 random.Random(study.seed + generation),
                 lambda done, note: phase.update(len(known) + done, note),
+                timed=cut_off,
             )
             for proposal, evaluation in zip(new, batch.evaluations, strict=True):
                 if proposal.genome not in cut_off:
@@ -131,6 +134,21 @@ class _Log:
     noise_floor_ms: float = 0.0
     proposed: int = 0
     generations: list[dict[str, Any]] = field(default_factory=list)
+
+    def check_recorded(self, known: Collection[Genome], trials: Trials) -> None:
+        """Refuse to go on if trials of closed generations are gone.
+
+        Raises:
+            StorageError: some are.
+        """
+        proposed = {text for generation in self.generations for text in generation["proposed"]}
+        lacking = len(proposed - {genome.text for genome in known})
+        if lacking:
+            raise StorageError(
+                f"lacks {lacking} of the {len(proposed)} networks that were evaluated.",
+                where=trials.study.study_name,
+                remedy="The storage is damaged, or is another: restore it, or begin a new run.",
+            )
 
     def add(
         self,

@@ -10,8 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from suite.blocks import ConvLayer, DenseLayer, Layer, Norm, Shape
-from suite.errors import GenomeError
+from suite.errors import GenomeError, StudyFileError
 from suite.study import SpaceSettings
+
+MOST_TO_WALK = 10_000_000  # networks; as a list in memory they take some gigabytes
 
 Chromosome = tuple[int, ...]
 """All genes as choice indices, in the order of `SearchSpace.genes`; inactive ones ride along."""
@@ -141,8 +143,26 @@ class SearchSpace:
         )
         return math.prod(per_stage)
 
+    def check_can_be_walked(self) -> None:
+        """Check that every network can be listed.
+
+        Raises:
+            StudyFileError: there are too many.
+        """
+        if self.size > MOST_TO_WALK:
+            raise StudyFileError(
+                f"has {self.size:,} networks, and {MOST_TO_WALK:,} at most can be scored one and all.",
+                where="[space]",
+                remedy="Give it fewer choices, or search it by evolution.",
+            )
+
     def __iter__(self) -> Iterator[Genome]:
-        """Every genome once, in a fixed order."""
+        """Every genome once, in a fixed order.
+
+        Raises:
+            StudyFileError: there are too many.
+        """
+        self.check_can_be_walked()
         for convs in _runs(self.conv_stage):
             for fcs in _runs(self.fc_stage):
                 yield Genome(convs, fcs)

@@ -6,16 +6,19 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import TypeVar
 
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from suite.clean_stop import clean_stop
 from suite.errors import SuiteError
 
 _SECONDS_BETWEEN_LOOKS = 3.0
@@ -42,10 +45,15 @@ def enqueue(
             study.add_trial(trial)
 
 
-def work_off(study: optuna.Study, do: Callable[[optuna.Trial], float]) -> None:
+def work_off(
+    study: optuna.Study,
+    do: Callable[[optuna.Trial], float],
+    told: Callable[[optuna.Trial], None] = lambda trial: None,
+) -> None:
     """Claim a waiting trial, do it, tell its value; again, until none waits. Many may do so at once, anywhere.
 
-    What fails in a way the suite knows is told as such, its reason the trial's attribute `failure`.
+    `told` comes after a trial's value is in the storage: only then can what it was made from be forgotten. What fails
+    in a way the suite knows is told as such, its reason the trial's attribute `failure`.
     """
     while (trial := _claim(study)) is not None:
         try:
@@ -55,6 +63,7 @@ def work_off(study: optuna.Study, do: Callable[[optuna.Trial], float]) -> None:
             study.tell(trial, state=TrialState.FAIL)
         else:
             study.tell(trial, value)
+            told(trial)
 
 
 def run_workers(
@@ -93,7 +102,12 @@ def _work(target: Callable[[_Job], None], job: _Job) -> None:
     """A worker's whole life: it ends with its parent, however that ends, and leaves Ctrl-C to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    target(job)
+    try:
+        with clean_stop(Path(), "the storage", "the same command"):
+            target(job)
+    except SuiteError as error:
+        print(f"suite, in a worker: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
 
 
 def _end_with_parent() -> None:

@@ -2,43 +2,52 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.exceptions import ExperimentalWarning
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from suite.errors import StorageError
+from suite.errors import GenomeError, StorageError
 from suite.fitness import Batch, Criterion, Evaluation
+from suite.foreign_study import own_study, refuse_other_database
 from suite.latency import Latency
 from suite.methods import Proposal
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
+from suite.storages import open_database, open_journal
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
+_GIVE_PASSWORD = "Give the URL with its password by --storage or SUITE_STORAGE, or PGPASSWORD."
+_RESTORE = "Restore the file, or begin a new run."
 
-def open_storage(url: str) -> BaseStorage:
+
+def open_storage(url: str, say: Callable[[str], None] = lambda text: None) -> BaseStorage:
     """The storage for `sqlite:///FILE`, `journal:FILE`, or a PostgreSQL URL.
+
+    A server that goes away later is waited for, which `say` is told.
 
     Raises:
         StorageError: the URL is not understood, or the storage cannot be opened; never shows a password.
     """
     if url.startswith("journal:"):
-        path = Path(url.removeprefix("journal:"))
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return JournalStorage(JournalFileBackend(str(path)))
+            return open_journal(Path(url.removeprefix("journal:")))
         except OSError as error:
             raise StorageError(f"cannot be opened: {error.strerror}.", where=url) from None
+        except ValueError:
+            raise StorageError("is damaged, or no journal of Optuna's.", where=url, remedy=_RESTORE) from None
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # ValueError: a port that is no number, say
@@ -50,14 +59,15 @@ def open_storage(url: str) -> BaseStorage:
     if parsed.drivername == "postgresql":  # SQLAlchemy's default driver has changed before: say which
         parsed = parsed.set(drivername="postgresql+psycopg")
     try:
-        return RDBStorage(parsed.render_as_string(hide_password=False))
-    except (SQLAlchemyError, ImportError, RuntimeError, ValueError) as error:
+        refuse_other_database(parsed)
+        return open_database(parsed, say)
+    except (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError, ValueError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
-        if parsed.password:
-            reason = reason.replace(str(parsed.password), "***")
-        remedy = (
-            "Give the URL with its password by --storage or SUITE_STORAGE." if _is_server(parsed) else None
-        )
+        for secret in filter(None, (parsed.password, *map(str, parsed.query.values()))):
+            reason = reason.replace(str(secret), "***")
+        remedy = _GIVE_PASSWORD if _is_server(parsed) else None
+        if "malformed" in reason or "not a database" in reason:  # SQLite's words for a damaged file
+            remedy = _RESTORE
         raise StorageError(f"cannot be opened: {reason}.", where=shown_url(url), remedy=remedy) from None
 
 
@@ -105,12 +115,12 @@ class Trials:
     ) -> None:
         self._space = space
         self._criteria = tuple(criteria)
-        self.study = optuna.create_study(
-            storage=storage,
-            study_name=name,
-            directions=["maximize" if c.weight > 0 else "minimize" for c in criteria],
-            load_if_exists=True,
-        )
+        directions = [StudyDirection.MAXIMIZE if c.weight > 0 else StudyDirection.MINIMIZE for c in criteria]
+        try:
+            found = own_study(storage, name, directions, [c.metric for c in criteria])
+        except ValueError:  # metric names that are no list
+            raise _damaged(name) from None
+        self.study = found or optuna.create_study(storage=storage, study_name=name, directions=directions)
         if not self.study.metric_names:
             with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
                 self.study.set_metric_names([c.metric for c in criteria])
@@ -126,7 +136,8 @@ class Trials:
     ) -> None:
         """Add one genome of an evaluated batch; without values it is a FAIL trial with its reason.
 
-        Its times are those of the batch: subnets are scored together and timed interleaved.
+        Its times are those of the batch: subnets are scored together and timed interleaved. Its checksum tells when
+        it is read back whether it is what was recorded: databases do not.
         """
         params, distributions = genes_of(self._space, evaluation.genome)
         trial = create_trial(
@@ -137,17 +148,30 @@ class Trials:
             constraints=constraints or None,
             user_attrs=_attributes(evaluation, proposal, generation),
         )
+        trial.set_user_attr("checksum", _checksum(trial))
         trial.datetime_start, trial.datetime_complete = batch.started, batch.ended
         self.study.add_trial(trial)
 
     def recorded(self) -> dict[Genome, tuple[int, Evaluation]]:
-        """Every genome on record: the generation it was evaluated in, and how it was evaluated."""
-        found = {}
-        for trial in self.study.get_trials(deepcopy=False):
-            evaluation = _read(trial)
-            if evaluation is not None:
-                found[evaluation.genome] = (int(trial.user_attrs["generation"]), evaluation)
-        return found
+        """Every genome on record: the generation it was evaluated in, and how it was evaluated.
+
+        Raises:
+            StorageError: a trial is not what was recorded.
+        """
+        try:
+            return {
+                evaluation.genome: (int(trial.user_attrs["generation"]), evaluation)
+                for trial in self.study.get_trials(deepcopy=False)
+                if (evaluation := _read(trial, self._space)) is not None
+            }
+        except (ValueError, LookupError, TypeError, AttributeError, AssertionError, GenomeError):
+            raise _damaged(self.study.study_name) from None
+
+
+def _damaged(name: str) -> StorageError:
+    """Of an Optuna study that does not say what was recorded."""
+    remedy = "The storage is damaged: restore it, or begin a new run."
+    return StorageError("is not what was recorded.", where=name, remedy=remedy)
 
 
 def _attributes(evaluation: Evaluation, proposal: Proposal[Genome], generation: int) -> dict[str, Any]:
@@ -170,14 +194,27 @@ def _attributes(evaluation: Evaluation, proposal: Proposal[Genome], generation: 
     return attributes
 
 
-def _read(trial: FrozenTrial) -> Evaluation | None:
-    """An evaluation as recorded; None for a trial that is not one of ours."""
+def _checksum(trial: FrozenTrial) -> str:
+    """Of all that is recorded of a genome but its times."""
+    attributes = {name: value for name, value in trial.user_attrs.items() if name != "checksum"}
+    content = [trial.state.name, trial.values, trial.params, trial.constraints, attributes]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _read(trial: FrozenTrial, space: SearchSpace) -> Evaluation | None:
+    """An evaluation as recorded; None for a trial that is not one of ours.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError, GenomeError: it is not what was recorded.
+    """
     attributes = trial.user_attrs
     if "genome" not in attributes or "params" not in attributes:
         return None
+    if attributes.get("checksum", _checksum(trial)) != _checksum(trial):  # older runs have none
+        raise ValueError(f"trial {trial.number}")
     latency = attributes.get("latency")
     return Evaluation(
-        Genome.parse(attributes["genome"]),
+        space.parse(attributes["genome"]),
         attributes["params"],
         attributes["macs"],
         attributes.get("val_loss"),

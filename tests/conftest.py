@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import sys
+import tempfile
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+from suite.cli import main
 from suite.space import SearchSpace
 from suite.study import StudySettings, validate_study
 from tests.postgresql import Server, what_is_missing
@@ -66,14 +72,63 @@ def odd_space() -> SearchSpace:
     )
 
 
+def said(*words: object) -> tuple[int, str]:
+    """What `suite WORDS` ends with, run in this process: its exit code and what it says on stderr."""
+    argv, heard = sys.argv, io.StringIO()
+    sys.argv = ["suite", *map(str, words)]
+    try:
+        with contextlib.redirect_stderr(heard), contextlib.redirect_stdout(io.StringIO()):
+            main()
+        return 0, heard.getvalue()
+    except SystemExit as end:
+        return int(end.code or 0), heard.getvalue()
+    finally:
+        sys.argv = argv
+
+
+def refusal(*words: object) -> str:
+    """What is said of wrong use or input: exit code 2, in one paragraph."""
+    code, text = said(*words)
+    assert code == 2, text
+    assert text.startswith("suite: ")
+    first, *others = text.rstrip("\n").split("\n")
+    assert all(line.startswith("  ") and line.strip() for line in others), text
+    assert not any(unicodedata.category(c) in ("Cc", "Cs") for c in "".join([first, *others])), text
+    return text
+
+
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def postgresql() -> Iterator[Server]:
     """A PostgreSQL server of our own on loopback; skips where none can be started."""
+    yield from _own_server()
+
+
+@pytest.fixture
+def mortal_postgresql() -> Iterator[Server]:
+    """A server that may be stopped: nobody else uses it."""
+    yield from _own_server()
+
+
+def _own_server() -> Iterator[Server]:
     if missing := what_is_missing():
         pytest.skip(missing)
-    server = Server.start(tmp_path_factory.mktemp("postgresql"))
-    yield server
-    server.stop()
+    # Not in pytest's folder: another session of pytest closes it to all but root, the server's user among them.
+    with tempfile.TemporaryDirectory(prefix="suite-postgresql-") as folder:
+        server = Server.start(Path(folder))
+        yield server
+        if server.runs:
+            server.stop()
+
+
+@pytest.fixture(params=["sqlite", "journal", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new, empty storage of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'study.db'}"
+    if request.param == "journal":
+        return f"journal:{tmp_path / 'study.log'}"
+    server: Server = request.getfixturevalue("postgresql")
+    return server.new_database()
 
 
 @pytest.fixture

@@ -43,12 +43,28 @@ class Server:
             free.bind(("127.0.0.1", 0))
             port = int(free.getsockname()[1])
         server = cls(folder, port)
-        data, words = folder / "data", ("--auth=scram-sha-256", "--username=suite", "--no-sync")
-        server._run("initdb", f"--pgdata={data}", *words, f"--pwfile={folder / 'password'}")
-        options = f"-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -p {port}"
-        log = folder / "server.log"
-        server._run("pg_ctl", "start", "--wait", f"--pgdata={data}", f"--log={log}", f"--options={options}")
+        words = ("--auth=scram-sha-256", "--username=suite", "--no-sync")
+        server._run("initdb", f"--pgdata={folder / 'data'}", *words, f"--pwfile={folder / 'password'}")
+        server.start_again()
         return server
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is there to connect to."""
+        return (self.folder / "data" / "postmaster.pid").exists()
+
+    def start_again(self) -> None:
+        """Start the server, on its port of before and with all that was in it."""
+        options = f"-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -p {self.port}"
+        log = self.folder / "server.log"
+        words = (
+            "start",
+            "--wait",
+            f"--pgdata={self.folder / 'data'}",
+            f"--log={log}",
+            f"--options={options}",
+        )
+        self._run("pg_ctl", *words)
 
     def new_database(self) -> str:
         """The URL, password and all, of a new, empty database."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
+from optuna.trial import TrialState, create_trial
 
 from suite.ablation.run import Asked, open_ablation, run_ablation
 from suite.ablation.settings import Ablation, read_ablation
 from suite.ablation.summary import summarise
+from suite.ablation.worker import Job, train_cells
 from suite.data.places import find_data
 from suite.errors import FidelityError, StudyFileError
 from suite.fidelity.draw import draw_networks
@@ -19,6 +23,7 @@ from suite.progress import Display
 from suite.report.ablation_page import publish_ablation, write_ablation_page
 from suite.run_directory import RunDirectory
 from suite.study import study_toml, validate_study
+from suite.trials import open_storage, storage_url
 from tests.conftest import ROOT, space_of, tiny_table
 
 DIGITS_SHA256 = "0b7e9c3202d7bcd255d6a19a238d3743bf5e320ba74812a6679958a017c55382"
@@ -77,7 +82,9 @@ def test_cells_are_studies_with_keys_overridden(folder: Path) -> None:
         ({"a": [], "b": ["space.depth=[1]"]}, {}, "cells.b"),
         ({}, {}, "cells"),
         ({"a": []}, {"minutes": [0]}, "minutes"),
+        ({"a": []}, {"minutes": ["inf"]}, "minutes"),
         ({"a": []}, {"seeds": []}, "seeds"),
+        ({"a": []}, {"seeds": [2**63]}, "seeds"),
         ({"a": []}, {"study": "nowhere.toml"}, "nowhere.toml"),
         ({"a": []}, {"sees": [1]}, "sees"),
     ],
@@ -88,6 +95,52 @@ def test_a_fault_in_the_file_is_named(
     path = write_file(folder, cells, **keys)
     with pytest.raises(StudyFileError, match=said):
         read_ablation(path)
+
+
+def test_a_cell_that_was_killed_goes_on_from_its_checkpoint(folder: Path) -> None:
+    """Its trial failed with its process, and a new one with another number took its place."""
+    write_file(folder, {"as it is": []}, seeds=[0])
+    ablation = read_ablation(folder / "small.toml")
+    run = open_ablation(folder / "run", ablation.name)
+    space = space_of((1, 16, 16), **ablation.cells[0].study.space.model_dump(mode="json"))
+    networks = tuple(genome.text for genome in draw_networks(space, 8))
+    place = find_data(ablation.cells[0].study.data)
+    job = Job(
+        {c.name: c for c in ablation.cells},
+        (0.005, 0.01),
+        networks,
+        place,
+        "cpu",
+        storage_url(run, None),
+        "a",
+        run,
+    )
+    study = optuna.create_study(storage=open_storage(job.storage), study_name="a", direction="maximize")
+    waits = create_trial(
+        state=TrialState.WAITING, user_attrs={"cell": "as it is", "seed": 0, "key": "k" * 64}
+    )
+    loaded: list[bool] = []
+
+    def killed_in_training(phase: str, state: dict[str, Any]) -> None:
+        RunDirectory.save_checkpoint(run, phase, state)
+        raise KeyboardInterrupt
+
+    for interrupted in (True, False):
+        study.add_trial(waits)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("suite.ablation.worker._SECONDS_BETWEEN_CHECKPOINTS", 0)
+            if interrupted:
+                patch.setattr(run, "save_checkpoint", killed_in_training)
+            load = run.load_checkpoint
+            patch.setattr(
+                run,
+                "load_checkpoint",
+                lambda phase, load=load: loaded.append(load(phase) is not None) or load(phase),
+            )
+            with pytest.raises(KeyboardInterrupt) if interrupted else nullcontext():
+                train_cells(job)
+    assert loaded == [False, True]
+    assert not list((run.path / "checkpoints").iterdir())
 
 
 def test_each_cell_is_trained_once_from_each_seed(folder: Path) -> None:

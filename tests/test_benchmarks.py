@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks import recording
+from benchmarks import durability, recording
 from suite.progress import Display
+from suite.study import StudySettings
 
 
 def test_recording_is_measured_on_each_storage_and_never_overlaps_timing() -> None:
@@ -14,3 +15,11 @@ def test_recording_is_measured_on_each_storage_and_never_overlaps_timing() -> No
     assert result["overlap"]["recordings"] >= 20
     assert result["overlap"]["overlapping"] == 0
     assert "overlapping: 0" in recording.show(result)
+
+
+def test_durability_is_measured_in_pairs_of_whole_runs(tiny_study: StudySettings) -> None:
+    result = durability.run(Display(quiet=True), study=tiny_study, pairs=2)
+    assert {kind: len(seconds) for kind, seconds in result["seconds"].items()} == {"kept": 2, "not kept": 2}
+    assert all(seconds > 0 for kind in result["seconds"].values() for seconds in kind)
+    assert result["below"] == (result["share"] < 0.05)
+    assert "checkpoints and records take" in durability.show(result)

@@ -14,8 +14,12 @@ from tests.conftest import ROOT
 # methods comes before trials, since a trial says who proposed its genome, and no method knows of trials.
 ROOMS = (
     "errors",
+    "escaping",
+    "clean_stop",
     "atomic",
     "study",
+    "checkpoint",
+    "run_lock",
     "run_directory",
     "oracle_table",
     "device",
@@ -33,6 +37,8 @@ ROOMS = (
     "latency_model",
     "pareto",
     "methods",
+    "storages",
+    "foreign_study",
     "trials",
     "trial_queue",
     "search",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -257,13 +258,15 @@ class TestSessions:
         (root / ".venv" / noxfile.STAMP).write_text(f"nox {noxfile._wanted()}\n")
         return root
 
-    def _nox(self, checkout: Path, *words: str, suite_exits: int = 0) -> tuple[int, list[str], str]:
+    def _nox(
+        self, checkout: Path, *words: str, suite_exits: int = 0, **variables: str
+    ) -> tuple[int, list[str], str]:
         """(nox's exit code, the suite's command lines, all that was printed)."""
         python = checkout / ".venv" / "bin" / "python"
         python.write_text(SHELL_PYTHON.replace("CODE", str(suite_exits)))
         python.chmod(0o755)
         command = [sys.executable, "-m", "nox", "-f", str(checkout / "noxfile.py"), "-s", *words]
-        environment = {"PATH": "/usr/bin:/bin", "HOME": str(checkout)}
+        environment = {"PATH": "/usr/bin:/bin", "HOME": str(checkout), **variables}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
         calls = checkout / "calls"
         return (
@@ -321,3 +324,30 @@ class TestSessions:
             "-m ruff format --check .",
             "-m mypy",
         ]
+
+    def test_an_audit_without_a_network_says_so(self, checkout: Path, noxfile: ModuleType) -> None:
+        code, calls, said = self._nox(checkout, "audit", https_proxy="http://127.0.0.1:1")
+        assert (code, calls) == (1, [])
+        assert f"{noxfile.ADVISORIES} does not answer" in said
+        assert "Go online." in said
+        assert "Traceback" not in said
+
+
+def test_an_audit_is_asked_for_and_never_a_part_of_what_every_change_has_to_pass(module: ModuleType) -> None:
+    assert "audit" not in (ROOT / ".ci" / "run").read_text()
+    assert "audit" not in module.nox.options.sessions
+
+
+def test_what_an_audit_found_is_told_apart_from_what_it_could_not_look_up(module: ModuleType) -> None:
+    fault = {"id": "PYSEC-1", "fix_versions": ["2.1", "3.0"], "aliases": [], "description": ""}
+    packages = [
+        {"name": "good", "version": "1", "vulns": []},
+        {"name": "bad", "version": "2", "vulns": [fault, {**fault, "id": "PYSEC-2", "fix_versions": []}]},
+        {
+            "name": "torch",
+            "skip_reason": "Dependency not found on PyPI and could not be audited: torch (2+cpu)",
+        },
+    ]
+    vulnerable, untold, told = module.findings(json.dumps({"dependencies": packages, "fixes": []}))
+    assert vulnerable == ["bad 2: PYSEC-1, mended in 2.1, 3.0", "bad 2: PYSEC-2, mended in no version yet"]
+    assert (untold, told) == (["torch"], 2)

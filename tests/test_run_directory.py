@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from suite.atomic import written
 from suite.errors import RunDirectoryError
 from suite.run_directory import RunDirectory, latest_run, new_run_path, write_atomically
 
@@ -79,6 +85,7 @@ def test_checkpoints_round_trip(run: RunDirectory) -> None:
     assert run.load_checkpoint("search") is None
 
 
+@pytest.mark.fault("the newest checkpoint is truncated, or has a flipped bit")
 @pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "magic"])
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(run: RunDirectory, damage: str) -> None:
     run.save_checkpoint("search", state(1.0))
@@ -95,9 +102,49 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(run: RunDirectory, dam
     loaded = run.load_checkpoint("search")
     assert loaded is not None
     assert loaded["log"] == [{"loss": 1.0}]
-    (run.path / "checkpoints" / "search.previous").write_bytes(b"")
+    assert path.read_bytes() != bytes(content), "the good one is where the next save keeps it"
+    path.write_bytes(b"")
     with pytest.raises(RunDirectoryError, match="damaged, and so is the one before"):
         run.load_checkpoint("search")
+
+
+def test_a_checkpoint_of_another_format_is_refused(run: RunDirectory) -> None:
+    run.save_checkpoint("search", state(1.0))
+    path = run.path / "checkpoints" / "search.ckpt"
+    path.write_bytes(path.read_bytes().replace(b"checkpoint 1\n", b"checkpoint 2\n", 1))
+    with pytest.raises(RunDirectoryError, match="has format version 2; this suite reads 1"):
+        run.load_checkpoint("search")
+
+
+@pytest.mark.fault("writing a checkpoint stops at any of its system calls")
+@pytest.mark.parametrize("stop_at", range(9))
+def test_whenever_saving_stops_there_is_a_good_checkpoint(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch, stop_at: int
+) -> None:
+    """Each system call in turn is the last one, as when the disk is full or the process is killed there."""
+    run.save_checkpoint("search", state(1.0))
+    run.save_checkpoint("search", state(2.0))
+    damaged = run.path / "checkpoints" / "search.ckpt"
+    damaged.write_bytes(b"damaged meanwhile")
+    assert run.load_checkpoint("search") is not None
+    calls = count()
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+
+        def stopping(*arguments: Any, real: Callable[..., Any] = real) -> Any:
+            if next(calls) >= stop_at:
+                raise OSError(28, "No space left on device")
+            return real(*arguments)
+
+        monkeypatch.setattr(os, name, stopping)
+    with suppress(OSError):
+        run.save_checkpoint("search", state(3.0))
+    stopped = next(calls) > stop_at
+    assert stopped == (stop_at < 6), "fsync, rename, fsync of the folder; two renames, fsync of the folder"
+    monkeypatch.undo()
+    loaded = run.load_checkpoint("search")
+    assert loaded is not None
+    assert loaded["log"] in ([{"loss": 1.0}], [{"loss": 3.0}])
 
 
 def _hold(path: Path, held: object, done: object) -> None:
@@ -106,6 +153,7 @@ def _hold(path: Path, held: object, done: object) -> None:
         done.wait(30)  # type: ignore[attr-defined]
 
 
+@pytest.mark.fault("a second process; the lock of one that was killed")
 def test_a_second_process_is_refused_and_told_who_the_first_is(run: RunDirectory) -> None:
     context = multiprocessing.get_context("spawn")
     held, done = context.Event(), context.Event()
@@ -119,6 +167,32 @@ def test_a_second_process_is_refused_and_told_who_the_first_is(run: RunDirectory
     with run.locked():  # a dead process holds nothing, though its name is still written there
         facts = json.loads((run.path / ".lock-holder.json").read_text())
     assert facts["pid"] != first.pid
+
+
+def test_a_lock_left_on_another_machine_is_explained(run: RunDirectory) -> None:
+    holder = run.path / ".lock-holder.json"
+    holder.write_text(json.dumps({"pid": 7, "host": "elsewhere", "since": "2026-01-01T00:00:00+00:00"}))
+    with (
+        pytest.raises(RunDirectoryError, match=r"process 7 on elsewhere, .* delete .*holder\.json"),
+        run.locked(),
+    ):
+        pass
+    assert "elsewhere" in holder.read_text(), "refusing changes nothing"
+    holder.unlink()
+    with run.locked():
+        pass
+
+
+def test_what_a_killed_process_was_writing_is_no_dead_end_and_is_swept(run: RunDirectory) -> None:
+    for folder in (run.path, run.path / "checkpoints"):
+        with written(folder / "file"):
+            (unfinished,) = folder.glob(".*")
+            unfinished.with_name(unfinished.name.replace("file", "of-the-killed")).touch()
+        (folder / "file").unlink()
+    assert RunDirectory.create(run.path).path == run.path
+    assert len(list(run.path.rglob("*.unfinished"))) == 2
+    with run.locked():
+        assert not list(run.path.rglob("*.unfinished"))
 
 
 def test_the_latest_run_is_found(tmp_path: Path) -> None:

@@ -88,9 +88,9 @@ def test_the_average_is_the_result_and_survives_a_stop(
     tiny_study: StudySettings, space: SearchSpace, data: Data, tmp_path: Path
 ) -> None:
     quiet = Display(quiet=True)
-    averaged = with_supernet(tiny_study, average=0.99)
+    plain, averaged = (with_supernet(tiny_study, average=decay) for decay in (0.0, 0.99))
     last, whole, stopped, resumed = (
-        new_training(study, space, data, CPU) for study in (tiny_study, averaged, averaged, averaged)
+        new_training(study, space, data, CPU) for study in (plain, averaged, averaged, averaged)
     )
     for number, t in enumerate((last, whole)):
         train_to_end(t, "p", "P", RunDirectory.create(tmp_path / f"{number}"), quiet)
@@ -194,7 +194,7 @@ def with_supernet(study: StudySettings, **keys: object) -> StudySettings:
 def test_an_epoch_by_any_rule_reaches_every_depth(
     tiny_study: StudySettings, space: SearchSpace, data: Data, rule: str
 ) -> None:
-    t = new_training(with_supernet(tiny_study, step_rule=rule), space, data, CPU)
+    t = new_training(with_supernet(tiny_study, step_rule=rule, first_fc="per-depth"), space, data, CPU)
     before = {name: p.detach().clone() for name, p in t.network.named_parameters()}
     t.run_epoch()
     moved = {name for name, p in t.network.named_parameters() if not torch.equal(p, before[name])}

@@ -78,6 +78,23 @@ def test_what_fails_is_told_with_its_reason_and_the_rest_is_done(tmp_path: Path)
     assert study.get_trials()[1].user_attrs["failure"] == "the loss became nan."
 
 
+def test_what_a_trial_was_made_from_is_forgotten_only_once_its_value_is_stored(tmp_path: Path) -> None:
+    """A kill between the two would otherwise cost the whole training."""
+    study = new_study(tmp_path)
+    enqueue(study, waiting(range(3)), number_of)
+    seen: list[tuple[int, TrialState]] = []
+
+    def do(trial: optuna.Trial) -> float:
+        if trial.user_attrs["number"] == 1:
+            raise TrainingError("the loss became nan.")
+        return 0.0
+
+    work_off(
+        study, do, told=lambda trial: seen.append((trial.number, study.get_trials()[trial.number].state))
+    )
+    assert seen == [(0, TrialState.COMPLETE), (2, TrialState.COMPLETE)]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="kills by POSIX signals")
 def test_a_worker_ends_with_its_parent_however_that_ends(tmp_path: Path) -> None:
     script = (

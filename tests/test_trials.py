@@ -8,7 +8,9 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from suite.errors import StorageError
 from suite.fitness import OBJECTIVES, Batch, Evaluation
@@ -16,22 +18,11 @@ from suite.latency import Latency
 from suite.methods import Proposal
 from suite.trials import Trials, open_storage, shown_url
 from tests.conftest import space_of
-from tests.postgresql import Server
+from tests.postgresql import PASSWORD, Server
 
 SPACE = space_of()
 CRITERIA = (OBJECTIVES["loss"], OBJECTIVES["latency"])
 LATENCY = Latency(0.41, 0.45, 0.02, 1, 1, "cpu", 500)
-
-
-@pytest.fixture(params=["sqlite", "journal", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A new, empty storage of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'study.db'}"
-    if request.param == "journal":
-        return f"journal:{tmp_path / 'study.log'}"
-    server: Server = request.getfixturevalue("postgresql")
-    return server.new_database()
 
 
 def evaluation(seed: int = 0, failure: str | None = None) -> tuple[Evaluation, Proposal]:
@@ -76,6 +67,7 @@ def test_a_trial_holds_the_genome_its_values_and_where_it_came_from(url: str) ->
         "val_loss": 1.25,
         "val_accuracy": 0.5,
         "latency": LATENCY.to_json(),
+        "checksum": trial.user_attrs["checksum"],
     }
     assert (trial.datetime_start, trial.datetime_complete) == (batch.started, batch.ended)
     assert trials.study.metric_names == ["loss", "latency_ms"]
@@ -127,3 +119,49 @@ def test_a_storage_that_cannot_be_opened_says_so_without_its_password(bad: str, 
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
     assert shown_url(url) == shown
+
+
+def test_a_password_may_come_from_the_environment(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server: Server = request.getfixturevalue("postgresql")
+    url = server.new_database()
+    bare = shown_url(url)
+    with pytest.raises(StorageError, match="with its password by --storage or SUITE_STORAGE"):
+        open_storage(bare)
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    record(Trials(open_storage(bare), "s/r/search", SPACE, CRITERIA), *evaluation())
+    assert len(Trials(open_storage(url), "s/r/search", SPACE, CRITERIA).recorded()) == 1
+
+
+FLIPS = 150
+
+
+@pytest.mark.fault("a bit of what was recorded is flipped, anywhere in the file", storage="sqlite, journal")
+@pytest.mark.parametrize("kind", ["sqlite", "journal"])
+def test_a_flipped_bit_is_an_error_or_a_lack_but_never_another_value(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "recorded"
+    url = f"sqlite:///{path}" if kind == "sqlite" else f"journal:{path}"
+    trials = Trials(open_storage(url), "s/r/search", SPACE, CRITERIA)
+    for seed in range(12):
+        record(trials, *evaluation(seed))
+    expected = trials.recorded()
+    if kind == "sqlite":
+        trials.study._storage._backend.engine.dispose()  # type: ignore[attr-defined]
+        assert not path.with_name("recorded-wal").exists(), "all of it is in the one file"
+    content, rng, noticed = path.read_bytes(), random.Random(0), 0
+    for number in range(FLIPS):
+        damaged = bytearray(content)
+        damaged[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        other = tmp_path / f"damaged-{number}"
+        other.write_bytes(damaged)
+        try:
+            found = Trials(
+                open_storage(url.replace("recorded", other.name)), "s/r/search", SPACE, CRITERIA
+            ).recorded()
+        except (StorageError, StorageInternalError, SQLAlchemyError):
+            noticed += 1
+        else:
+            assert all(expected[genome] == known for genome, known in found.items())
+            noticed += len(found) < len(expected)
+    assert 0 < noticed < FLIPS, "some hit what is recorded, and some what is not in use"

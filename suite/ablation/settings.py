@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, ValidationError
 from suite.errors import StudyFileError
 from suite.study import StudySettings, read_study
 
-Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(min_length=1)]
 
 
 class _Cell(BaseModel, extra="forbid", frozen=True):
@@ -23,7 +23,7 @@ class _Cell(BaseModel, extra="forbid", frozen=True):
 class _File(BaseModel, extra="forbid", frozen=True):
     study: str
     truth: str
-    minutes: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1)]
+    minutes: Annotated[tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], Field(min_length=1)]
     seeds: Seeds
     cells: Annotated[dict[str, tuple[str, ...] | _Cell], Field(min_length=1)]
 
@@ -58,7 +58,7 @@ def read_ablation(path: Path) -> Ablation:
     """
     try:
         file = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StudyFileError(f"is no ablation file: {_in_words(error)}.", where=str(path)) from None
     base = path.parent / file.study
     tables = {

@@ -44,7 +44,11 @@ def train_cells(job: Job) -> None:
     device = open_device(job.device, threads=1)
     data = open_data(next(iter(job.cells.values())).study.data, job.place)
     study = optuna.load_study(study_name=job.name, storage=open_storage(job.storage))
-    work_off(study, lambda trial: _train(trial, job, data, device))
+    work_off(
+        study,
+        do=lambda trial: _train(trial, job, data, device),
+        told=lambda trial: job.run.drop_checkpoint(_checkpoint_name(trial)),
+    )
 
 
 def _train(trial: optuna.Trial, job: Job, data: Data, device: torch.device) -> float:
@@ -55,12 +59,16 @@ def _train(trial: optuna.Trial, job: Job, data: Data, device: torch.device) -> f
     cell, seed = job.cells[trial.user_attrs["cell"]], int(trial.user_attrs["seed"])
     study = cell.study.model_copy(update={"seed": seed})
     space = SearchSpace(study.space, data.picture_shape, len(data.classes))
-    marked = _Marked(study, job, space, data, device, phase=f"cell-{trial.number}")
+    marked = _Marked(study, job, space, data, device, phase=_checkpoint_name(trial))
     marked.train()
     trial.set_user_attr("readings", marked.readings)
-    job.run.drop_checkpoint(marked.phase)
     accuracies: list[float] = marked.readings[-1]["val_accuracy"]
     return sum(accuracies) / len(accuracies)
+
+
+def _checkpoint_name(trial: optuna.Trial) -> str:
+    """Not by the trial's number: what a killed process had begun is gone on with as a new trial."""
+    return f"cell-{trial.user_attrs['key'][:16]}"
 
 
 class _AllRead(Exception):  # noqa: N818 (no error: a way out of a loop)

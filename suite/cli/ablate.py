@@ -43,11 +43,13 @@ def ablate(
     place = find_data(ablation.cells[0].study.data, data_dir)
 
     from suite.ablation.run import Asked, open_ablation, run_ablation
+    from suite.clean_stop import clean_stop
     from suite.report.ablation_page import publish_ablation, write_ablation_page
+    from suite.trials import shown_url, storage_url
 
     run = open_ablation(run_dir or RUNS / "ablations" / ablation.name, ablation.name)
     try:
-        with run.locked():
+        with run.locked(), clean_stop(run.path, shown_url(storage_url(run, storage)), "the same command"):
             run_ablation(ablation, Asked(truth, place, device, absolute(storage)), run, Display(quiet=quiet))
             print(write_ablation_page(run))
             if publish:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+import traceback
+from pathlib import Path
 
 import typer
 
+import suite
 from suite.cli import ablate, ask, bench, dashboard, export, fidelity, oracle, report, search
+from suite.cli.secret import hide_password
 from suite.errors import SuiteError
+from suite.escaping import paragraph
 
 COMMANDS = (
     (search.search, search.EXAMPLES),
@@ -23,7 +28,8 @@ COMMANDS = (
 
 app = typer.Typer(
     no_args_is_help=True,
-    pretty_exceptions_enable=False,  # never print locals: they may hold a storage URL
+    pretty_exceptions_enable=False,
+    pretty_exceptions_show_locals=False,  # they may hold a storage URL with its password
     add_completion=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -34,9 +40,30 @@ for command, examples in COMMANDS:
 
 
 def main() -> None:
-    """Entry point: a SuiteError is one paragraph and an exit code, never a traceback."""
+    """Entry point: an error is one paragraph and an exit code; a traceback only for developers (python -X dev)."""
+    hide_password()
     try:
         app()
     except SuiteError as error:
-        print(f"suite: {error}", file=sys.stderr)
+        print(f"suite: {paragraph(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        print(f"suite: {paragraph(_in_words(error))}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _in_words(error: Exception) -> str:
+    """What nobody foresaw: the system's own words where it refused something, else where the suite has a fault."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return f"{where}{error.strerror}."
+    frames = traceback.extract_tb(error.__traceback__)
+    home = str(Path(suite.__file__).parent)
+    last = next(frame for frame in reversed(frames) if frame.filename.startswith(home))
+    what = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+    return (
+        f"{Path(last.filename).relative_to(home)}, line {last.lineno}: {what}. This is a fault of the suite, or a "
+        "file it reads was changed by hand. Please report it with what `python -X dev -m suite ...` prints."
+    )

@@ -9,15 +9,20 @@ import typer
 from suite.errors import RunDirectoryError, StudyFileError
 from suite.progress import Display
 
-BENCHMARKS = ("recording", "evaluation")
+BENCHMARKS = ("recording", "evaluation", "durability")
 
 EXAMPLES = "Examples:  suite bench evaluation   |   suite bench recording --storage postgresql://ME@HOST/DB"
 
 
 def bench(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="What to measure: recording or evaluation.")],
+    what: Annotated[
+        str, typer.Argument(metavar="WHAT", help="What to measure: recording, evaluation or durability.")
+    ],
     storage: Annotated[
-        list[str] | None, typer.Option(metavar="URL", help="A further storage to measure; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            metavar="URL", envvar="SUITE_STORAGE", help="A further storage to measure; may be repeated."
+        ),
     ] = None,
 ) -> None:
     """Measure this machine: ratios and costs, each from one run."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,17 +24,37 @@ def dashboard(
         str | None, typer.Option(metavar="URL", envvar="SUITE_STORAGE", help="If not the run's own.")
     ] = None,
 ) -> None:
-    """Browse a run's trials in optuna-dashboard."""
+    """Browse a run's trials in optuna-dashboard; nothing can be changed or deleted there."""
     import optuna_dashboard
 
+    from suite.cli.read_only import new_server
     from suite.trials import open_storage, storage_url
 
     directory = opened(run)
-    store = open_storage(storage_url(directory, absolute(storage)))
-    print(f"The trials of {directory.path}: http://{host}:{port}  (Ctrl-C ends it)")
+    url = storage_url(directory, absolute(storage))
+    _check_is_there(url, directory.path)
+    page = optuna_dashboard.wsgi(open_storage(url))
     try:
-        optuna_dashboard.run_server(store, host=host, port=port)
-    except OSError as error:
+        server = new_server(page, host, port)
+    except (OSError, UnicodeError) as error:
         raise RunDirectoryError(
-            f"cannot listen: {error.strerror}.", where=f"{host}:{port}", remedy="Give another --port."
+            f"cannot listen: {getattr(error, 'strerror', None) or error}.",
+            where=f"{host}:{port}",
+            remedy="Give another --port, or leave --host out.",
         ) from None
+    shown = f"[{host}]" if ":" in host else host
+    print(f"The trials of {directory.path}: http://{shown}:{port}  (read-only; Ctrl-C ends it)", flush=True)
+    with server, suppress(KeyboardInterrupt):
+        server.serve_forever()
+
+
+def _check_is_there(url: str, run: Path) -> None:
+    """Refuse a file that is not there: opening would make an empty one."""
+    for prefix in ("journal:", "sqlite:///"):
+        file = Path(url.removeprefix(prefix))
+        if url.startswith(prefix) and not file.is_file():
+            raise RunDirectoryError(
+                f"has no trials yet: there is no {file}.",
+                where=str(run),
+                remedy="Let its search begin first.",
+            )

@@ -91,14 +91,25 @@ def source_sha256(place: Place) -> str:
     """The checksum of a place's files; the same files elsewhere have the same one.
 
     Raises:
-        DataError: a file cannot be read.
+        DataError: a file cannot be read, or its name is not UTF-8.
     """
     named = {}
     for split, files in place.files.items():
         for file in files:
+            _check_is_text(file)
             inside = f"{file.parent.name}/{file.name}" if place.kind == "folder" else file.name
             named[f"{split}/{inside}"] = file
     return files_sha256(named)
+
+
+def _check_is_text(file: Path) -> None:
+    """A file system may hold names of any bytes; tables and reports hold UTF-8 only."""
+    try:
+        str(file).encode()
+    except UnicodeEncodeError:
+        raise DataError(
+            "its name, or that of a folder it is in, is not UTF-8.", where=str(file), remedy="Rename it."
+        ) from None
 
 
 def _through_cache(home: Path, sha256: str, size: tuple[int, int], fill: Callable[[Path], Facts]) -> Pictures:

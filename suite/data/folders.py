@@ -90,8 +90,13 @@ def _pictures(folder: Path) -> tuple[Path, ...]:
 
 def _pictures_directly_in(folder: Path) -> list[Path]:
     with os.scandir(folder) as entries:
-        names = [e.name for e in entries if not e.name.startswith(".")]
+        names = [e.name for e in entries if not e.name.startswith(".") and _is_readable(e)]
     return [folder / name for name in sorted(names) if os.path.splitext(name)[1].lower() in PICTURE_ENDINGS]
+
+
+def _is_readable(entry: os.DirEntry[str]) -> bool:
+    """Whether reading it ends: a pipe or a device may never. A broken link counts, so that it is complained of."""
+    return entry.is_file() or not os.path.exists(entry)
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -14,7 +14,9 @@ from pathlib import Path
 
 REPOSITORIES = {"cifar10": "uoft-cs/cifar10", "fashion_mnist": "zalando-datasets/fashion_mnist"}
 PROBE_SECONDS = 2.0
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+# The hub's own rule; `..` would lead elsewhere on its site, and `--` parts owner from name in its cache.
+_PART = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,94}[A-Za-z0-9_])?"
+_NAME = re.compile(rf"(?!.*(?:\.\.|--)){_PART}(?:/{_PART})?")
 
 
 def repository(name: str) -> str:
@@ -23,8 +25,8 @@ def repository(name: str) -> str:
 
 
 def is_repository(name: str) -> bool:
-    """Whether a name could be one of the hub's: `name` or `owner/name`."""
-    return _NAME.fullmatch(name) is not None
+    """Whether a name could be one of the hub's: `name` or `owner/name`, and no more than a name."""
+    return _NAME.fullmatch(name) is not None and not name.endswith((".git", ".ipynb"))
 
 
 def endpoint() -> str:

@@ -13,10 +13,14 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-FAULTS = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+FAULTS = (
+    *(OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error),
+    Image.DecompressionBombError,
+)
 """What Pillow raises on damaged pictures."""
 
 Pixels = NDArray[np.uint8]
+_MOST_PIXELS = 8192 * 8192  # a file of 143 bytes may claim ten thousand by ten thousand, and takes 14 s then
 _DEEP_MODES = frozenset(["I", "I;16", "I;16B", "I;16L", "I;16N"])
 _GREY_MODES = frozenset(["1", "L", "LA", "La"]) | _DEEP_MODES
 
@@ -65,4 +69,7 @@ def resized(pictures: Pixels, size: tuple[int, int]) -> Pixels:
 def _open(encoded: bytes) -> Image.Image:
     if not encoded:
         raise ValueError("there is no picture in it")
-    return Image.open(io.BytesIO(encoded))
+    image = Image.open(io.BytesIO(encoded))
+    if image.width * image.height > _MOST_PIXELS:
+        raise ValueError(f"{image.width}x{image.height} pixels are more than a picture here may have")
+    return image

@@ -38,7 +38,7 @@ def find_data(settings: DataSettings, data_dir: Path | None = None) -> Place:
     Raises:
         DataError: it is nowhere; lists every place looked in, and what to do.
     """
-    if data_dir is not None and not data_dir.is_dir():
+    if data_dir is not None and not os.path.isdir(data_dir):
         raise DataError("no such folder.", where=f"--data {data_dir}", remedy="Give a folder that is there.")
     looked = []
     for where, answer in _lookups(settings.name, data_dir):
@@ -47,7 +47,7 @@ def find_data(settings: DataSettings, data_dir: Path | None = None) -> Place:
         looked.append(f"{where}: {answer}")
     raise DataError(
         "is in none of the places looked in:" + "".join(f"\n  - {line}" for line in looked) + "\n ",
-        where=f'data.name = "{settings.name}"',
+        where=f'data.name = "{settings.name}"' if len(settings.name) <= 200 else "data.name",
         remedy=_remedy(settings.name),
     )
 
@@ -114,6 +114,8 @@ def _in_system_folder(name: str) -> Place | str:
 
 
 def _in_hub_cache(name: str) -> Place | str:
+    if not hub.is_repository(name):
+        return "not looked into: this is no name of the hub's"
     home = f"{_shown(hub.cache_folder())}: "
     versions = hub.snapshots(name)
     if not versions:

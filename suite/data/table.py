@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import escape
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,14 @@ def _folder_table(place: Place) -> Table:
 
 def _load(place: Place, counts: Mapping[str, Sequence[int]], copies: str) -> dict[str, Any]:
     if place.kind == "hub":
-        loaded = datasets.load_dataset(hub.repository(place.name))
+        repository = hub.repository(place.name)
+        if Path(repository).exists() or find_spec(
+            f"datasets.packaged_modules.{repository.replace('/', ':')}"
+        ):
+            raise ValueError(
+                "a folder here, or a file format, has the same name, and would be loaded in its place"
+            )
+        loaded = datasets.load_dataset(repository)
         if "train" not in loaded:
             raise ValueError(f"no split is called train; there are {', '.join(loaded)}")
         return {split: loaded[split] for split in ("train", "test") if split in loaded}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from suite import __version__
 from suite.blocks import Norm
+from suite.escaping import escaped
 
 WINNER = "winner, fine-tuned and tested"
 SUBNET = "subnet of the supernet, shared weights, not trained on its own"
@@ -47,8 +48,8 @@ def model_card(facts: ModelFacts) -> str:
         "",
         f"- Weights: {facts.source}.",
         *(f"- Accuracy on {_SPLITS[name]}: {value:.2%}." for name, value in facts.accuracies.items()),
-        f"- Classes, in the order of the outputs: {', '.join(facts.classes)}.",
-        f"- From study {facts.study}, run {facts.run}, by nas-suite {__version__}.",
+        f"- Classes, in the order of the outputs: {', '.join(map(escaped, facts.classes))}.",
+        f"- From study {escaped(facts.study)}, run {escaped(facts.run)}, by nas-suite {__version__}.",
         "",
         "To use it, with nas-suite installed:",
         "",

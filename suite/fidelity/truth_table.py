@@ -48,7 +48,10 @@ class Regime(BaseModel, extra="forbid", frozen=True):
     @property
     def name(self) -> str:
         """Of the table's files, such as `cifar10-10x10000`."""
-        return f"{re.sub(r'[^A-Za-z0-9_-]+', '-', self.data.name)}-{self.epochs}x{self.train_images}"
+        data = re.sub(r"[^A-Za-z0-9_-]+", "-", self.data.name)[
+            -100:
+        ]  # a path may be longer than a file's name
+        return f"{data}-{self.epochs}x{self.train_images}"
 
 
 @dataclass(frozen=True, order=True)

@@ -44,7 +44,11 @@ def train_waiting(job: Job) -> None:
     data = open_data(job.study.data, job.place)
     space = SearchSpace(job.study.space, data.picture_shape, len(data.classes))
     study = optuna.load_study(study_name=job.name, storage=open_storage(job.storage))
-    work_off(study, lambda trial: _train(trial, job, space, data, device))
+    work_off(
+        study,
+        do=lambda trial: _train(trial, job, space, data, device),
+        told=lambda trial: job.run.drop_checkpoint(_checkpoint_name(job, trial)),
+    )
 
 
 def read_after(epochs: int) -> set[int]:
@@ -68,8 +72,7 @@ def _train(trial: optuna.Trial, job: Job, space: SearchSpace, data: Data, device
     training = standalone_training(
         job.study, space, genome, data, device, seed, epochs=job.epochs, pictures=job.pictures
     )
-    phase = f"{job.name.rpartition('/')[2]}-{genome.text}-{seed}"
-    progress = _Progress(training, job.run, phase)
+    progress = _Progress(training, job.run, _checkpoint_name(job, trial))
     progress.resume()
     reported = set(trial.storage.get_trial(trial._trial_id).intermediate_values)
     while not training.done:
@@ -80,8 +83,12 @@ def _train(trial: optuna.Trial, job: Job, space: SearchSpace, data: Data, device
             if training.epoch not in reported:
                 trial.report(outcome.accuracy, training.epoch)
     trial.set_user_attr("readings", progress.readings)
-    job.run.drop_checkpoint(phase)
     return float(progress.readings[-1]["val_accuracy"])
+
+
+def _checkpoint_name(job: Job, trial: optuna.Trial) -> str:
+    table = job.name.rpartition("/")[2]
+    return f"{table}-{trial.user_attrs['genome']}-{trial.user_attrs['seed']}"
 
 
 class _Progress:

@@ -16,7 +16,9 @@ from suite.ablation.checkpoint_choice import HANDFUL
 from suite.ablation.run import PHASE
 from suite.ablation.summary import CellSummary, Summary, summarise
 from suite.ablation.worker import OTHERS
-from suite.report.style import CYCLE, GREY, STYLE, Figures, count, escaped, percent, table
+from suite.escaping import code, escaped, one_line
+from suite.report.publish import folder_name
+from suite.report.style import CYCLE, GREY, STYLE, Figures, count, percent, table
 from suite.run_directory import RunDirectory, write_atomically
 
 _SURE = 0.1  # two-sided error of calling two cells different
@@ -43,9 +45,13 @@ def write_ablation_page(run: RunDirectory) -> Path:
 
 
 def publish_ablation(run: RunDirectory, reports: Path) -> Path:
-    """Copy the page, its figures and the result to reports/ablation-<name>/; returns the copy's page."""
+    """Copy the page, its figures and the result to reports/ablation-<name>/; returns the copy's page.
+
+    Raises:
+        RunDirectoryError: the result gives the ablation a name that is no folder's.
+    """
     result = run.read_result(PHASE) or {}
-    target = reports / f"ablation-{result['name']}"
+    target = reports / folder_name(f"ablation-{result['name']}", run)
     if target.exists():
         shutil.rmtree(target)
     shutil.copytree(run.path / "report", target)
@@ -119,7 +125,9 @@ def _curve(axis: Axes, cell: CellSummary, score: str, colour: str, *, dashed: bo
     taus = np.array([mark.tau[score] for mark in cell.marks])
     style = "--" if dashed else "-"
     axis.plot(minutes, taus, color=colour, linewidth=0.8, alpha=0.5, linestyle=style)
-    axis.plot(minutes.mean(1), taus.mean(1), color=colour, marker="o", linestyle=style, label=cell.name)
+    axis.plot(
+        minutes.mean(1), taus.mean(1), color=colour, marker="o", linestyle=style, label=one_line(cell.name)
+    )
 
 
 def _cells(summary: Summary) -> str:
@@ -164,10 +172,7 @@ def _cells(summary: Summary) -> str:
 
 
 def _overrides(summary: Summary) -> str:
-    rows = [
-        [escaped(cell.name), ", ".join(f"`{word}`" for word in cell.overrides) or "nothing"]
-        for cell in summary.cells
-    ]
+    rows = [[escaped(cell.name), ", ".join(map(code, cell.overrides)) or "nothing"] for cell in summary.cells]
     return table(["Cell", "Overrides"], rows, left=2)
 
 
@@ -176,10 +181,11 @@ def _method(result: dict[str, Any]) -> str:
     seeds = sorted({seed["seed"] for cell in result["cells"] for seed in cell["seeds"]})
     return (
         f"Truth: {len(result['networks'])} networks drawn evenly within each depth, trained by themselves from "
-        f"{len(result['truth_seeds'])} seeds (table `{escaped(result['truth'])}` in benchmarks/truth). Each supernet "
+        f"{len(result['truth_seeds'])} seeds (table {code(result['truth'])} in benchmarks/truth). Each supernet "
         f"was trained on one thread of {escaped(device['name'])} (torch {escaped(device['torch'])}), one process a "
         f"core, seeds {', '.join(map(str, seeds))}; its clock stands still while it is read. Made by "
-        f"`suite ablate studies/ablations/{escaped(result['name'])}.toml`."
+        + code(f"suite ablate studies/ablations/{result['name']}.toml")
+        + "."
     )
 
 

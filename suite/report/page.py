@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import jinja2
 import matplotlib
 
-from suite.report.record import read_record
+from suite.errors import SuiteError
+from suite.escaping import escaped
+from suite.report.record import RunRecord, read_record
 from suite.report.section import Section
-from suite.report.sections import SECTIONS
-from suite.report.style import STYLE, Figures, escaped
+from suite.report.sections import SECTIONS, Build
+from suite.report.style import STYLE, Figures
 from suite.run_directory import RunDirectory, write_atomically
 
 
 def write_report(run: RunDirectory) -> Path:
     """Write report/report.md and its figures from what the run has so far; returns the page's path.
 
+    A figure or a section that fails leaves a note in its place: the rest is worth having.
+
     Raises:
         RunDirectoryError: a result is damaged or of a newer format.
     """
     record = read_record(run)
     folder = run.path / "report"
-    shutil.rmtree(folder / "figures", ignore_errors=True)
     figures = Figures(folder / "figures")
     with matplotlib.rc_context(STYLE):  # legends and ticks read the style when they are drawn
-        sections = [section for build in SECTIONS if (section := build(record, figures)) is not None]
+        sections = [section for build in SECTIONS if (section := _built(build, record, figures))]
     page = folder / "report.md"
     write_atomically(page, _render(record.study.name, run.run_id, sections, _missing(run)).encode())
+    figures.remove_others()  # of an earlier report, which is whole until this one is
     return page
+
+
+def _built(build: Build, record: RunRecord, figures: Figures) -> Section | None:
+    """A section, None if it has nothing to say, or what went wrong with it."""
+    try:
+        return build(record, figures)
+    except SuiteError:  # a damaged or newer result: to be mended, not reported around
+        raise
+    except Exception as error:
+        title = build.__module__.rpartition(".")[2].replace("_", " ").capitalize()
+        return Section(title, f"*This part could not be written: {escaped(repr(error))}.*")
 
 
 def _missing(run: RunDirectory) -> list[str]:

@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 from suite.errors import RunDirectoryError
-from suite.report.style import count, duration, escaped, percent, table
+from suite.escaping import escaped
+from suite.report.style import count, duration, percent, table
 from suite.run_directory import RunDirectory, write_atomically
 
 _FILES = ("results.json", "trials.csv", "study.toml")
@@ -19,14 +20,14 @@ def publish_report(run: RunDirectory, reports: Path) -> Path:
     """Copy a written report to reports/<study>/<run-id>/ and make the index anew; returns the copy's page.
 
     Raises:
-        RunDirectoryError: the run has no report or no results yet.
+        RunDirectoryError: the run has no report or no results yet, or its names are no folders'.
     """
     page, results = run.path / "report" / "report.md", run.read_json("results.json")
     if results is None or not page.exists():
         raise RunDirectoryError(
             "has nothing to publish yet.", where=str(run.path), remedy="Let the run finish first: --resume"
         )
-    target = reports / str(results["study"]) / run.run_id
+    target = reports / folder_name(results["study"], run) / folder_name(run.run_id, run)
     if target.exists():
         shutil.rmtree(target)
     shutil.copytree(run.path / "report", target)
@@ -35,6 +36,22 @@ def publish_report(run: RunDirectory, reports: Path) -> Path:
             shutil.copyfile(run.path / name, target / name)
     _write_index(reports)
     return target / "report.md"
+
+
+def folder_name(name: object, run: RunDirectory) -> str:
+    """A name out of a run's files, as a folder to be replaced: one that leads elsewhere would have that deleted.
+
+    Raises:
+        RunDirectoryError: it leads elsewhere.
+    """
+    text = str(name)
+    if text in ("", ".", "..") or any(character in text for character in "/\\:\0"):
+        raise RunDirectoryError(
+            f"its files call it {text[:80]!r}, which is no folder's name.",
+            where=str(run.path),
+            remedy="They were changed by hand, or are another suite's.",
+        )
+    return text
 
 
 def _write_index(reports: Path) -> None:
@@ -59,7 +76,7 @@ def _row(path: Path, results: dict[str, Any]) -> list[str]:
         link,
         str(results["seed"]),
         percent(test["eval_accuracy"]),
-        winner["genome"],
+        escaped(winner["genome"]),
         count(winner["params"]),
         f"{winner['latency_ms']['median']:.3f}",
         duration(results["search"]["seconds"]["total"]),

@@ -13,6 +13,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullFormatter
 
+from suite.escaping import escaped
 from suite.run_directory import write_atomically
 
 # Okabe and Ito 2008, "Color Universal Design"
@@ -48,14 +49,12 @@ STYLE: dict[Any, Any] = {
 }
 
 
-_ESCAPES = {ord(character): f"&#{ord(character)};" for character in "\\`*_[]|<>&#"}
-
-
 class Figures:
     """Draws figures in the one style and keeps them as PNG files of a report."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._written: set[str] = set()
 
     def axes(
         self, columns: int = 1, *, width: float = 9.0, height: float = 5.2, share_y: bool = False
@@ -73,11 +72,21 @@ class Figures:
         return figure, [list(row) for row in axes]
 
     def save(self, figure: Figure, name: str, alt: str) -> str:
-        """Write `<name>.png`; returns the Markdown image, with its alt text."""
+        """Write `<name>.png`; returns the Markdown image, with its alt text, or why it cannot be drawn."""
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-        write_atomically(self.folder / f"{name}.png", buffer.getvalue())
+        try:
+            figure.savefig(buffer, format="png", metadata={"Software": None})
+            write_atomically(self.folder / f"{name}.png", buffer.getvalue())
+        except Exception as error:  # whatever it is, the text around the figure is worth having
+            return f"*{escaped(alt)}: this figure could not be drawn ({escaped(repr(error))}).*"
+        self._written.add(f"{name}.png")
         return f"![{escaped(alt)}](figures/{name}.png)"
+
+    def remove_others(self) -> None:
+        """Delete the figures in the folder that were not written by this."""
+        for path in self.folder.glob("*.png"):
+            if path.name not in self._written:
+                path.unlink()
 
 
 def log_ticks(axis: Axis) -> None:
@@ -92,11 +101,6 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 
     """A Markdown table: the first `left` columns to the left, the rest (numbers) to the right."""
     rule = [":---" if i < left else "---:" for i in range(len(headers))]
     return "\n".join("| " + " | ".join(row) + " |" for row in (headers, rule, *rows))
-
-
-def escaped(text: str) -> str:
-    """A user's own words (class names, paths) as plain text in Markdown, HTML and tables."""
-    return " ".join(str(text).split()).translate(_ESCAPES)
 
 
 def count(number: float) -> str:

@@ -36,7 +36,7 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> StudySettings:
         raise StudyFileError(f"is not valid TOML: {error}.", where=str(path)) from None
     for override in overrides:
         _lay_over(table, override)
-    return validate_study(table, where=" --set ".join([str(path), *overrides]))
+    return validate_study(table, where=" --set ".join([str(path), *map(_cut, overrides)]))
 
 
 def validate_study(table: Mapping[str, Any], *, where: str) -> StudySettings:
@@ -60,7 +60,9 @@ def _lay_over(table: dict[str, Any], override: str) -> None:
     names = [name.strip() for name in key.split(".")]
     if not equals or not all(names):
         raise StudyFileError(
-            "is not KEY=VALUE.", where=f"--set {override}", remedy="For example: --set search.population=100"
+            "is not KEY=VALUE.",
+            where=f"--set {_cut(override)}",
+            remedy="For example: --set search.population=100",
         )
     try:
         parsed = tomllib.loads(f"value = {text}")
@@ -70,13 +72,13 @@ def _lay_over(table: dict[str, Any], override: str) -> None:
     for name in names[:-1]:
         table = table.setdefault(name, {})
         if not isinstance(table, dict):
-            raise StudyFileError(f"{name} is a value, not a table.", where=f"--set {override}")
+            raise StudyFileError(f"{_cut(name)} is a value, not a table.", where=f"--set {_cut(override)}")
     table[names[-1]] = value
 
 
 def _explain(fault: Any) -> str:
     """One pydantic fault as `key: value is wrong because ...; what is allowed`."""
-    key = ".".join(str(part) for part in fault["loc"])
+    key = _cut(".".join(str(part) for part in fault["loc"]))
     kind, given, context = fault["type"], fault["input"], fault.get("ctx", {})
     if kind == "extra_forbidden":
         return f"{key}: unknown key{_nearest(fault['loc'])}."
@@ -98,6 +100,11 @@ def _nearest(location: tuple[int | str, ...]) -> str:
     known = list(model.model_fields)
     close = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}" if close else f"; known here are {_listed(known)}"
+
+
+def _cut(text: str) -> str:
+    """A user's own text, as much of it as tells which it is."""
+    return text if len(text) <= 200 else text[:197] + "..."
 
 
 def _listed(names: Sequence[str]) -> str:

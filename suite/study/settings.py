@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+import unicodedata
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
@@ -14,12 +15,20 @@ Candidates = Literal["search", "predicted"]
 Start = Literal["scratch", "supernet"]
 MethodName = Literal["evolution", "random", "exhaustive"]
 
-Count = Annotated[int, Field(ge=1)]
+# Where a number ends is where nobody would train: beyond, genomes have no text and spaces no size to print.
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Pixels = Annotated[int, Field(ge=1, le=4096)]
+Filters = Annotated[int, Field(ge=1, le=4096)]
+Kernel = Annotated[int, Field(ge=1, le=99)]
+Units = Annotated[int, Field(ge=1, le=65_536)]
+Layers = Annotated[int, Field(ge=1, le=12)]
+Cost = Annotated[int, Field(ge=1, le=10**15)]
 Rate = Annotated[float, Field(ge=0.0, le=1.0)]
 Fraction = Annotated[float, Field(gt=0.0, lt=0.5)]
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
 Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
 PositiveFloat = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+_MOST_CHOICES = 256
 
 
 def _as_tuple(value: object) -> object:
@@ -34,9 +43,13 @@ def _distinct(value: object) -> object:
         return value
     if not value:
         raise ValueError("is empty; give at least one")
-    for place, choice in enumerate(value):
-        if repr(choice) in map(repr, value[:place]):
-            raise ValueError(f"{shortened(choice)} is listed twice; list it once")
+    if len(value) > _MOST_CHOICES:
+        raise ValueError(f"lists {len(value)} choices; use {_MOST_CHOICES} at most")
+    seen: set[str] = set()
+    for choice in map(shortened, value):
+        if choice in seen:
+            raise ValueError(f"{choice} is listed twice; list it once")
+        seen.add(choice)
     return value
 
 
@@ -47,18 +60,26 @@ def _odd(kernels: tuple[int, ...]) -> tuple[int, ...]:
     return kernels
 
 
+def _written(name: str) -> str:
+    """A name without characters that no file system or terminal should be handed."""
+    for character in name:
+        if unicodedata.category(character) == "Cc":
+            raise ValueError(f"{shortened(name)} holds the control character {character!r}; take it out")
+    return name
+
+
 def _known_rule(rule: str) -> str:
     if rule not in ("accuracy", "one_se") and not re.fullmatch(r"cheapest_above:(0?\.\d+|1\.0*|1|0)", rule):
         raise ValueError(
-            f'{rule!r} is no rule; use "accuracy", "one_se", or "cheapest_above:0.75" '
+            f'{shortened(rule)} is no rule; use "accuracy", "one_se", or "cheapest_above:0.75" '
             "(the cheapest network with at least that accuracy)"
         )
     return rule
 
 
 Distinct = BeforeValidator(_distinct)
-Ascending = AfterValidator(lambda choices: tuple(sorted(choices)))
-Counts = Annotated[tuple[Count, ...], Distinct, Ascending]
+T = TypeVar("T")
+Ascending = Annotated[tuple[T, ...], Distinct, AfterValidator(lambda choices: tuple(sorted(choices)))]
 
 
 class Settings(BaseModel, extra="forbid", strict=True, frozen=True):
@@ -68,23 +89,23 @@ class Settings(BaseModel, extra="forbid", strict=True, frozen=True):
 class DataSettings(Settings):
     """Which pictures, how they are split, and how they are augmented in training."""
 
-    name: str = Field(min_length=1)
+    name: Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_written)]
     split_seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     val_search: Fraction = 0.1
     val_choice: Fraction = 0.1
-    image_size: Annotated[tuple[Count, Count], BeforeValidator(_as_tuple)]
+    image_size: Annotated[tuple[Pixels, Pixels], BeforeValidator(_as_tuple)]
     augment: Literal["none", "crop", "flip-crop"] = "flip-crop"
 
 
 class SpaceSettings(Settings):
     """The choices of every gene; the space is all their combinations."""
 
-    depth: Counts = (2, 3, 4)
-    filters: Counts = (16, 32, 64)
-    kernel: Annotated[Counts, AfterValidator(_odd)] = (3, 5)
+    depth: Ascending[Layers] = (2, 3, 4)
+    filters: Ascending[Filters] = (16, 32, 64)
+    kernel: Annotated[Ascending[Kernel], AfterValidator(_odd)] = (3, 5)
     pool: Annotated[tuple[Literal["max", "avg"], ...], Distinct] = ("max", "avg")
-    fc_layers: Counts = (1, 2)
-    fc_units: Counts = (128, 256, 512)
+    fc_layers: Ascending[Layers] = (1, 2)
+    fc_units: Ascending[Units] = (128, 256, 512)
     norm: Literal["none", "batch"] = "none"
     dropout: Dropout = 0.5
 
@@ -95,17 +116,17 @@ class SupernetSettings(Settings):
     epochs: Count = 50
     learning_rate: PositiveFloat = 0.001
     batch_size: Count = 64
-    step_rule: StepRule = "single-path"
+    step_rule: StepRule = "tree"
     dropout: Dropout = 0.5
-    average: Decay = 0.0
-    first_fc: FirstFc = "per-depth"
+    average: Decay = 0.999
+    first_fc: FirstFc = "per-depth-and-count"
 
 
 class Limits(Settings):
     """Hard limits a network must keep to; one that breaks max_params or max_macs is never evaluated."""
 
-    max_params: Count | None = None
-    max_macs: Count | None = None
+    max_params: Cost | None = None
+    max_macs: Cost | None = None
     max_latency_ms: PositiveFloat | None = None
 
 
@@ -116,8 +137,8 @@ class SearchSettings(Settings):
     objectives: Annotated[tuple[Objective, ...], Distinct] = ("accuracy", "latency")
     score: Literal["accuracy", "loss"] = "loss"
     random_pool: Count = 200
-    population: Annotated[int, Field(ge=2)] = 50
-    generations: Annotated[int, Field(ge=0)] = 20
+    population: Annotated[int, Field(ge=2, le=1_000_000)] = 50
+    generations: Annotated[int, Field(ge=0, le=1_000_000)] = 20
     crossover: Rate = 0.9
     mutation: Rate = 0.1
     limits: Limits = Limits()
@@ -141,8 +162,8 @@ class LatencySettings(Settings):
     """What one forward pass is timed on."""
 
     batch: Count = 1
-    threads: Count = 1
-    budget_ms: Annotated[int, Field(ge=10)] = 200
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    budget_ms: Annotated[int, Field(ge=10, le=600_000)] = 200
 
 
 class FinalistSettings(Settings):
@@ -166,7 +187,7 @@ class FinalSettings(Settings):
 class StudySettings(Settings):
     """A whole study file."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     data: DataSettings
     space: SpaceSettings = SpaceSettings()
@@ -190,5 +211,8 @@ class StudySettings(Settings):
 
 def shortened(value: object) -> str:
     """A value as Python writes it, cut to 80 characters."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # Python writes no number of more than 4,300 digits
+        return "what is there"
     return text if len(text) <= 80 else text[:77] + "..."

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from suite.data import Data, Split
+from suite.errors import OutOfMemoryError
+from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
 from suite.supernet.prefix_tree import BlockScore, PrefixTree
 from suite.supernet.weights import Supernet
@@ -19,9 +23,12 @@ CALIBRATION_PICTURES = 1_000
 MEMORY = 1 << 30
 """Bytes that the activations of a walk may take, all threads together."""
 
+BLOCK_FILE = "block.json"
 MOST_PICTURES = 192
 _ROWS = 1_024  # nodes x pictures computed at once: products large enough for idle units to be worth skipping
 _COPIES = 8  # of a layer's maps before pooling that a walk holds at most, those of other depths included
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -43,14 +50,51 @@ class Scorer:
 
     On a CPU, blocks of pictures are shared among as many threads as torch has, one block to a thread: a block's
     products are too small to be worth splitting.
+
+    Sums depend a little on the size of blocks. With a `run`, it is recorded there and stays, halvings for want of
+    memory included.
     """
 
-    def __init__(self, supernet: Supernet, data: Data, device: torch.device, *, memory: int = MEMORY) -> None:
+    def __init__(
+        self,
+        supernet: Supernet,
+        data: Data,
+        device: torch.device,
+        *,
+        memory: int = MEMORY,
+        run: RunDirectory | None = None,
+    ) -> None:
         self.supernet = supernet.to(device).eval()
         self._data = data
         self.device = device
-        self._memory = memory
+        self._run = run
+        threads = torch.get_num_threads() if device.type == "cpu" else 1
+        self.block = most_at_once(supernet.space, memory // threads)
+        recorded = run.read_json(BLOCK_FILE) if run is not None else None
+        self.pin_block(self.block if recorded is None else MostAtOnce(recorded["pictures"], recorded["rows"]))
         self.calibration = self._calibration_pictures()
+
+    def pin_block(self, block: MostAtOnce) -> None:
+        """Compute so much at once from now on, in later executions of the run too."""
+        self.block = block
+        if self._run is not None:
+            self._run.write_json(BLOCK_FILE, asdict(block))
+
+    def until_it_fits(self, work: Callable[[], _Result]) -> _Result:
+        """The result of work that scores, done again with blocks of half the size as long as memory runs out.
+
+        Raises:
+            OutOfMemoryError: it does so with the smallest blocks.
+        """
+        while True:
+            try:
+                return work()
+            except OutOfMemoryError:
+                if self.block == _LEAST:
+                    raise
+                self.pin_block(self.block.halved())
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()
 
     def score(
         self,
@@ -58,15 +102,23 @@ class Scorer:
         split: Split,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> list[Score]:
-        """The score of each genome on a split, in the order given; `progress` is told pictures done and in all."""
+        """The score of each genome on a split, in the order given; `progress` is told pictures done and in all.
+
+        Raises:
+            OutOfMemoryError: even the smallest blocks need too much.
+        """
         distinct = list(dict.fromkeys(genomes))
         if not distinct:
             return []
-        sums = ScoreSums(len(distinct))
-        for scored in self.blocks(self.tree(distinct), split):
-            sums.add(scored)
-            progress(sums.pictures, len(split))
-        scores = dict(zip(distinct, sums.scores(), strict=True))
+
+        def score() -> list[Score]:  # all of it by blocks of one size, so that it can be repeated
+            sums = ScoreSums(len(distinct))
+            for scored in self.blocks(self.tree(distinct), split):
+                sums.add(scored)
+                progress(sums.pictures, len(split))
+            return sums.scores()
+
+        scores = dict(zip(distinct, self.until_it_fits(score), strict=True))
         return [scores[genome] for genome in genomes]
 
     def tree(
@@ -76,13 +128,16 @@ class Scorer:
         most_pictures: int = MOST_PICTURES,
         dtype: torch.dtype = torch.float32,
     ) -> PrefixTree:
-        """The walk for distinct genomes, its batch norm statistics taken; in bfloat16 it is a screen."""
-        threads = torch.get_num_threads() if self.device.type == "cpu" else 1
-        most = most_at_once(self.supernet.space, self._memory // threads)
-        pictures = min(most.pictures, most_pictures)
-        tree = PrefixTree(self.supernet, genomes, rows=most.rows, most_pictures=pictures, dtype=dtype)
+        """The walk for distinct genomes, its batch norm statistics taken; in bfloat16 it is a screen.
+
+        Raises:
+            OutOfMemoryError: there is too little memory for the statistics.
+        """
+        pictures = min(self.block.pictures, most_pictures)
+        tree = PrefixTree(self.supernet, genomes, rows=self.block.rows, most_pictures=pictures, dtype=dtype)
         if self.calibration is not None:
-            tree.calibrate(self.calibration)
+            with _too_little_memory(self.block):
+                tree.calibrate(self.calibration)
         return tree
 
     def blocks(
@@ -98,13 +153,17 @@ class Scorer:
 
         `start` is the first picture of a block: what an earlier walk has not reached. `bits` and `losses` ask for
         what each picture said as well.
+
+        Raises:
+            OutOfMemoryError: blocks of this size need too much.
         """
         block = tree.pictures
 
         def score(first: int) -> BlockScore:
-            pictures = split.pictures[first : first + block].to(self.device)
-            labels = split.labels[first : first + block].to(self.device)
-            return tree.score_block(self._data.normalise(pictures), labels, bits=bits, losses=losses)
+            with _too_little_memory(self.block):
+                pictures = split.pictures[first : first + block].to(self.device)
+                labels = split.labels[first : first + block].to(self.device)
+                return tree.score_block(self._data.normalise(pictures), labels, bits=bits, losses=losses)
 
         starts = range(start, len(split), block)
         threads = torch.get_num_threads()
@@ -154,6 +213,17 @@ class MostAtOnce:
     pictures: int
     rows: int  # nodes times pictures, behind the first layer
 
+    def halved(self) -> MostAtOnce:
+        """Half of it, and never nothing."""
+        return MostAtOnce(max(1, self.pictures // 2), max(1, self.rows // 2))
+
+    def at_most(self, other: MostAtOnce) -> MostAtOnce:
+        """The smaller of each."""
+        return MostAtOnce(min(self.pictures, other.pictures), min(self.rows, other.rows))
+
+
+_LEAST = MostAtOnce(1, 1)
+
 
 def most_at_once(space: SearchSpace, memory: int) -> MostAtOnce:
     """What fits in `memory` bytes of activations, and is not more than pays."""
@@ -176,3 +246,23 @@ def _in_order(
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
+
+
+@contextmanager
+def _too_little_memory(block: MostAtOnce) -> Iterator[None]:
+    """Name what torch says in many ways.
+
+    Raises:
+        OutOfMemoryError: an allocation failed.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        said = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
+        if not said:
+            raise
+        raise OutOfMemoryError(
+            f"there is too little memory to score networks, {block.pictures} pictures and {block.rows} rows at once.",
+            where="evaluation",
+            remedy="Free memory, give a smaller --memory where there is one, or search a smaller space.",
+        ) from None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import shutil
 import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -304,10 +303,10 @@ def test_a_data_set_that_is_nowhere_is_said_before_torch_is_loaded(tmp_path: Pat
     assert done.stdout.strip() == "False"
 
 
-def test_the_dashboard_shows_the_trials_on_loopback(finished: Path) -> None:
-    port = 18_431
+def test_the_dashboard_shows_the_trials_on_loopback_and_lets_nobody_delete_them(finished: Path) -> None:
+    address = "127.0.0.1:18431"
     server = subprocess.Popen(
-        [sys.executable, "-u", "-m", "suite", "dashboard", str(finished), "--port", str(port)],
+        [sys.executable, "-m", "suite", "dashboard", str(finished), "--port", "18431"],
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -315,23 +314,15 @@ def test_the_dashboard_shows_the_trials_on_loopback(finished: Path) -> None:
     )
     try:
         assert server.stdout is not None
-        assert f"127.0.0.1:{port}" in server.stdout.readline()
-        studies = json.loads(_fetch(f"http://127.0.0.1:{port}/api/studies"))
+        assert address in server.stdout.readline()  # printed once it listens
+        connection = http.client.HTTPConnection(address, timeout=30)
+        connection.request("DELETE", "/api/studies/1")
+        assert connection.getresponse().status == 405
+        connection.close()
+        connection.request("GET", "/api/studies")
+        studies = json.loads(connection.getresponse().read())
     finally:
         server.send_signal(signal.SIGINT)
-        server.wait(30)
+        _, said = server.communicate(timeout=30)
     assert {s["study_name"] for s in studies["study_summaries"]} == {"tiny/run/search", "tiny/run/finalists"}
-
-
-def _fetch(url: str) -> bytes:
-    """The answer, asked for until the server listens (its line is printed just before it does)."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    for _ in range(2_000):
-        try:
-            return bytes(opener.open(url, timeout=10).read())
-        except ConnectionRefusedError:
-            continue
-        except urllib.error.URLError as error:
-            if not isinstance(error.reason, ConnectionRefusedError):
-                raise
-    raise AssertionError("the dashboard never listened")
+    assert (server.returncode, said) == (0, "")

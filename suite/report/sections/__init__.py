@@ -29,7 +29,9 @@ from suite.report.sections import (
 )
 from suite.report.style import Figures
 
-SECTIONS: tuple[Callable[[RunRecord, Figures], Section | None], ...] = (
+Build = Callable[[RunRecord, Figures], Section | None]
+
+SECTIONS: tuple[Build, ...] = (
     answer.section,
     architecture.section,
     search_history.section,

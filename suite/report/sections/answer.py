@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from scipy.stats import binomtest
 
+from suite.escaping import escaped
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import Figures, count, duration, escaped, millions, percent, table
+from suite.report.style import Figures, count, duration, millions, percent, table
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:

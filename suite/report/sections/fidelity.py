@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from suite.escaping import escaped
 from suite.fidelity.in_words import conclusion, lines, named, notes
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import BLUE, CYCLE, GREY, SKY, VERMILION, Figures, escaped, table
+from suite.report.style import BLUE, CYCLE, GREY, SKY, VERMILION, Figures, table
 
 _COLOURS = {"supernet": BLUE, "short training": SKY}  # all others are grey
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from suite.escaping import escaped
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import Figures, escaped, table
+from suite.report.style import Figures, table
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:

@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 
+from suite.escaping import escaped
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import Figures, count, duration, escaped, percent, plural, table
+from suite.report.style import Figures, count, duration, percent, plural, table
 from suite.report.walked_space import WalkedSpace
 from suite.space_analysis import rank
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from suite.escaping import escaped, one_line
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import Figures, count, escaped, percent, table
+from suite.report.style import Figures, count, percent, table
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -20,7 +21,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.grid(visible=False)
-    names = [name if len(name) <= 14 else name[:13] + "…" for name in record.classes]
+    names = [name if len(name) <= 14 else name[:13] + "…" for name in map(one_line, record.classes)]
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="said", ylabel="true")

@@ -1,0 +1,79 @@
+"""What lies where a run's trials should go and is not the run's: told apart before anything is written into it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from sqlalchemy import create_engine, inspect
+from sqlalchemy.engine import URL
+
+from suite.errors import StorageError
+
+_ELSEWHERE = "Give another --run-dir, after which a run's Optuna studies are named, or another --storage."
+
+
+def refuse_other_database(url: URL) -> None:
+    """Refuse a SQLite file with tables of another program: Optuna would put its own beside them.
+
+    Raises:
+        StorageError: it has.
+        SQLAlchemyError: it cannot be read.
+    """
+    file = url.database or ""
+    if url.get_backend_name() != "sqlite" or not Path(file).is_file():
+        return
+    engine = create_engine(url)
+    try:
+        tables = inspect(engine).get_table_names()
+    finally:
+        engine.dispose()
+    if tables and "version_info" not in tables:
+        raise StorageError(
+            f"is the database of another program (it has a table {tables[0]!r}).",
+            where=url.render_as_string(),
+            remedy="Give another --storage.",
+        )
+
+
+def refuse_taken_name(storage: BaseStorage, run: str, where: str) -> None:
+    """Refuse a storage in which a new run, `<study>/<run-id>`, would find Optuna studies of its name.
+
+    Raises:
+        StorageError: there is one; names it.
+    """
+    taken = [name for name in optuna.get_all_study_names(storage) if name.startswith(f"{run}/")]
+    if taken:
+        raise StorageError(
+            f"has an Optuna study {min(taken)!r} already, which another run made.",
+            where=where,
+            remedy=_ELSEWHERE,
+        )
+
+
+def own_study(
+    storage: BaseStorage, name: str, directions: Sequence[StudyDirection], metrics: Sequence[str]
+) -> optuna.Study | None:
+    """The Optuna study of that name, if there is one; looking writes nothing.
+
+    Raises:
+        StorageError: its objectives are not those of the run; names them.
+    """
+    try:
+        storage.get_study_id_from_name(name)
+    except KeyError:
+        return None
+    study = optuna.load_study(study_name=name, storage=storage)
+    named = study.metric_names
+    is_new = named is None and not study.get_trials(deepcopy=False)  # a stop before it got its names
+    if study.directions != list(directions) or not (is_new or named == list(metrics)):
+        theirs = ", ".join(named or []) or f"{len(study.directions)} without a name"
+        raise StorageError(
+            f"is an Optuna study of other objectives ({theirs}), not of this run's ({', '.join(metrics)}).",
+            where=name,
+            remedy="Resume with the storage that the run was begun with, or begin a new run.",
+        )
+    return study

@@ -1,0 +1,191 @@
+"""What lies where a run's trials should go and is not the run's is refused, and stays as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optuna.trial import TrialState, create_trial
+
+from suite.errors import StorageError
+from suite.fitness import OBJECTIVES
+from suite.study import study_toml, validate_study
+from suite.trials import Trials, open_storage
+from tests.conftest import refusal, space_of, tiny_table
+from tests.postgresql import Server
+
+SPACE = space_of()
+pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+CRITERIA = (OBJECTIVES["loss"], OBJECTIVES["latency"])
+METRICS = [criterion.metric for criterion in CRITERIA]
+GENOME = "16k3max-16k3max-fc128"
+
+PLAIN = st.none() | st.booleans() | st.integers(-9, 9) | st.floats() | st.text(max_size=5) | st.just(GENOME)
+ATTRIBUTES = st.fixed_dictionaries(
+    {},
+    optional={
+        "genome": PLAIN,
+        "params": PLAIN,
+        "macs": PLAIN,
+        "generation": PLAIN,
+        "latency": PLAIN | st.dictionaries(st.text(max_size=5), PLAIN, max_size=2),
+        "chromosome": st.lists(PLAIN, max_size=2),
+        "anything": PLAIN,
+    },
+)
+
+
+def make_foreign(
+    url: str, name: str, directions: list[str], metrics: list[str] | None, trials: list[dict[str, Any]]
+) -> None:
+    """An Optuna study as somebody else may have made it."""
+    study = optuna.create_study(storage=open_storage(url), study_name=name, directions=directions)
+    if metrics is not None:
+        study.set_metric_names(metrics)
+    for attributes in trials:
+        study.add_trial(create_trial(values=[0.5] * len(directions), user_attrs=attributes))
+
+
+def content(url: str) -> Any:
+    """All that a storage holds, and what its file holds."""
+    if url.startswith("journal:"):
+        return Path(url.removeprefix("journal:")).read_bytes()
+    if url.startswith("sqlite:"):
+        with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+            return list(connection.iterdump())
+    storage = open_storage(url)
+    names = sorted(optuna.get_all_study_names(storage))
+    return [(name, optuna.load_study(study_name=name, storage=storage).trials) for name in names]
+
+
+@pytest.fixture(params=["sqlite", "journal", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new storage of each kind."""
+    if request.param == "postgresql":
+        server: Server = request.getfixturevalue("postgresql")
+        return server.new_database()
+    prefix = "sqlite:///" if request.param == "sqlite" else "journal:"
+    return f"{prefix}{tmp_path / 'foreign'}"
+
+
+@given(
+    directions=st.lists(st.sampled_from(["minimize", "maximize"]), min_size=1, max_size=3),
+    named=st.booleans(),
+    trials=st.lists(ATTRIBUTES, max_size=2),
+)
+@settings(max_examples=25, deadline=None)
+def test_a_study_of_any_kind_under_the_name_is_gone_on_with_or_refused(
+    directions: list[str], named: bool, trials: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    url = f"journal:{tmp_path_factory.mktemp('foreign') / 'log'}"
+    metrics = [*METRICS, "more"][: len(directions)] if named else None
+    make_foreign(url, "s/r/search", directions, metrics, trials)
+    before = content(url)
+    try:
+        recorded = Trials(open_storage(url), "s/r/search", SPACE, CRITERIA).recorded()
+    except StorageError as error:
+        assert_refused(error, unchanged=content(url) == before)
+    else:
+        assert directions == ["minimize", "minimize"]
+        assert {genome.text for genome in recorded} <= {GENOME}
+
+
+def assert_refused(error: StorageError, *, unchanged: bool) -> None:
+    assert (error.exit_code, unchanged) == (2, True)
+    assert "or begin a new run" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("directions", "metrics"),
+    [
+        (["maximize"], None),
+        (["minimize", "minimize"], None),
+        (["minimize", "maximize"], METRICS),
+        (["minimize", "minimize"], ["loss", "macs"]),
+    ],
+)
+def test_other_objectives_are_named(url: str, directions: list[str], metrics: list[str] | None) -> None:
+    make_foreign(url, "s/r/search", directions, metrics, [{"genome": GENOME}])
+    before = content(url)
+    with pytest.raises(
+        StorageError, match=r"s/r/search: is an Optuna study of other objectives \(.*loss, latency_ms"
+    ):
+        Trials(open_storage(url), "s/r/search", SPACE, CRITERIA)
+    assert content(url) == before
+
+
+def test_a_genome_of_another_space_is_not_ours(url: str) -> None:
+    attributes = {"genome": "17k3max-16k3max-fc128", "params": 1, "macs": 1, "generation": 0}
+    make_foreign(url, "s/r/search", ["minimize", "minimize"], METRICS, [attributes])
+    with pytest.raises(StorageError, match="a trial is not what was recorded"):
+        Trials(open_storage(url), "s/r/search", SPACE, CRITERIA).recorded()
+
+
+def test_a_stop_before_the_objectives_got_their_names_is_gone_on_from(url: str) -> None:
+    make_foreign(url, "s/r/search", ["minimize", "minimize"], None, [])
+    assert Trials(open_storage(url), "s/r/search", SPACE, CRITERIA).study.metric_names == METRICS
+
+
+@pytest.mark.parametrize("phase", ["search", "finalists"])
+def test_a_new_run_takes_no_name_that_is_taken(
+    phase: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two runs of one name in one storage would read each other's trials, trained weights or not."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.toml").write_text(study_toml(validate_study(tiny_table(), where="tiny")))
+    make_foreign(
+        url, f"tiny/run/{phase}", ["maximize", "minimize"], ["accuracy", "macs"], [{"genome": GENOME}]
+    )
+    before = content(url)
+    said = refusal("search", "tiny.toml", "--run-dir", "run", "--storage", url)
+    assert f"has an Optuna study 'tiny/run/{phase}' already" in said
+    assert "another --run-dir" in said
+    assert content(url) == before
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("table", ["photos", "studies"])
+def test_the_database_of_another_program_is_left_alone(table: str, tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"CREATE TABLE {table} (a)")
+        connection.commit()
+    before = path.read_bytes()
+    with pytest.raises(StorageError, match=f"the database of another program .*'{table}'"):
+        open_storage(f"sqlite:///{path}")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "content", [b"# Notes\nof a user\n", b"[1]\n", b'{"op_code": 99}\n', b"\xff\n\x00\n", b"1\n2\n"]
+)
+def test_a_file_that_is_no_journal_is_left_alone(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "notes.md"
+    path.write_bytes(content)
+    with pytest.raises(StorageError, match="is damaged, or no journal"):
+        open_storage(f"journal:{path}")
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [b"# Notes\nof a user\n" * 99, b"SQLite format 3\x00" + b"x" * 9999])
+def test_a_file_that_is_no_database_is_left_alone(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "notes.md"
+    path.write_bytes(content)
+    with pytest.raises(StorageError, match="cannot be opened"):
+        open_storage(f"sqlite:///{path}")
+    assert path.read_bytes() == content
+
+
+def test_a_failed_trial_of_ours_is_no_foreign_one(url: str) -> None:
+    make_foreign(url, "s/r/search", ["minimize", "minimize"], METRICS, [])
+    trials = Trials(open_storage(url), "s/r/search", SPACE, CRITERIA)
+    attributes = {"genome": GENOME, "params": 1, "macs": 1, "generation": 2, "failure": "the loss is nan"}
+    trials.study.add_trial(create_trial(state=TrialState.FAIL, user_attrs=attributes))
+    ((generation, evaluation),) = trials.recorded().values()
+    assert (generation, evaluation.failure) == (2, "the loss is nan")
