@@ -60,9 +60,7 @@ class AgingEvolution(Generic[G]):
 
     def state(self) -> dict[str, Any]:
         """Plain values from which `load` goes on."""
-        living = [
-            [list(p.chromosome), p.origin, list(j.values), j.violation] for p, j in self._living
-        ]
+        living = [[list(p.chromosome), p.origin, list(j.values), j.violation] for p, j in self._living]
         return {"generation": self.generation, "living": living, "rng": self._rng.getstate()}
 
     def load(self, state: dict[str, Any]) -> None:

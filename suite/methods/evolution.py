@@ -2,7 +2,8 @@
 
 Each generation, until `population` offspring are new: parents by binary tournament, pairs crossed over uniformly
 with probability `crossover`, then each offspring with probability `mutation` gets exactly one active gene moved;
-survivors from parents and offspring.
+survivors from parents and offspring. With pre-selection (Emmerich et al. 2006) there are several times as many new
+offspring, and a surrogate of all networks judged so far says which of them are evaluated.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Generic
 from deap import base, tools
 
 from suite.methods.method import G, Judgement, Problem, Proposal, distinct_random, moved_gene, rng_from_state
+from suite.methods.surrogate import Surrogate
 from suite.space import Chromosome
 from suite.study import SearchSettings
 
@@ -31,6 +33,7 @@ class Evolution(Generic[G]):
         self._rng = rng
         self._population: list[_Individual[G]] = []
         self._seen: set[G] = set()
+        self._judged: dict[G, Judgement] = {}
         self._fitness_type = _fitness_type(problem.weights)
 
     @property
@@ -51,20 +54,39 @@ class Evolution(Generic[G]):
         """
         if self.generation == 0 or not self._population:
             return distinct_random(self._problem, self._settings.random_pool, self._rng)
+        if self._settings.preselection > 1:
+            return self._preselected(self._brood(self._settings.preselection * self._settings.population))
+        return self._brood(self._settings.population)
+
+    def _brood(self, size: int) -> list[Proposal[G]]:
+        """Offspring until `size` of them are new."""
         new: set[G] = set()
         offspring: list[Proposal[G]] = []
-        for _ in range(_TRIES * self._settings.population):
-            if len(new) >= self._settings.population:
+        for _ in range(_TRIES * size):
+            if len(new) >= size:
                 break
             for child in self._offspring(self._tournament(), self._tournament()):
-                if self._problem.allowed(child.genome) and len(new) < self._settings.population:
+                if self._problem.allowed(child.genome) and len(new) < size:
                     offspring.append(child)
                     new |= {child.genome} - self._seen
         return offspring
 
+    def _preselected(self, brood: list[Proposal[G]]) -> list[Proposal[G]]:
+        """The new offspring that would survive if they were what the surrogate says."""
+        new = {p.genome: p for p in brood if p.genome not in self._seen}
+        if not new:
+            return []
+        guessed = Surrogate(self._problem.space, self._judged).values(list(new))
+        contenders = [
+            _Individual(p.chromosome, p.genome, self._fitness_type(tuple(values)))
+            for p, values in zip(new.values(), guessed.tolist(), strict=True)
+        ]
+        return [new[survivor.genome] for survivor in self._survivors(contenders)]
+
     def tell(self, proposals: list[Proposal[G]], judged: Mapping[G, Judgement]) -> None:
         """Survivors are the best of parents and offspring, each genome once."""
         self._seen.update(proposal.genome for proposal in proposals)
+        self._judged |= {p.genome: judged[p.genome] for p in proposals if p.genome in judged}
         contenders = {individual.genome: individual for individual in self._population}
         for proposal in proposals:
             judgement = judged.get(proposal.genome)
@@ -80,6 +102,7 @@ class Evolution(Generic[G]):
         return {
             "generation": self.generation,
             "seen": sorted(genome.text for genome in self._seen),
+            "judged": [[genome.text, list(j.values), j.violation] for genome, j in self._judged.items()],
             "population": [individual.to_plain() for individual in self._population],
             "rng": self._rng.getstate(),
         }
@@ -89,6 +112,10 @@ class Evolution(Generic[G]):
         self.generation = state["generation"]
         self._rng = rng_from_state(state["rng"])
         self._seen = {self._problem.space.parse(text) for text in state["seen"]}
+        self._judged = {
+            self._problem.space.parse(text): Judgement(tuple(values), violation)
+            for text, values, violation in state["judged"]
+        }
         self._population = [
             _Individual.from_plain(plain, self._problem.space.parse(plain[1]), self._fitness_type)
             for plain in state["population"]
@@ -130,9 +157,7 @@ class Evolution(Generic[G]):
             mutated = grown != tuple(child)
             origin = "+".join(name for name, used in (("crossover", crossed), ("mutation", mutated)) if used)
             parents = (one.genome, other.genome) if crossed else ((one, other)[len(offspring)].genome,)
-            offspring.append(
-                Proposal(self._problem.space.decode(grown), grown, origin or "clone", parents)
-            )
+            offspring.append(Proposal(self._problem.space.decode(grown), grown, origin or "clone", parents))
         return offspring
 
 

@@ -1,8 +1,8 @@
 """Local search: all neighbours of the best network that was not looked around yet (White et al. 2021).
 
 "Exploring the loss landscape in neural architecture search", UAI 2021. Climbing on to the best neighbour and, on a
-hilltop, going back to the best network left, rather than to a random one, needs no restarts. On several objectives the
-best are those of the Pareto front, in random order.
+hilltop, going back to the best network left, rather than to a random one, needs no restarts. On several objectives
+the best are those of the Pareto front, in random order.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from suite.pareto import pareto_front
 class LocalSearch(Generic[G]):
     """A random pool, then the surroundings of one network after another, in batches."""
 
-    def __init__(self, problem: Problem[G], rng: random.Random, *, pool: int, batch: int, batches: int) -> None:
+    def __init__(
+        self, problem: Problem[G], rng: random.Random, *, pool: int, batch: int, batches: int
+    ) -> None:
         self.generation = 0
         self._problem = problem
         self._rng = rng

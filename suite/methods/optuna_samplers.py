@@ -36,6 +36,10 @@ def uniform(seed: int) -> BaseSampler:
     return RandomSampler(seed=seed)
 
 
+SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {"tpe": tpe, "nsga2": nsga2, "uniform": uniform}
+"""By name; each makes a sampler from a seed."""
+
+
 class OptunaSampler(Generic[G]):
     """One of Optuna's samplers over the genes of a space, `batch` trials at a time.
 
@@ -44,7 +48,13 @@ class OptunaSampler(Generic[G]):
     """
 
     def __init__(
-        self, problem: Problem[G], sampler: Callable[[int], BaseSampler], seed: int, *, batch: int, batches: int
+        self,
+        problem: Problem[G],
+        sampler: Callable[[int], BaseSampler],
+        seed: int,
+        *,
+        batch: int,
+        batches: int,
     ) -> None:
         self.generation = 0
         self._problem = problem
@@ -63,7 +73,9 @@ class OptunaSampler(Generic[G]):
     def population(self) -> tuple[G, ...]:
         """The best of all judged, as many as a batch has."""
         weight = self._problem.weights[0]
-        ranked = sorted(self._judged.items(), key=lambda item: (item[1].violation, -weight * item[1].values[0]))
+        ranked = sorted(
+            self._judged.items(), key=lambda item: (item[1].violation, -weight * item[1].values[0])
+        )
         return tuple(genome for genome, _ in ranked[: self._batch])
 
     def ask(self) -> list[Proposal[G]]:
@@ -71,7 +83,9 @@ class OptunaSampler(Generic[G]):
         self._study.sampler = self._sampler(self._seed + self.generation)
         asked = [self._allowed() for _ in range(self._batch)]
         self._asked = [trial for trial, _ in asked]
-        return [Proposal(self._problem.space.decode(chromosome), chromosome, "sampler") for _, chromosome in asked]
+        return [
+            Proposal(self._problem.space.decode(chromosome), chromosome, "sampler") for _, chromosome in asked
+        ]
 
     def tell(self, proposals: list[Proposal[G]], judged: Mapping[G, Judgement]) -> None:
         """Optuna is told the values; a failed evaluation is a failed trial."""
@@ -92,11 +106,11 @@ class OptunaSampler(Generic[G]):
             for t in self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         ]
         judged = [[genome.text, list(j.values), j.violation] for genome, j in self._judged.items()]
-        return {"generation": self.generation, "trials": trials, "judged": judged}
+        return {"generation": self.generation, "seed": self._seed, "trials": trials, "judged": judged}
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from where `state` was taken."""
-        self.generation = state["generation"]
+        self.generation, self._seed = state["generation"], state["seed"]
         self._judged = {
             self._problem.space.parse(text): Judgement(tuple(values), violation)
             for text, values, violation in state["judged"]
@@ -115,7 +129,8 @@ class OptunaSampler(Generic[G]):
 
     def _new_study(self) -> optuna.Study:
         directions = [
-            StudyDirection.MAXIMIZE if weight > 0 else StudyDirection.MINIMIZE for weight in self._problem.weights
+            StudyDirection.MAXIMIZE if weight > 0 else StudyDirection.MINIMIZE
+            for weight in self._problem.weights
         ]
         return optuna.create_study(directions=directions, sampler=self._sampler(self._seed))
 
