@@ -65,8 +65,8 @@ def search_fashion_mnist(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run pytest; words after `--` go to it."""
-    session.run(_python(session), "-m", "pytest", *session.posargs)
+    """Run pytest, a process a core, each file in one of them; words after `--` go to it."""
+    session.run(_python(session), "-m", "pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
 
 
 @nox.session

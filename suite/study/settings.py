@@ -119,7 +119,7 @@ class SupernetSettings(Settings):
     step_rule: StepRule = "tree"
     dropout: Dropout = 0.5
     average: Decay = 0.999
-    first_fc: FirstFc = "per-depth-and-count"
+    first_fc: FirstFc = "per-depth"
 
 
 class Limits(Settings):

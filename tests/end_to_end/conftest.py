@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,11 @@ def write_study(folder: Path, **tables: dict[str, Any]) -> Path:
     path = folder / "tiny.toml"
     path.write_text(study_toml(validate_study(tiny_table(**tables), where="tiny")))
     return path
+
+
+def hear_ctrl_c() -> None:
+    """To be called in a new process before anything else: in the background, shells have Ctrl-C ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def suite(*words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

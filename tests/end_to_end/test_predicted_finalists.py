@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,9 @@ def result_of(run: Path, phase: str) -> dict[str, Any]:
 def predicted(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run by prediction, in a folder whose benchmarks/truth was filled from another run of the same data."""
     folder = tmp_path_factory.mktemp("predicted")
+    run = shutil.copytree(finished, folder / "earlier")
     asked = ("--networks", FEWEST, "--seeds", 1, "--epochs", 1, "--train-images", 64)
-    done = suite("fidelity", finished, *asked, "--truth", folder / "benchmarks" / "truth", cwd=folder)
+    done = suite("fidelity", run, *asked, "--truth", folder / "benchmarks" / "truth", cwd=folder)
     assert done.returncode == 0, done.stderr
     study = write_study(
         folder, finalists={"count": 4, "epochs": 2, "candidates": "predicted", "start": "supernet"}

@@ -16,7 +16,7 @@ import pytest
 
 from suite.run_directory import RunDirectory
 from suite.trials import open_storage
-from tests.end_to_end.conftest import ENVIRONMENT, suite, write_study
+from tests.end_to_end.conftest import ENVIRONMENT, hear_ctrl_c, suite, write_study
 
 PHASES = ("supernet", "search", "finalists", "final")
 
@@ -166,6 +166,7 @@ main()
         text=True,
         timeout=300,
         check=False,
+        preexec_fn=hear_ctrl_c,
     )
 
 
@@ -311,6 +312,7 @@ def test_the_dashboard_shows_the_trials_on_loopback_and_lets_nobody_delete_them(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hear_ctrl_c,
     )
     try:
         assert server.stdout is not None
