@@ -25,7 +25,7 @@ def _evolution(**settings: int) -> Make:
 
 
 CONTESTANTS: dict[str, Make] = {
-    OURS: _evolution(random_pool=16, population=16, preselection=20),
+    OURS: _evolution(random_pool=16, population=16, offspring=4, preselection=20),
     "evolution, small pool": _evolution(random_pool=16, population=16),
     "evolution, as in the studies": _evolution(random_pool=200, population=50),
     "random": lambda problem, seed: RandomSearch(

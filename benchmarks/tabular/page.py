@@ -155,8 +155,8 @@ def _method(contest: Contest) -> str:
         f"{contest.table} has {count(contest.networks)} networks, each really trained {len(contest.floors)} times; "
         f"{count(contest.distinct)} of them differ in what was measured. Every method has {count(contest.budget)} "
         f"evaluations of different networks, repeats being free, and is run from {contest.seeds} seeds. Regret is "
-        "what the network chosen so far lacks of the best, on the mean of all trainings or, for deployment, of those that "
-        "were not the fitness; trainings take turns as the fitness. Hypervolume is of accuracy and FLOPs of all "
+        "what the network chosen so far lacks of the best, on the mean of all trainings or, for deployment, of those "
+        "that were not the fitness; trainings take turns as the fitness. Hypervolume is of accuracy and FLOPs of all "
         "evaluated, as a share of the whole table's. Milliseconds are the method's own time, a process a core.\n\n"
         f"Made by `{contest.command}` on {contest.device}."
     )

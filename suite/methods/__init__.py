@@ -56,4 +56,4 @@ def evaluations_at_most(settings: SearchSettings) -> int:
     """How many genomes a method may ask to be evaluated."""
     if settings.method == "exhaustive":
         return settings.population
-    return settings.random_pool + settings.generations * settings.population
+    return settings.random_pool + settings.generations * (settings.offspring or settings.population)

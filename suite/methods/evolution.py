@@ -1,9 +1,9 @@
 """Evolution with DEAP: NSGA-II on several objectives (Deb et al. 2002), the plain best-of on one.
 
-Each generation, until `population` offspring are new: parents by binary tournament, pairs crossed over uniformly
-with probability `crossover`, then each offspring with probability `mutation` gets exactly one active gene moved;
-survivors from parents and offspring. With pre-selection (Emmerich et al. 2006) there are several times as many new
-offspring, and a surrogate of all networks judged so far says which of them are evaluated.
+Each generation, until `offspring` of them are new (0: as many as the population): parents by binary tournament, pairs
+crossed over uniformly with probability `crossover`, then each offspring with probability `mutation` gets exactly one
+active gene moved; survivors from parents and offspring. With pre-selection (Emmerich et al. 2006) there are several
+times as many new offspring, and a surrogate of all networks judged so far says which of them are evaluated.
 """
 
 from __future__ import annotations
@@ -47,16 +47,17 @@ class Evolution(Generic[G]):
         return tuple(individual.genome for individual in self._population)
 
     def ask(self) -> list[Proposal[G]]:
-        """The random pool, and from then on offspring until `population` of them are new.
+        """The random pool, and from then on offspring until enough of them are new.
 
         The budget is counted in genomes that are paid for; offspring seen before cost nothing and come on top. A
         space nearly used up, or a population that has converged, may give fewer.
         """
         if self.generation == 0 or not self._population:
             return distinct_random(self._problem, self._settings.random_pool, self._rng)
+        wanted = self._settings.offspring or self._settings.population
         if self._settings.preselection > 1:
-            return self._preselected(self._brood(self._settings.preselection * self._settings.population))
-        return self._brood(self._settings.population)
+            return self._preselected(self._brood(self._settings.preselection * wanted), wanted)
+        return self._brood(wanted)
 
     def _brood(self, size: int) -> list[Proposal[G]]:
         """Offspring until `size` of them are new."""
@@ -71,8 +72,8 @@ class Evolution(Generic[G]):
                     new |= {child.genome} - self._seen
         return offspring
 
-    def _preselected(self, brood: list[Proposal[G]]) -> list[Proposal[G]]:
-        """The new offspring that would survive if they were what the surrogate says."""
+    def _preselected(self, brood: list[Proposal[G]], wanted: int) -> list[Proposal[G]]:
+        """The new offspring that would survive if they were what the surrogate says and only `wanted` could."""
         new = {p.genome: p for p in brood if p.genome not in self._seen}
         if not new:
             return []
@@ -81,7 +82,7 @@ class Evolution(Generic[G]):
             _Individual(p.chromosome, p.genome, self._fitness_type(tuple(values)))
             for p, values in zip(new.values(), guessed.tolist(), strict=True)
         ]
-        return [new[survivor.genome] for survivor in self._survivors(contenders)]
+        return [new[survivor.genome] for survivor in self._survivors(contenders, wanted)]
 
     def tell(self, proposals: list[Proposal[G]], judged: Mapping[G, Judgement]) -> None:
         """Survivors are the best of parents and offspring, each genome once."""
@@ -94,7 +95,7 @@ class Evolution(Generic[G]):
                 fitness = self._fitness_type(judgement.values)
                 fitness.violation = judgement.violation
                 contenders[proposal.genome] = _Individual(proposal.chromosome, proposal.genome, fitness)
-        self._population = self._survivors(list(contenders.values()))
+        self._population = self._survivors(list(contenders.values()), self._settings.population)
         self.generation += 1
 
     def state(self) -> dict[str, Any]:
@@ -121,12 +122,12 @@ class Evolution(Generic[G]):
             for plain in state["population"]
         ]
 
-    def _survivors(self, contenders: list[_Individual[G]]) -> list[_Individual[G]]:
+    def _survivors(self, contenders: list[_Individual[G]], count: int) -> list[_Individual[G]]:
         if len(self._problem.weights) == 1:
-            return sorted(contenders, key=lambda i: i.fitness.rank)[: self._settings.population]
+            return sorted(contenders, key=lambda i: i.fitness.rank)[:count]
         if not contenders:
             return []
-        survivors: list[_Individual[G]] = tools.selNSGA2(contenders, self._settings.population)
+        survivors: list[_Individual[G]] = tools.selNSGA2(contenders, count)
         return survivors
 
     def _tournament(self) -> _Individual[G]:

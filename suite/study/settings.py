@@ -138,6 +138,7 @@ class SearchSettings(Settings):
     score: Literal["accuracy", "loss"] = "loss"
     random_pool: Count = 200
     population: Annotated[int, Field(ge=2, le=1_000_000)] = 50
+    offspring: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     generations: Annotated[int, Field(ge=0, le=1_000_000)] = 20
     crossover: Rate = 0.9
     mutation: Rate = 0.1
