@@ -92,7 +92,7 @@ def report(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure this machine: `-- recording`."""
+    """Measure this machine: `-- recording`; or compare search methods: `-- tabular --table FILE`."""
     _suite(session, "bench", *session.posargs)
 
 

@@ -25,7 +25,7 @@ from suite.methods import Proposal
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.search import search
-from suite.space import SearchSpace
+from suite.space import Genome, SearchSpace
 from suite.study import SpaceSettings, validate_study
 from suite.supernet import Scorer, Supernet
 from suite.trials import Trials, open_storage, shown_url
@@ -126,7 +126,7 @@ def _row(label: str, times: list[float]) -> dict[str, Any]:
     }
 
 
-def _evaluated(space: SearchSpace, seed: int) -> tuple[Batch, Proposal]:
+def _evaluated(space: SearchSpace, seed: int) -> tuple[Batch, Proposal[Genome]]:
     """A trial as large as real ones: a genome of the CIFAR-10 space with its latency and parents."""
     rng = random.Random(seed)
     chromosome = space.sample_chromosome(rng)

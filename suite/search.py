@@ -153,8 +153,8 @@ class _Log:
     def add(
         self,
         generation: int,
-        proposals: list[Proposal],
-        method: Method,
+        proposals: list[Proposal[Genome]],
+        method: Method[Genome],
         spent: Mapping[str, float],
         seconds: float,
     ) -> None:
@@ -170,7 +170,7 @@ class _Log:
         )
 
 
-def _resume(run: RunDirectory, method: Method) -> _Log:
+def _resume(run: RunDirectory, method: Method[Genome]) -> _Log:
     """The log as checkpointed, with the method put back where it was; a fresh one otherwise."""
     checkpoint = run.load_checkpoint(PHASE)
     if checkpoint is None:
@@ -179,16 +179,16 @@ def _resume(run: RunDirectory, method: Method) -> _Log:
     return _Log(**checkpoint["log"])
 
 
-def _distinct(proposals: list[Proposal]) -> list[Proposal]:
+def _distinct(proposals: list[Proposal[Genome]]) -> list[Proposal[Genome]]:
     """The first proposal of each genome."""
-    first: dict[Genome, Proposal] = {}
+    first: dict[Genome, Proposal[Genome]] = {}
     for proposal in proposals:
         first.setdefault(proposal.genome, proposal)
     return list(first.values())
 
 
 def _result(
-    study: StudySettings, method: Method, known: Mapping[Genome, Evaluation], judge: _Judge, log: _Log
+    study: StudySettings, method: Method[Genome], known: Mapping[Genome, Evaluation], judge: _Judge, log: _Log
 ) -> dict[str, Any]:
     spent = [generation["seconds"] for generation in log.generations]
     front = judge.front(known.values())

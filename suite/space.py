@@ -6,7 +6,7 @@ import itertools
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from suite.blocks import ConvLayer, DenseLayer, Layer, Norm, Shape
@@ -130,6 +130,11 @@ class SearchSpace:
         self.genes: tuple[Gene, ...] = (*self.conv_stage.genes(), *self.fc_stage.genes())
 
     @property
+    def strata(self) -> range:
+        """The choices of depth, which a first population is drawn evenly over."""
+        return range(len(self.conv_stage.count.choices))
+
+    @property
     def size(self) -> int:
         """The exact number of networks."""
         per_stage = (
@@ -218,19 +223,26 @@ class SearchSpace:
         values = self.active_genes(genome)
         return tuple(gene.choices.index(values.get(gene.name, gene.choices[0])) for gene in self.genes)
 
-    def sample_chromosome(self, rng: random.Random, *, depth: int | None = None) -> Chromosome:
-        """Every gene drawn evenly, inactive ones too; `depth` holds the number of conv layers fixed.
+    def sample_chromosome(self, rng: random.Random, *, stratum: int | None = None) -> Chromosome:
+        """Every gene drawn evenly, inactive ones too; `stratum` holds the choice of depth fixed.
 
         Depth is thereby drawn evenly too; drawing networks evenly gives the deepest nine times in ten.
         """
         drawn = [rng.randrange(len(gene.choices)) for gene in self.genes]
-        if depth is not None:
-            drawn[0] = self.conv_stage.count.choices.index(depth)
+        if stratum is not None:
+            drawn[0] = stratum
         return tuple(drawn)
 
     def sample(self, rng: random.Random, *, depth: int | None = None) -> Genome:
-        """The genome of a drawn chromosome."""
-        return self.decode(self.sample_chromosome(rng, depth=depth))
+        """The genome of a drawn chromosome; `depth` holds the number of conv layers fixed."""
+        stratum = None if depth is None else self.conv_stage.count.choices.index(depth)
+        return self.decode(self.sample_chromosome(rng, stratum=stratum))
+
+    def neighbours(self, genome: Genome) -> list[Genome]:
+        """All genomes one step away: one gene moved, or a stage's next smaller or larger count, with each filling."""
+        convs = [Genome(layers, genome.fcs) for layers in _next_runs(self.conv_stage, genome.convs)]
+        fcs = [Genome(genome.convs, layers) for layers in _next_runs(self.fc_stage, genome.fcs)]
+        return convs + fcs
 
     def shapes(self, genome: Genome) -> list[Shape]:
         """Shape before the first layer and after each: (C, H, W) for maps, (F,) behind the FC layers."""
@@ -262,6 +274,23 @@ def space_of_run(settings: SpaceSettings, facts: Mapping[str, Any]) -> SearchSpa
     """The space a run searches, from its study and what its run.json says of the pictures."""
     dataset = facts["dataset"]
     return SearchSpace(settings, tuple(dataset["picture_shape"]), len(dataset["classes"]))
+
+
+def _next_runs(stage: Stage, layers: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """The runs of a stage one step from `layers`."""
+    for position, layer in enumerate(layers):
+        for gene, choices in zip(stage.layer.genes, stage.choices, strict=True):
+            for choice in choices:
+                if choice != getattr(layer, gene):
+                    moved = replace(layer, **{gene: choice})
+                    yield (*layers[:position], moved, *layers[position + 1 :])
+    counts = [int(count) for count in stage.count.choices]
+    place = counts.index(len(layers))
+    if place > 0:
+        yield layers[: counts[place - 1]]
+    for larger in counts[place + 1 : place + 2]:
+        for filling in itertools.product(list(stage.layers()), repeat=larger - len(layers)):
+            yield (*layers, *filling)
 
 
 def _runs(stage: Stage) -> Iterator[tuple[Any, ...]]:

@@ -129,7 +129,7 @@ class Trials:
         self,
         batch: Batch,
         evaluation: Evaluation,
-        proposal: Proposal,
+        proposal: Proposal[Genome],
         generation: int,
         values: tuple[float, ...] | None,
         constraints: dict[str, float],
@@ -174,7 +174,7 @@ def _damaged(name: str) -> StorageError:
     return StorageError("is not what was recorded.", where=name, remedy=remedy)
 
 
-def _attributes(evaluation: Evaluation, proposal: Proposal, generation: int) -> dict[str, Any]:
+def _attributes(evaluation: Evaluation, proposal: Proposal[Genome], generation: int) -> dict[str, Any]:
     attributes: dict[str, Any] = {
         "genome": evaluation.genome.text,
         "chromosome": list(proposal.chromosome),

@@ -135,3 +135,24 @@ def test_depth_is_drawn_evenly() -> None:
     depths = [len(CIFAR.sample(rng).convs) for _ in range(3_000)]
     assert all(abs(depths.count(depth) - 1_000) < 120 for depth in (2, 3, 4))  # 4.6 standard deviations
     assert {len(CIFAR.sample(rng, depth=3).convs) for _ in range(20)} == {3}
+
+
+@given(chromosomes)
+def test_neighbours_are_one_step_away_and_so_is_the_way_back(chromosome: tuple[int, ...]) -> None:
+    genome = CIFAR.decode(chromosome)
+    neighbours = CIFAR.neighbours(genome)
+    assert len(set(neighbours)) == len(neighbours)
+    assert genome not in neighbours
+    assert all(neighbour in CIFAR for neighbour in neighbours)
+    assert all(genome in CIFAR.neighbours(neighbour) for neighbour in neighbours[::7])
+    depth, fcs = len(genome.convs), len(genome.fcs)
+    moved = depth * (2 + 1 + 1) + fcs * 2
+    deeper, shallower = 12 * (depth < 4), depth > 2
+    assert len(neighbours) == moved + deeper + shallower + (3 if fcs == 1 else 1)
+
+
+def test_counts_that_are_no_neighbours_are_a_step_apart() -> None:
+    genome = Genome.parse("4k1max-fc8")
+    steps = SMALL.neighbours(genome)
+    assert sum(len(step.convs) == 3 for step in steps) == 8**2
+    assert sum(len(step.fcs) == 3 for step in steps) == 2**2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,14 +10,18 @@ import typer
 from suite.errors import RunDirectoryError, StudyFileError
 from suite.progress import Display
 
-BENCHMARKS = ("recording", "evaluation", "durability")
+BENCHMARKS = ("recording", "evaluation", "durability", "tabular")
 
-EXAMPLES = "Examples:  suite bench evaluation   |   suite bench recording --storage postgresql://ME@HOST/DB"
+EXAMPLES = (
+    "Examples:  suite bench evaluation   |   suite bench recording --storage postgresql://ME@HOST/DB   |   "
+    "suite bench tabular --table nas-bench-macro_cifar10.json"
+)
 
 
 def bench(
     what: Annotated[
-        str, typer.Argument(metavar="WHAT", help="What to measure: recording, evaluation or durability.")
+        str,
+        typer.Argument(metavar="WHAT", help="What to measure: recording, evaluation, durability or tabular."),
     ],
     storage: Annotated[
         list[str] | None,
@@ -24,8 +29,13 @@ def bench(
             metavar="URL", envvar="SUITE_STORAGE", help="A further storage to measure; may be repeated."
         ),
     ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Trained networks that search methods are compared on (tabular)."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=2, help="Of each search method (tabular).")] = 30,
 ) -> None:
-    """Measure this machine: ratios and costs, each from one run."""
+    """Measure this machine: ratios and costs, each from one run; or compare search methods on a table."""
     from importlib import import_module
 
     if what not in BENCHMARKS:
@@ -40,4 +50,9 @@ def bench(
             where="benchmarks/",
             remedy="Benchmarks are part of a checkout; run this from its folder.",
         ) from None
-    print(benchmark.show(benchmark.run(Display(), urls=storage or [])))
+    if what != "tabular":
+        print(benchmark.show(benchmark.run(Display(), urls=storage or [])))
+    elif table is None:
+        raise StudyFileError("needs --table FILE.", where="suite bench tabular")
+    else:
+        print(benchmark.run(Display(), table, seeds, Path("reports/benchmark-tabular")))

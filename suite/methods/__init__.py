@@ -5,39 +5,55 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+from suite.methods.aging import AgingEvolution
 from suite.methods.evolution import Evolution
 from suite.methods.exhaustive import Exhaustive
-from suite.methods.method import Judgement, Method, Problem, Proposal
+from suite.methods.local import LocalSearch
+from suite.methods.method import G, Judgement, Method, Problem, Proposal, Space
+from suite.methods.optuna_samplers import SAMPLERS, OptunaSampler
 from suite.methods.random import RandomSearch
-from suite.space import Genome
 from suite.study import SearchSettings
 
 __all__ = [
+    "AgingEvolution",
     "Evolution",
     "Exhaustive",
     "Judgement",
+    "LocalSearch",
     "Method",
+    "OptunaSampler",
     "Problem",
     "Proposal",
     "RandomSearch",
+    "Space",
     "evaluations_at_most",
     "new_method",
 ]
 
 
 def new_method(
-    settings: SearchSettings, problem: Problem, rng: random.Random, best: Sequence[Genome] = ()
-) -> Method:
+    settings: SearchSettings, problem: Problem[G], rng: random.Random, best: Sequence[G] = ()
+) -> Method[G]:
     """The study's method, at its beginning; `best` are those of the whole space, for the exhaustive one."""
-    if settings.method == "exhaustive":
-        return Exhaustive(problem, best)
-    if settings.method == "random":
-        return RandomSearch(settings, problem, rng)
-    return Evolution(settings, problem, rng)
+    pool, batch, batches = settings.random_pool, settings.population, settings.generations
+    match settings.method:
+        case "exhaustive":
+            return Exhaustive(problem, best)
+        case "random":
+            return RandomSearch(settings, problem, rng)
+        case "local":
+            return LocalSearch(problem, rng, pool=pool, batch=batch, batches=batches)
+        case "aging":
+            return AgingEvolution(problem, rng, population=batch, batch=batch, batches=batches)
+        case "tpe" | "nsga2":
+            sampler = SAMPLERS[settings.method]
+            return OptunaSampler(problem, sampler, rng.randrange(2**31), batch=batch, batches=batches)
+        case "evolution":
+            return Evolution(settings, problem, rng)
 
 
 def evaluations_at_most(settings: SearchSettings) -> int:
     """How many genomes a method may ask to be evaluated."""
     if settings.method == "exhaustive":
         return settings.population
-    return settings.random_pool + settings.generations * settings.population
+    return settings.random_pool + settings.generations * (settings.offspring or settings.population)

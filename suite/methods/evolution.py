@@ -1,8 +1,9 @@
 """Evolution with DEAP: NSGA-II on several objectives (Deb et al. 2002), the plain best-of on one.
 
-Each generation, until `population` offspring are new: parents by binary tournament, pairs crossed over uniformly
-with probability `crossover`, then each offspring with probability `mutation` gets exactly one active gene moved;
-survivors from parents and offspring.
+Each generation, until `offspring` of them are new (0: as many as the population): parents by binary tournament, pairs
+crossed over uniformly with probability `crossover`, then each offspring with probability `mutation` gets exactly one
+active gene moved; survivors from parents and offspring. With pre-selection (Emmerich et al. 2006) there are several
+times as many new offspring, and a surrogate of all networks judged so far says which of them are evaluated.
 """
 
 from __future__ import annotations
@@ -10,27 +11,29 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Generic
 
 from deap import base, tools
 
-from suite.methods.method import Judgement, Problem, Proposal, distinct_random, rng_from_state
-from suite.space import Chromosome, Genome
+from suite.methods.method import G, Judgement, Problem, Proposal, distinct_random, moved_gene, rng_from_state
+from suite.methods.surrogate import Surrogate
+from suite.space import Chromosome
 from suite.study import SearchSettings
 
 _TRIES = 10  # pairs, for each new offspring wanted
 
 
-class Evolution:
+class Evolution(Generic[G]):
     """A random pool first, then `generations` of offspring of a population."""
 
-    def __init__(self, settings: SearchSettings, problem: Problem, rng: random.Random) -> None:
+    def __init__(self, settings: SearchSettings, problem: Problem[G], rng: random.Random) -> None:
         self.generation = 0
         self._settings = settings
         self._problem = problem
         self._rng = rng
-        self._population: list[_Individual] = []
-        self._seen: set[Genome] = set()
+        self._population: list[_Individual[G]] = []
+        self._seen: set[G] = set()
+        self._judged: dict[G, Judgement] = {}
         self._fitness_type = _fitness_type(problem.weights)
 
     @property
@@ -39,32 +42,52 @@ class Evolution:
         return self.generation > self._settings.generations
 
     @property
-    def population(self) -> tuple[Genome, ...]:
+    def population(self) -> tuple[G, ...]:
         """The survivors so far, best first."""
         return tuple(individual.genome for individual in self._population)
 
-    def ask(self) -> list[Proposal]:
-        """The random pool, and from then on offspring until `population` of them are new.
+    def ask(self) -> list[Proposal[G]]:
+        """The random pool, and from then on offspring until enough of them are new.
 
         The budget is counted in genomes that are paid for; offspring seen before cost nothing and come on top. A
         space nearly used up, or a population that has converged, may give fewer.
         """
         if self.generation == 0 or not self._population:
             return distinct_random(self._problem, self._settings.random_pool, self._rng)
-        new: set[Genome] = set()
-        offspring: list[Proposal] = []
-        for _ in range(_TRIES * self._settings.population):
-            if len(new) >= self._settings.population:
+        wanted = self._settings.offspring or self._settings.population
+        if self._settings.preselection > 1:
+            return self._preselected(self._brood(self._settings.preselection * wanted), wanted)
+        return self._brood(wanted)
+
+    def _brood(self, size: int) -> list[Proposal[G]]:
+        """Offspring until `size` of them are new."""
+        new: set[G] = set()
+        offspring: list[Proposal[G]] = []
+        for _ in range(_TRIES * size):
+            if len(new) >= size:
                 break
             for child in self._offspring(self._tournament(), self._tournament()):
-                if self._problem.allowed(child.genome) and len(new) < self._settings.population:
+                if self._problem.allowed(child.genome) and len(new) < size:
                     offspring.append(child)
                     new |= {child.genome} - self._seen
         return offspring
 
-    def tell(self, proposals: list[Proposal], judged: Mapping[Genome, Judgement]) -> None:
+    def _preselected(self, brood: list[Proposal[G]], wanted: int) -> list[Proposal[G]]:
+        """The new offspring that would survive if they were what the surrogate says and only `wanted` could."""
+        new = {p.genome: p for p in brood if p.genome not in self._seen}
+        if not new:
+            return []
+        guessed = Surrogate(self._problem.space, self._judged).values(list(new))
+        contenders = [
+            _Individual(p.chromosome, p.genome, self._fitness_type(tuple(values)))
+            for p, values in zip(new.values(), guessed.tolist(), strict=True)
+        ]
+        return [new[survivor.genome] for survivor in self._survivors(contenders, wanted)]
+
+    def tell(self, proposals: list[Proposal[G]], judged: Mapping[G, Judgement]) -> None:
         """Survivors are the best of parents and offspring, each genome once."""
         self._seen.update(proposal.genome for proposal in proposals)
+        self._judged |= {p.genome: judged[p.genome] for p in proposals if p.genome in judged}
         contenders = {individual.genome: individual for individual in self._population}
         for proposal in proposals:
             judgement = judged.get(proposal.genome)
@@ -72,7 +95,7 @@ class Evolution:
                 fitness = self._fitness_type(judgement.values)
                 fitness.violation = judgement.violation
                 contenders[proposal.genome] = _Individual(proposal.chromosome, proposal.genome, fitness)
-        self._population = self._survivors(list(contenders.values()))
+        self._population = self._survivors(list(contenders.values()), self._settings.population)
         self.generation += 1
 
     def state(self) -> dict[str, Any]:
@@ -80,6 +103,7 @@ class Evolution:
         return {
             "generation": self.generation,
             "seen": sorted(genome.text for genome in self._seen),
+            "judged": [[genome.text, list(j.values), j.violation] for genome, j in self._judged.items()],
             "population": [individual.to_plain() for individual in self._population],
             "rng": self._rng.getstate(),
         }
@@ -88,20 +112,25 @@ class Evolution:
         """Go on from where `state` was taken."""
         self.generation = state["generation"]
         self._rng = rng_from_state(state["rng"])
-        self._seen = {Genome.parse(text) for text in state["seen"]}
+        self._seen = {self._problem.space.parse(text) for text in state["seen"]}
+        self._judged = {
+            self._problem.space.parse(text): Judgement(tuple(values), violation)
+            for text, values, violation in state["judged"]
+        }
         self._population = [
-            _Individual.from_plain(plain, self._fitness_type) for plain in state["population"]
+            _Individual.from_plain(plain, self._problem.space.parse(plain[1]), self._fitness_type)
+            for plain in state["population"]
         ]
 
-    def _survivors(self, contenders: list[_Individual]) -> list[_Individual]:
+    def _survivors(self, contenders: list[_Individual[G]], count: int) -> list[_Individual[G]]:
         if len(self._problem.weights) == 1:
-            return sorted(contenders, key=lambda i: i.fitness.rank)[: self._settings.population]
+            return sorted(contenders, key=lambda i: i.fitness.rank)[:count]
         if not contenders:
             return []
-        survivors: list[_Individual] = tools.selNSGA2(contenders, self._settings.population)
+        survivors: list[_Individual[G]] = tools.selNSGA2(contenders, count)
         return survivors
 
-    def _tournament(self) -> _Individual:
+    def _tournament(self) -> _Individual[G]:
         """The better of two: by dominance, then by crowding distance (on one objective, by value)."""
         if len(self._population) < 2:
             return self._population[0]
@@ -114,39 +143,29 @@ class Evolution:
             return other
         return one if one.fitness.crowding_dist >= other.fitness.crowding_dist else other
 
-    def _offspring(self, one: _Individual, other: _Individual) -> list[Proposal]:
+    def _offspring(self, one: _Individual[G], other: _Individual[G]) -> list[Proposal[G]]:
         """Two children of a pair, each with the names of the operators that made it."""
         children = [list(one), list(other)]
         crossed = self._rng.random() < self._settings.crossover
         if crossed:
             with _deap_random(self._rng):
                 tools.cxUniform(*children, indpb=0.5)
-        offspring: list[Proposal] = []
+        offspring: list[Proposal[G]] = []
         for child in children:
-            mutated = self._rng.random() < self._settings.mutation and self._mutate(child)
+            grown = tuple(child)
+            if self._rng.random() < self._settings.mutation:
+                grown = moved_gene(self._problem.space, grown, self._rng)
+            mutated = grown != tuple(child)
             origin = "+".join(name for name, used in (("crossover", crossed), ("mutation", mutated)) if used)
             parents = (one.genome, other.genome) if crossed else ((one, other)[len(offspring)].genome,)
-            genome = self._problem.space.decode(child)
-            offspring.append(Proposal(genome, tuple(child), origin or "clone", parents))
+            offspring.append(Proposal(self._problem.space.decode(grown), grown, origin or "clone", parents))
         return offspring
 
-    def _mutate(self, chromosome: list[int]) -> bool:
-        """Move one active gene that has a choice to another value; False if the space leaves no gene to move."""
-        space = self._problem.space
-        active = space.active_genes(space.decode(chromosome))
-        movable = [i for i, gene in enumerate(space.genes) if gene.name in active and len(gene.choices) > 1]
-        if not movable:
-            return False
-        i = self._rng.choice(movable)
-        others = [choice for choice in range(len(space.genes[i].choices)) if choice != chromosome[i]]
-        chromosome[i] = self._rng.choice(others)
-        return True
 
-
-class _Individual(list[int]):
+class _Individual(list[int], Generic[G]):
     """What DEAP varies and selects: a list of choice indices with a fitness."""
 
-    def __init__(self, chromosome: Sequence[int] | Chromosome, genome: Genome, fitness: Any) -> None:
+    def __init__(self, chromosome: Sequence[int] | Chromosome, genome: G, fitness: Any) -> None:
         super().__init__(chromosome)
         self.genome = genome
         self.fitness = fitness
@@ -157,12 +176,12 @@ class _Individual(list[int]):
         return [list(self), self.genome.text, list(fitness.wvalues), fitness.violation, fitness.crowding_dist]
 
     @classmethod
-    def from_plain(cls, plain: Sequence[Any], fitness_type: Any) -> _Individual:
-        """Read `to_plain` back."""
-        chromosome, text, wvalues, violation, crowding_dist = plain
+    def from_plain(cls, plain: Sequence[Any], genome: G, fitness_type: Any) -> _Individual[G]:
+        """Read `to_plain` of a genome back."""
+        chromosome, _, wvalues, violation, crowding_dist = plain
         fitness = fitness_type()
         fitness.wvalues, fitness.violation, fitness.crowding_dist = tuple(wvalues), violation, crowding_dist
-        return cls(chromosome, Genome.parse(text), fitness)
+        return cls(chromosome, genome, fitness)
 
 
 def _fitness_type(objective_weights: tuple[float, ...]) -> Any:

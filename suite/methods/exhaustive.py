@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Generic
 
-from suite.methods.method import Judgement, Problem, Proposal
-from suite.space import Genome
+from suite.methods.method import G, Judgement, Problem, Proposal
 
 
-class Exhaustive:
+class Exhaustive(Generic[G]):
     """Proposes the genomes it is given, best first, in one generation."""
 
-    def __init__(self, problem: Problem, best: Sequence[Genome]) -> None:
+    def __init__(self, problem: Problem[G], best: Sequence[G]) -> None:
         self.generation = 0
-        self.population: tuple[Genome, ...] = ()
+        self.population: tuple[G, ...] = ()
         self._problem = problem
         self._best = tuple(best)
 
@@ -23,12 +22,12 @@ class Exhaustive:
         """Whether they were judged."""
         return self.generation > 0
 
-    def ask(self) -> list[Proposal]:
+    def ask(self) -> list[Proposal[G]]:
         """All of them."""
         space = self._problem.space
         return [Proposal(genome, space.encode(genome), "exhaustive") for genome in self._best]
 
-    def tell(self, proposals: list[Proposal], judged: Mapping[Genome, Judgement]) -> None:
+    def tell(self, proposals: list[Proposal[G]], judged: Mapping[G, Judgement]) -> None:
         """The population is what was judged, best first on the first objective."""
         weight = self._problem.weights[0]
         ranked = sorted(judged, key=lambda g: (judged[g].violation, -weight * judged[g].values[0]))
@@ -42,4 +41,4 @@ class Exhaustive:
     def load(self, state: dict[str, Any]) -> None:
         """Go on from where `state` was taken."""
         self.generation = state["generation"]
-        self.population = tuple(Genome.parse(text) for text in state["population"])
+        self.population = tuple(self._problem.space.parse(text) for text in state["population"])

@@ -3,22 +3,79 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from suite.errors import StudyFileError
-from suite.space import Chromosome, Genome, SearchSpace
+from suite.space import Chromosome, Gene
+
+
+class Named(Protocol):
+    """What can be proposed: a value that is equal to its like, with a text that names it."""
+
+    @property
+    def text(self) -> str:
+        """Read back by the space's `parse`."""
+        ...
+
+    def __hash__(self) -> int: ...
+
+
+G = TypeVar("G", bound=Named)
+
+
+class Space(Protocol[G]):
+    """What a method needs of a space; `SearchSpace` is one, a table of trained networks another."""
+
+    @property
+    def genes(self) -> tuple[Gene, ...]:
+        """All choices to be made, inactive ones too."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """The number of genomes."""
+        ...
+
+    @property
+    def strata(self) -> Sequence[int]:
+        """The choices of the first gene that a first population is drawn evenly over."""
+        ...
+
+    def sample_chromosome(self, rng: random.Random, *, stratum: int | None = None) -> Chromosome:
+        """Every gene drawn evenly, the first one held fixed if `stratum` is given."""
+        ...
+
+    def decode(self, chromosome: Sequence[int]) -> G:
+        """The genome a chromosome stands for."""
+        ...
+
+    def encode(self, genome: G) -> Chromosome:
+        """A chromosome of the genome."""
+        ...
+
+    def active_genes(self, genome: G) -> Mapping[str, int | str]:
+        """The value of every gene that matters, by name, in the order of `genes`."""
+        ...
+
+    def neighbours(self, genome: G) -> list[G]:
+        """The genomes one step away."""
+        ...
+
+    def parse(self, text: str) -> G:
+        """Read a genome's text back."""
+        ...
 
 
 @dataclass(frozen=True)
-class Proposal:
+class Proposal(Generic[G]):
     """A chromosome a method wants judged, and where it came from."""
 
-    genome: Genome
+    genome: G
     chromosome: Chromosome
     origin: str  # random, crossover, mutation, crossover+mutation, clone, or a method's own word
-    parents: tuple[Genome, ...] = ()
+    parents: tuple[G, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -30,15 +87,15 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Problem:
+class Problem(Generic[G]):
     """What a method needs to know: the space, which way each objective is better, what may be proposed."""
 
-    space: SearchSpace
+    space: Space[G]
     weights: tuple[float, ...]  # +1 maximise, -1 minimise, per objective
-    allowed: Callable[[Genome], bool]  # hard limits that cost nothing to check
+    allowed: Callable[[G], bool]  # hard limits that cost nothing to check
 
 
-class Method(Protocol):
+class Method(Protocol[G]):
     """Ask, judge, tell, until `done`; one ask is one generation."""
 
     generation: int
@@ -50,15 +107,15 @@ class Method(Protocol):
         ...
 
     @property
-    def population(self) -> tuple[Genome, ...]:
+    def population(self) -> tuple[G, ...]:
         """The genomes the method holds on to as the best, best first."""
         ...
 
-    def ask(self) -> list[Proposal]:
+    def ask(self) -> list[Proposal[G]]:
         """The next generation; it may name a genome twice, or one judged before."""
         ...
 
-    def tell(self, proposals: list[Proposal], judged: Mapping[Genome, Judgement]) -> None:
+    def tell(self, proposals: list[Proposal[G]], judged: Mapping[G, Judgement]) -> None:
         """The judgement of every proposal asked for; a genome whose evaluation failed is missing."""
         ...
 
@@ -72,20 +129,20 @@ class Method(Protocol):
 
 
 def distinct_random(
-    problem: Problem, count: int, rng: random.Random, seen: set[Genome] | None = None
-) -> list[Proposal]:
-    """Up to `count` distinct allowed genomes, drawn evenly over depths in turn; fewer if the space has fewer.
+    problem: Problem[G], count: int, rng: random.Random, seen: set[G] | None = None
+) -> list[Proposal[G]]:
+    """Up to `count` distinct allowed genomes, drawn evenly over strata in turn; fewer if the space has fewer.
 
     Raises:
         StudyFileError: no network of the space seems to keep to the limits.
     """
-    space, depths = problem.space, problem.space.conv_stage.count.choices
+    space, strata = problem.space, problem.space.strata
     known = set(seen or ())
-    proposals: list[Proposal] = []
+    proposals: list[Proposal[G]] = []
     for attempt in range(200 * count):
         if len(proposals) == count or len(known) >= space.size:
             break
-        chromosome = space.sample_chromosome(rng, depth=int(depths[attempt % len(depths)]))
+        chromosome = space.sample_chromosome(rng, stratum=strata[attempt % len(strata)])
         genome = space.decode(chromosome)
         if genome not in known and problem.allowed(genome):
             known.add(genome)
@@ -97,6 +154,17 @@ def distinct_random(
             remedy="Raise the limits, or give the space smaller choices.",
         )
     return proposals
+
+
+def moved_gene(space: Space[G], chromosome: Sequence[int], rng: random.Random) -> Chromosome:
+    """The chromosome with one active gene moved to another value; as it is, if no gene has a choice."""
+    active = space.active_genes(space.decode(chromosome))
+    movable = [i for i, gene in enumerate(space.genes) if gene.name in active and len(gene.choices) > 1]
+    if not movable:
+        return tuple(chromosome)
+    place = rng.choice(movable)
+    others = [choice for choice in range(len(space.genes[place].choices)) if choice != chromosome[place]]
+    return (*chromosome[:place], rng.choice(others), *chromosome[place + 1 :])
 
 
 def rng_from_state(state: Any) -> random.Random:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Generic
 
-from suite.methods.method import Judgement, Problem, Proposal, distinct_random, rng_from_state
-from suite.space import Genome
+from suite.methods.method import G, Judgement, Problem, Proposal, distinct_random, rng_from_state
 from suite.study import SearchSettings
 
 
-class RandomSearch:
+class RandomSearch(Generic[G]):
     """Draws the same number of genomes as evolution would evaluate at most, in batches of a population."""
 
-    def __init__(self, settings: SearchSettings, problem: Problem, rng: random.Random) -> None:
+    def __init__(self, settings: SearchSettings, problem: Problem[G], rng: random.Random) -> None:
         self.generation = 0
         self._settings = settings
         self._problem = problem
         self._rng = rng
-        self._seen: list[Genome] = []
-        self._best: dict[Genome, Judgement] = {}
+        self._seen: list[G] = []
+        self._best: dict[G, Judgement] = {}
         self._exhausted = False
 
     @property
@@ -29,16 +28,16 @@ class RandomSearch:
         return self._exhausted or self.generation > self._settings.generations
 
     @property
-    def population(self) -> tuple[Genome, ...]:
+    def population(self) -> tuple[G, ...]:
         """The best of all drawn, as many as evolution would keep, by the first objective."""
         return tuple(self._best)
 
-    def ask(self) -> list[Proposal]:
+    def ask(self) -> list[Proposal[G]]:
         """Distinct genomes, none asked for before."""
         count = self._settings.random_pool if self.generation == 0 else self._settings.population
         return distinct_random(self._problem, count, self._rng, set(self._seen))
 
-    def tell(self, proposals: list[Proposal], judged: Mapping[Genome, Judgement]) -> None:
+    def tell(self, proposals: list[Proposal[G]], judged: Mapping[G, Judgement]) -> None:
         """Remember what was drawn, and the best of it."""
         self._seen += [proposal.genome for proposal in proposals]
         self._best |= {p.genome: judged[p.genome] for p in proposals if p.genome in judged}
@@ -60,9 +59,9 @@ class RandomSearch:
     def load(self, state: dict[str, Any]) -> None:
         """Go on from where `state` was taken."""
         self.generation = state["generation"]
-        self._seen = [Genome.parse(text) for text in state["seen"]]
+        self._seen = [self._problem.space.parse(text) for text in state["seen"]]
         self._best = {
-            Genome.parse(text): Judgement(tuple(values), violation)
+            self._problem.space.parse(text): Judgement(tuple(values), violation)
             for text, values, violation in state["best"]
         }
         self._exhausted = state["exhausted"]

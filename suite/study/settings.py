@@ -13,7 +13,7 @@ StepRule = Literal["single-path", "sandwich", "tree"]
 FirstFc = Literal["per-depth", "per-depth-and-count"]
 Candidates = Literal["search", "predicted"]
 Start = Literal["scratch", "supernet"]
-MethodName = Literal["evolution", "random", "exhaustive"]
+MethodName = Literal["evolution", "random", "local", "aging", "tpe", "nsga2", "exhaustive"]
 
 # Where a number ends is where nobody would train: beyond, genomes have no text and spaces no size to print.
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -138,9 +138,11 @@ class SearchSettings(Settings):
     score: Literal["accuracy", "loss"] = "loss"
     random_pool: Count = 200
     population: Annotated[int, Field(ge=2, le=1_000_000)] = 50
+    offspring: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     generations: Annotated[int, Field(ge=0, le=1_000_000)] = 20
     crossover: Rate = 0.9
     mutation: Rate = 0.1
+    preselection: Annotated[int, Field(ge=1, le=1_000)] = 1
     limits: Limits = Limits()
 
     @model_validator(mode="after")

@@ -18,7 +18,8 @@ from suite.study import SearchSettings
 from tests.conftest import space_of
 
 SPACE = space_of()
-METHODS = ("evolution", "random")
+METHODS = ("evolution", "random", "local", "aging", "tpe", "nsga2")
+POOLED = ("evolution", "random", "local")  # begin with distinct networks, drawn evenly over depths
 
 
 def problem(objectives: int = 2, allowed: object = None) -> Problem:
@@ -31,7 +32,7 @@ def judge(genome: Genome, objectives: int = 2) -> Judgement:
     return Judgement((1 / macs + 0.001 * genome.fcs[0].units, macs)[:objectives])
 
 
-def run(method: Method, objectives: int = 2) -> list[list[Proposal]]:
+def run(method: Method[Genome], objectives: int = 2) -> list[list[Proposal[Genome]]]:
     generations = []
     while not method.done:
         proposals = method.ask()
@@ -81,16 +82,74 @@ def test_nothing_forbidden_is_proposed(name: str) -> None:
     allowed = lambda genome: SPACE.parameters(genome) < 100_000  # noqa: E731
     generations = run(new_method(small(method=name), problem(allowed=allowed), random.Random(1)))
     assert all(allowed(p.genome) for proposals in generations for p in proposals)
-    assert len(generations[0]) == 24
+    assert all(generations)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [*POOLED, "aging"])
 def test_limits_that_nothing_keeps_are_an_error(name: str) -> None:
     with pytest.raises(StudyFileError, match=r"search\.limits"):
         new_method(small(method=name), problem(allowed=lambda genome: False), random.Random(1)).ask()
 
 
 @pytest.mark.parametrize("name", METHODS)
+def test_the_best_that_was_judged_is_known(name: str) -> None:
+    judged: dict[Genome, float] = {}
+    method = new_method(small(method=name, generations=8), problem(1), random.Random(1))
+    for proposals in iter(method.ask, []):
+        judged |= {p.genome: judge(p.genome, 1).values[0] for p in proposals}
+        method.tell(proposals, {p.genome: judge(p.genome, 1) for p in proposals})
+        if method.done:
+            break
+    known = judged if name != "aging" else {genome: judged[genome] for genome in method.population}
+    assert judged[method.population[0]] == min(known.values())
+    assert len(method.population) <= 10
+
+
+@pytest.mark.parametrize("name", ["evolution", "local", "aging", "tpe", "nsga2"])
+def test_what_was_told_is_made_use_of(name: str) -> None:
+    """The networks proposed last are better on average than those proposed first."""
+    generations = run(new_method(small(method=name, generations=12), problem(1), random.Random(3)), 1)
+    first, last = (
+        sum(judge(p.genome, 1).values[0] for p in proposals) / len(proposals)
+        for proposals in (generations[0], [p for late in generations[-4:] for p in late])
+    )
+    assert last < first
+
+
+def test_local_search_goes_on_from_the_best_and_asks_for_nothing_twice() -> None:
+    method = new_method(small(method="local", generations=30), problem(1), random.Random(0))
+    asked = [p for proposals in run(method, 1) for p in proposals]
+    assert len({p.genome for p in asked}) == len(asked)
+    around = [p for p in asked if p.origin == "neighbour"]
+    assert all(p.genome in SPACE.neighbours(p.parents[0]) for p in around)
+    best_of_pool = min(asked[:24], key=lambda p: judge(p.genome, 1).values[0]).genome
+    assert around[0].parents == (best_of_pool,)
+
+
+def test_an_aging_population_forgets_its_oldest() -> None:
+    method = new_method(small(method="aging", generations=1), problem(1), random.Random(0))
+    first, second = run(method, 1)
+    assert set(method.population) == {p.genome for p in second}
+    assert {p.parents[0] for p in second} <= {p.genome for p in first}
+    assert all(p.genome != p.parents[0] or p.chromosome[0] for p in second)
+
+
+def test_preselection_pays_for_offspring_that_a_surrogate_expects_to_survive() -> None:
+    few, many = (
+        run(Evolution(small(preselection=factor, generations=2), problem(1), random.Random(5)), 1)
+        for factor in (1, 20)
+    )
+
+    def mean(proposals: list[Proposal[Genome]]) -> float:
+        return sum(judge(p.genome, 1).values[0] for p in proposals) / len(proposals)
+
+    assert few[0] == many[0]
+    assert [len(proposals) for proposals in many] == [24, 10, 10]
+    assert mean(many[1]) < mean(few[1])
+    assert len({p.genome for proposals in many for p in proposals}) == 44
+
+
+@pytest.mark.parametrize("name", POOLED)
 def test_the_first_round_is_distinct_and_even_over_depths(name: str) -> None:
     pool = new_method(small(method=name), problem(), random.Random(1)).ask()
     assert len({p.genome for p in pool}) == 24

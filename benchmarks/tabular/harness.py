@@ -1,0 +1,47 @@
+"""One method on one judge: which networks it evaluates, in which order, until the budget is used."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suite.methods import G, Judgement, Method
+
+PROPOSALS = 10  # at most, for each evaluation of the budget: repeats are free, but not for ever
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one seed of a method did."""
+
+    evaluated: NDArray[np.int64]  # rows of the judge's table, in the order of evaluation, each once
+    proposed: int
+    seconds: float  # spent by the method itself
+
+    def padded(self, budget: int) -> NDArray[np.int64]:
+        """(budget,) rows; a method that stopped early stays where it was."""
+        return np.pad(self.evaluated, (0, budget - len(self.evaluated)), mode="edge")
+
+
+def run_method(method: Method[G], judge: Callable[[G], Judgement], place: dict[G, int], budget: int) -> Trace:
+    """Ask and tell until so many different networks are judged."""
+    judged: dict[G, Judgement] = {}
+    proposed, seconds = 0, 0.0
+    while len(judged) < budget and proposed < PROPOSALS * budget and not method.done:
+        clock = time.perf_counter()
+        proposals = method.ask()
+        seconds += time.perf_counter() - clock
+        if not proposals:
+            break
+        proposed += len(proposals)
+        for proposal in proposals:
+            if proposal.genome not in judged and len(judged) < budget:
+                judged[proposal.genome] = judge(proposal.genome)
+        clock = time.perf_counter()
+        method.tell(proposals, judged)
+        seconds += time.perf_counter() - clock
+    return Trace(np.array([place[genome] for genome in judged]), proposed, seconds)

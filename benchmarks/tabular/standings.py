@@ -1,0 +1,99 @@
+"""What the contest says: who lacks how much after how many evaluations, and which differences are no chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import wilcoxon
+
+from benchmarks.tabular.contest import Entry
+from benchmarks.tabular.contestants import OURS
+
+Values = NDArray[np.float64]
+
+BUDGETS = (50, 100, 200, 500, 1_000)
+NEAR = 0.1  # points
+SURE = 0.05  # error over all comparisons of a task together
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One contestant on one task, over seeds."""
+
+    contestant: str
+    lacks: Values  # (seeds, budget)
+    milliseconds: float  # of the method itself, a proposal
+
+    def evaluations_to(self, near: float) -> Values:
+        """(seeds,) evaluations until it lacked no more than that; infinite for a seed that never came so far."""
+        reached = self.lacks <= near
+        return np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, np.inf)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A rival against our evolution at one budget, paired by seed."""
+
+    rival: str
+    budget: int
+    median: float  # of how much more the rival lacks; negative: it is better
+    p: float  # Wilcoxon's signed-rank test, with Holm's correction over a task's comparisons
+
+    @property
+    def verdict(self) -> str:
+        """Of the rival."""
+        if self.p >= SURE:
+            return "no different"
+        return "worse" if self.median > 0 else "better"
+
+
+def standings(outcomes: Mapping[Entry, dict[str, Any]], task: str) -> list[Standing]:
+    """Every contestant's, in the order they were entered."""
+    names = dict.fromkeys(entry.contestant for entry in outcomes if entry.task == task)
+    return [_standing(outcomes, task, name) for name in names]
+
+
+def differences(of_task: Sequence[Standing]) -> list[Difference]:
+    """Every rival at every budget that was run."""
+    (ours,) = (standing for standing in of_task if standing.contestant == OURS)
+    pairs = [
+        (standing, budget)
+        for standing in of_task
+        if standing is not ours
+        for budget in BUDGETS
+        if budget <= ours.lacks.shape[1]
+    ]
+    more = [standing.lacks[:, budget - 1] - ours.lacks[:, budget - 1] for standing, budget in pairs]
+    corrected = holm([_p(values) for values in more])
+    return [
+        Difference(standing.contestant, budget, _signed_median(values), p)
+        for (standing, budget), values, p in zip(pairs, more, corrected, strict=True)
+    ]
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P values corrected for being many (Holm 1979, "A simple sequentially rejective multiple test procedure")."""
+    order = np.argsort(p_values)
+    stepped = np.asarray(p_values)[order] * np.arange(len(order), 0, -1)
+    corrected = np.empty(len(order))
+    corrected[order] = np.minimum(1.0, np.maximum.accumulate(stepped))
+    return [float(p) for p in corrected]
+
+
+def _standing(outcomes: Mapping[Entry, dict[str, Any]], task: str, name: str) -> Standing:
+    own = [outcome for entry, outcome in outcomes.items() if (entry.task, entry.contestant) == (task, name)]
+    seconds, proposed = (sum(outcome[key] for outcome in own) for key in ("seconds", "proposed"))
+    return Standing(name, np.array([outcome["lacks"] for outcome in own]), 1000 * seconds / proposed)
+
+
+def _p(values: Values) -> float:
+    return 1.0 if not values.any() else float(wilcoxon(values).pvalue)
+
+
+def _signed_median(values: Values) -> float:
+    """The median; where that is 0, the mean says which side the others are on."""
+    return float(np.median(values) or values.mean())

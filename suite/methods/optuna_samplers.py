@@ -1,0 +1,153 @@
+"""Optuna's own samplers as methods: the trial is asked for, its genes suggested, its values told, by Optuna itself.
+
+Every gene is categorical, as most people would write it, and is asked for only where it is active.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, Generic
+
+import optuna
+from optuna.distributions import CategoricalDistribution
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.study import StudyDirection
+from optuna.trial import TrialState, create_trial
+
+from suite.methods.method import G, Judgement, Problem, Proposal
+
+_TRIES = 100  # proposals, for one that is allowed
+
+
+def tpe(seed: int) -> BaseSampler:
+    """Tree-structured Parzen estimators over all genes together (Bergstra et al. 2011; multivariate, in groups)."""
+    with warnings.catch_warnings(category=optuna.exceptions.ExperimentalWarning, action="ignore"):
+        return TPESampler(seed=seed, multivariate=True, group=True)
+
+
+def nsga2(seed: int) -> BaseSampler:
+    """Optuna's NSGA-II (Deb et al. 2002)."""
+    return NSGAIISampler(seed=seed)
+
+
+def uniform(seed: int) -> BaseSampler:
+    """Optuna's random sampler: genes drawn evenly, repeats and all."""
+    return RandomSampler(seed=seed)
+
+
+SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {"tpe": tpe, "nsga2": nsga2, "uniform": uniform}
+"""By name; each makes a sampler from a seed."""
+
+
+class OptunaSampler(Generic[G]):
+    """One of Optuna's samplers over the genes of a space, `batch` trials at a time.
+
+    Samplers keep their random state to themselves, so there is a new one for each batch, from a seed of its own: a
+    search that is gone on with then proposes what it would have proposed.
+    """
+
+    def __init__(
+        self,
+        problem: Problem[G],
+        sampler: Callable[[int], BaseSampler],
+        seed: int,
+        *,
+        batch: int,
+        batches: int,
+    ) -> None:
+        self.generation = 0
+        self._problem = problem
+        self._sampler, self._seed = sampler, seed
+        self._batch, self._batches = batch, batches
+        self._judged: dict[G, Judgement] = {}
+        self._study = self._new_study()
+        self._asked: list[optuna.Trial] = []
+
+    @property
+    def done(self) -> bool:
+        """Whether all batches were told."""
+        return self.generation > self._batches
+
+    @property
+    def population(self) -> tuple[G, ...]:
+        """The best of all judged, as many as a batch has."""
+        weight = self._problem.weights[0]
+        ranked = sorted(
+            self._judged.items(), key=lambda item: (item[1].violation, -weight * item[1].values[0])
+        )
+        return tuple(genome for genome, _ in ranked[: self._batch])
+
+    def ask(self) -> list[Proposal[G]]:
+        """As many trials as a batch has."""
+        self._study.sampler = self._sampler(self._seed + self.generation)
+        asked = [self._allowed() for _ in range(self._batch)]
+        self._asked = [trial for trial, _ in asked]
+        return [
+            Proposal(self._problem.space.decode(chromosome), chromosome, "sampler") for _, chromosome in asked
+        ]
+
+    def tell(self, proposals: list[Proposal[G]], judged: Mapping[G, Judgement]) -> None:
+        """Optuna is told the values; a failed evaluation is a failed trial."""
+        for trial, proposal in zip(self._asked, proposals, strict=True):
+            judgement = judged.get(proposal.genome)
+            if judgement is None:
+                self._study.tell(trial, state=TrialState.FAIL)
+            else:
+                self._study.tell(trial, list(judgement.values))
+                self._judged[proposal.genome] = judgement
+        self._asked = []
+        self.generation += 1
+
+    def state(self) -> dict[str, Any]:
+        """Plain values from which `load` goes on."""
+        trials = [
+            [t.params, list(t.values), t.system_attrs]
+            for t in self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        ]
+        judged = [[genome.text, list(j.values), j.violation] for genome, j in self._judged.items()]
+        return {"generation": self.generation, "seed": self._seed, "trials": trials, "judged": judged}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from where `state` was taken."""
+        self.generation, self._seed = state["generation"], state["seed"]
+        self._judged = {
+            self._problem.space.parse(text): Judgement(tuple(values), violation)
+            for text, values, violation in state["judged"]
+        }
+        self._study = self._new_study()
+        choices = {gene.name: CategoricalDistribution(gene.choices) for gene in self._problem.space.genes}
+        for params, values, system_attrs in state["trials"]:
+            self._study.add_trial(
+                create_trial(
+                    params=params,
+                    distributions={name: choices[name] for name in params},
+                    values=values,
+                    system_attrs=system_attrs,
+                )
+            )
+
+    def _new_study(self) -> optuna.Study:
+        directions = [
+            StudyDirection.MAXIMIZE if weight > 0 else StudyDirection.MINIMIZE
+            for weight in self._problem.weights
+        ]
+        return optuna.create_study(directions=directions, sampler=self._sampler(self._seed))
+
+    def _allowed(self) -> tuple[optuna.Trial, tuple[int, ...]]:
+        for _ in range(_TRIES):
+            trial = self._study.ask()
+            chromosome = self._suggested(trial)
+            if self._problem.allowed(self._problem.space.decode(chromosome)):
+                break
+            self._study.tell(trial, state=TrialState.FAIL)
+        return trial, chromosome
+
+    def _suggested(self, trial: optuna.Trial) -> tuple[int, ...]:
+        """A chromosome by the sampler; counts come before the genes that they make active."""
+        space = self._problem.space
+        chromosome = [0] * len(space.genes)
+        for place, gene in enumerate(space.genes):
+            if gene.name in space.active_genes(space.decode(chromosome)):
+                chromosome[place] = gene.choices.index(trial.suggest_categorical(gene.name, gene.choices))
+        return tuple(chromosome)

@@ -1,0 +1,167 @@
+"""Search methods on a table of trained networks: the table, what is asked, the harness, the statistics, the page."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.tabular import contest as contest_of
+from benchmarks.tabular import contestants, run
+from benchmarks.tabular.contest import hold_contest
+from benchmarks.tabular.harness import PROPOSALS, run_method
+from benchmarks.tabular.standings import Standing, differences, holm
+from benchmarks.tabular.table import Row, TableSpace, read_table
+from benchmarks.tabular.tasks import deployment_floor, deployment_task, front_task, search_task
+from suite.errors import DataError
+from suite.methods import Judgement, RandomSearch
+from suite.progress import Display
+from suite.study import SearchSettings
+from tests.conftest import ROOT
+
+REAL = ROOT.parent / "shared" / "benchmarks" / "nas-bench-macro_cifar10.json"
+
+
+def write_table(path: Path, alphabets: tuple[str, ...] = ("ab", "xyz", "01", "01")) -> Path:
+    """A table in which later letters are better, with two trainings that disagree a little."""
+    rng = np.random.default_rng(0)
+    rows = {}
+    for letters in itertools.product(*alphabets):
+        places = [alphabet.index(letter) for alphabet, letter in zip(alphabets, letters, strict=True)]
+        accuracy = 80 + 2 * sum(places) + rng.normal(0, 0.3, 2)
+        rows["".join(letters)] = {"test_acc": accuracy.tolist(), "flops": 1e6 * (1 + sum(places)), "std": 0.1}
+    path.write_text(json.dumps(rows))
+    return path
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> TableSpace:
+    return read_table(write_table(tmp_path / "table.json"))
+
+
+def test_any_alphabet_and_length_is_a_space(space: TableSpace) -> None:
+    assert (space.size, space.distinct, space.accuracies.shape) == (24, 24, (24, 2))
+    assert [gene.choices for gene in space.genes] == [("a", "b"), ("x", "y", "z"), ("0", "1"), ("0", "1")]
+    for row in space.rows:
+        assert space.decode(space.encode(row)) == row == space.parse(row.text)
+        neighbours = space.neighbours(row)
+        assert len(set(neighbours)) == 1 + 2 + 1 + 1
+        assert all(sum(a != b for a, b in zip(row.text, n.text, strict=True)) == 1 for n in neighbours)
+        assert all(neighbour in space.place for neighbour in neighbours)
+    drawn = {space.decode(space.sample_chromosome(random.Random(seed), stratum=1)) for seed in range(200)}
+    assert {row.text[0] for row in drawn} == {"b"}
+    assert len(drawn) == 12
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "No such file"),
+        ("no JSON", "is no table of trained networks"),
+        ('{"00": {"flops": 1}}', "is no table of trained networks"),
+        ('{"00": {"test_acc": [1], "flops": 1}, "1": {"test_acc": [1], "flops": 1}}', "different lengths"),
+        ('{"00": {"test_acc": [1], "flops": 1}, "11": {"test_acc": [1], "flops": 1}}', "2 of 4 combinations"),
+    ],
+)
+def test_what_is_no_table_is_refused(content: str | None, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(DataError, match=said):
+        read_table(path)
+
+
+def test_regret_is_of_the_fittest_so_far_on_what_it_is_judged_by(space: TableSpace) -> None:
+    mean = space.accuracies.mean(axis=1)
+    worst, middle, best = np.argsort(mean)[[0, 12, -1]]
+    lacks = search_task(space).lacks(np.array([middle, worst, best, worst]))
+    assert lacks == pytest.approx([mean[best] - mean[middle], mean[best] - mean[middle], 0, 0])
+    first, second = space.accuracies.T
+    fittest = int(np.argmax(first))
+    everything = deployment_task(space, 0).lacks(np.arange(space.size))
+    assert everything[-1] == pytest.approx(second.max() - second[fittest])
+    assert everything[-1] == pytest.approx(deployment_floor(space, 0))
+
+
+def test_hypervolume_lacks_nothing_once_the_front_is_known(space: TableSpace) -> None:
+    lacks = front_task(space).lacks(np.random.default_rng(0).permutation(space.size))
+    assert lacks[-1] == pytest.approx(0, abs=1e-9)
+    assert np.all(np.diff(lacks) <= 1e-12)
+    assert 0 < lacks[0] <= 1
+
+
+@pytest.mark.skipif(not REAL.is_file(), reason="NAS-Bench-Macro's table is not here")
+def test_the_floors_of_nas_bench_macro() -> None:
+    real = read_table(REAL)
+    assert (real.size, real.distinct) == (6_561, 3_969)
+    assert [deployment_floor(real, i) for i in range(3)] == pytest.approx([0.185, 0.33, 0.34], abs=5e-4)
+
+
+def test_the_budget_is_counted_in_different_networks(space: TableSpace) -> None:
+    task = search_task(space)
+    settings = SearchSettings(random_pool=10, population=10, generations=100)
+    judged: list[Row] = []
+
+    def judge(row: Row) -> Judgement:
+        judged.append(row)
+        return task.judge(row)
+
+    trace = run_method(RandomSearch(settings, task.problem, random.Random(0)), judge, space.place, 15)
+    assert len(judged) == len(set(judged)) == len(trace.evaluated) == 15
+    assert trace.evaluated.tolist() == [space.place[row] for row in judged]
+
+
+@pytest.mark.parametrize("name", contestants.CONTESTANTS)
+def test_every_contestant_ends_whatever_is_left_to_find(name: str, space: TableSpace) -> None:
+    task = search_task(space)
+    trace = run_method(contestants.CONTESTANTS[name](task.problem, 0), task.judge, space.place, 24)
+    assert len(set(trace.evaluated.tolist())) == len(trace.evaluated) <= 24
+    assert trace.proposed <= PROPOSALS * 24 + 200
+    assert task.lacks(trace.evaluated)[-1] < 1.5
+
+
+def test_holms_correction_on_its_textbook_example() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+def test_a_rival_is_better_only_beyond_chance() -> None:
+    rng = np.random.default_rng(0)
+    ours = Standing(contestants.OURS, rng.normal(1, 0.1, (30, 50)), 1.0)
+    alike, better, worse = (
+        Standing(name, ours.lacks + rng.normal(shift, 0.05, (30, 50)), 1.0)
+        for name, shift in (("alike", 0.0), ("better", -0.2), ("worse", 0.2))
+    )
+    verdicts = {d.rival: d.verdict for d in differences([ours, alike, better, worse])}
+    assert verdicts == {"alike": "no different", "better": "better", "worse": "worse"}
+    assert {d.budget for d in differences([ours, alike])} == {50}
+
+
+def test_evaluations_until_it_is_near() -> None:
+    standing = Standing("x", np.array([[3.0, 0.1, 0.0], [3.0, 2.0, 1.0]]), 1.0)
+    assert standing.evaluations_to(0.1).tolist() == [2.0, np.inf]
+
+
+def test_a_contest_from_table_to_page_goes_on_where_it_was_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    table = write_table(tmp_path / "table.json")
+    page = run(Display(quiet=True), table, 2, tmp_path / "out").read_text()
+    for name in contestants.CONTESTANTS:
+        assert f"{name} |" in page or f"**{name}** |" in page
+    assert "table has 24 networks, each really trained 2 times" in page
+    for figure in ("search", "deployment", "front"):
+        assert (tmp_path / "out" / "figures" / f"{figure}.png").stat().st_size > 10_000
+    kept = tmp_path / "runs" / "benchmark-tabular-table-24"
+    times = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
+    assert len(times) == 3 * 2 * len(contestants.CONTESTANTS)
+    removed = min(times)
+    removed.unlink()
+    hold_contest(table, kept, 24, range(2), Display(quiet=True))
+    again = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
+    assert {path for path in again if again[path] != times[path]} == {removed}
+    assert contest_of.TASKS == ("search", "deployment", "front")
