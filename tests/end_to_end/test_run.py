@@ -334,3 +334,17 @@ def test_the_dashboard_shows_the_trials_on_loopback_and_lets_nobody_delete_them(
             server.kill()
     assert {s["study_name"] for s in studies["study_summaries"]} == {"tiny/run/search", "tiny/run/finalists"}
     assert (server.returncode, said) == (0, "")
+
+
+@pytest.mark.parametrize("method", ["local", "aging", "tpe", "nsga2"])
+def test_every_method_finds_a_winner(method: str, tmp_path: Path) -> None:
+    study = write_study(
+        tmp_path, search={"method": method}, supernet={"epochs": 1}, finalists={"count": 2, "epochs": 1}
+    )
+    done = suite("search", study, "--run-dir", "run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"{method}, up to " in done.stderr
+    search = json.loads((tmp_path / "run" / "results" / "search.json").read_text())
+    assert search["method"] == method
+    assert 12 <= search["evaluations"] <= 24
+    assert f"networks, by {method} |" in (tmp_path / "run" / "report" / "report.md").read_text()
