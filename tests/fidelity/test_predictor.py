@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,3 +43,14 @@ def test_inputs_are_features_then_scores() -> None:
     inputs = inputs_of(space_of(), genomes, np.array([1.5, 1.6]), np.array([0.4, 0.3]))
     assert inputs.shape == (2, len(FEATURES) + 2)
     assert inputs[:, -2:].tolist() == [[1.5, 0.4], [1.6, 0.3]]
+
+
+def test_a_point_of_loss_may_be_worth_different_amounts_at_different_depths() -> None:
+    space, rng = space_of(), np.random.default_rng(0)
+    genomes = [space.sample(random.Random(seed), depth=2 + seed % 3) for seed in range(240)]
+    loss = rng.normal(1.5, 0.2, len(genomes))
+    worth = np.array([{2: 0.02, 3: 0.10, 4: 0.18}[len(genome.convs)] for genome in genomes])
+    truth = 0.6 - worth * (loss - 1.5)
+    inputs = inputs_of(space, genomes, loss, rng.normal(0.5, 0.1, len(genomes)))
+    predicted = fit_predictor(inputs[:120], truth[:120]).predict(inputs[120:])
+    assert np.std(truth[120:] - predicted) < 0.1 * np.std(truth[120:])
