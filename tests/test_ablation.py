@@ -254,4 +254,6 @@ def test_the_page_says_which_cell_is_better_and_when_none_is(
     published = publish_ablation(run, tmp_path / "reports")
     assert published == tmp_path / "reports" / "ablation-small" / "report.md"
     assert published.read_text() == page.read_text()
+    index = (tmp_path / "reports" / "README.md").read_text()
+    assert "- [Ablation: small](ablation-small/report.md)\n" in index
     assert {file.name for file in published.parent.iterdir()} == {"report.md", "figures", "ablation.json"}

@@ -17,7 +17,7 @@ from suite.ablation.run import PHASE
 from suite.ablation.summary import CellSummary, Summary, summarise
 from suite.ablation.worker import OTHERS
 from suite.escaping import code, escaped, one_line
-from suite.report.publish import folder_name
+from suite.report.publish import folder_name, write_index
 from suite.report.style import CYCLE, GREY, STYLE, Figures, count, percent, table
 from suite.run_directory import RunDirectory, write_atomically
 
@@ -56,6 +56,7 @@ def publish_ablation(run: RunDirectory, reports: Path) -> Path:
         shutil.rmtree(target)
     shutil.copytree(run.path / "report", target)
     shutil.copyfile(run.path / "results" / f"{PHASE}.json", target / f"{PHASE}.json")
+    write_index(reports)
     return target / "report.md"
 
 

@@ -34,8 +34,22 @@ def publish_report(run: RunDirectory, reports: Path) -> Path:
     for name in _FILES:
         if (run.path / name).exists():
             shutil.copyfile(run.path / name, target / name)
-    _write_index(reports)
+    write_index(reports)
     return target / "report.md"
+
+
+def write_index(reports: Path) -> None:
+    """reports/README.md: every published run, newest first within its study; then the pages that are of no run."""
+    rows = [
+        _row(path, json.loads(path.read_text()))
+        for path in sorted(reports.glob("*/*/results.json"), reverse=True)
+    ]
+    header = ["Report", "Seed", "Test accuracy", "Winner", "Parameters", "Latency (ms)", "Time"]
+    parts = ["# Reports", "Made by `suite report --publish`; do not edit.", table(header, sorted(rows))]
+    others = [_link(page) for page in sorted(reports.glob("*/report.md"))]
+    if others:
+        parts.append("Settings and methods compared:\n\n" + "\n".join(f"- {link}" for link in others))
+    write_atomically(reports / "README.md", ("\n\n".join(parts) + "\n").encode())
 
 
 def folder_name(name: object, run: RunDirectory) -> str:
@@ -54,17 +68,11 @@ def folder_name(name: object, run: RunDirectory) -> str:
     return text
 
 
-def _write_index(reports: Path) -> None:
-    """reports/README.md: every published run, newest first within its study."""
-    rows = [
-        _row(path, json.loads(path.read_text()))
-        for path in sorted(reports.glob("*/*/results.json"), reverse=True)
-    ]
-    header = ["Report", "Seed", "Test accuracy", "Winner", "Parameters", "Latency (ms)", "Time"]
-    text = (
-        "# Reports\n\nMade by `suite report --publish`; do not edit.\n\n" + table(header, sorted(rows)) + "\n"
-    )
-    write_atomically(reports / "README.md", text.encode())
+def _link(page: Path) -> str:
+    """A page by its own heading, which is Markdown already."""
+    with page.open(encoding="utf-8") as lines:
+        heading = lines.readline().removeprefix("#").strip()
+    return f"[{heading}]({quote(page.parent.name)}/report.md)"
 
 
 def _row(path: Path, results: dict[str, Any]) -> list[str]:
