@@ -10,7 +10,7 @@ import typer
 from suite.errors import RunDirectoryError, StudyFileError
 from suite.progress import Display
 
-BENCHMARKS = ("recording", "evaluation", "durability", "tabular")
+BENCHMARKS = ("recording", "evaluation", "durability", "start", "tabular")
 
 EXAMPLES = (
     "Examples:  suite bench evaluation   |   suite bench recording --storage postgresql://ME@HOST/DB   |   "
@@ -21,7 +21,7 @@ EXAMPLES = (
 def bench(
     what: Annotated[
         str,
-        typer.Argument(metavar="WHAT", help="What to measure: recording, evaluation, durability or tabular."),
+        typer.Argument(metavar="WHAT", help=f"What to measure: {', '.join(BENCHMARKS)}."),
     ],
     storage: Annotated[
         list[str] | None,
