@@ -1,7 +1,7 @@
 """What finalists gain by starting from the supernet's weights: `suite bench start`, on the latest run.
 
-Each finalist of the run is trained twice by the study's recipe, from weights drawn anew and from the supernet's, epoch
-by epoch in turn: what an epoch takes is the same, so equal epochs are equal seconds.
+Each finalist of the run is trained twice by the study's recipe, from weights drawn anew and from the supernet's,
+epoch by epoch in turn: what an epoch takes is the same, so equal epochs are equal seconds.
 """
 
 from __future__ import annotations
