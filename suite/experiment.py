@@ -66,10 +66,9 @@ def run_experiment(
     if tested is None:
         winner = choose_winner(study, trained, costs(searched))
         tested = finish_winner(study, space, winner, data, device, run, display)
+    # Of finished phases, should a stop have come before they dropped their own.
     for phase in (SUPERNET, SEARCH, FINAL, *map(checkpoint_name, range(len(trained["finalists"])))):
-        run.drop_checkpoint(
-            phase
-        )  # of finished phases, should a stop have come before they dropped their own
+        run.drop_checkpoint(phase)
 
     write_trials_csv(storage, f"{name}/search", run)
     return write_results(study, run)

@@ -39,7 +39,8 @@ def find_truth(study: StudySettings, sha256: str, folder: Path) -> Path:
     Raises:
         FidelityError: there is none with at least FEWEST networks.
     """
-    fitting = [path for path in sorted(folder.glob("*.json")) if _fits(read_table(path), study, sha256)]
+    tables = {path: read_table(path) for path in sorted(folder.glob("*.json"))}
+    fitting = [path for path, table in tables.items() if _fits(table, study, sha256)]
     if not fitting:
         raise FidelityError(
             f"has no truth table of these pictures and this space with at least {FEWEST} networks, by which "
@@ -47,7 +48,7 @@ def find_truth(study: StudySettings, sha256: str, folder: Path) -> Path:
             where=str(folder),
             remedy='Make one by "suite fidelity" on an earlier run, or use candidates = "search".',
         )
-    return max(fitting, key=lambda path: np.prod([len(side) for side in read_table(path).rectangle()]))
+    return max(fitting, key=lambda path: np.prod([len(side) for side in tables[path].rectangle()]))
 
 
 def predict_promising(

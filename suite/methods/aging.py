@@ -44,7 +44,7 @@ class AgingEvolution(Generic[G]):
     @property
     def population(self) -> tuple[G, ...]:
         """The living, best first."""
-        ranked = sorted(self._living, key=lambda one: self._badness(one[1]))
+        ranked = sorted(self._living, key=lambda one: self._problem.badness(one[1]))
         return tuple(dict.fromkeys(proposal.genome for proposal, _ in ranked))
 
     def ask(self) -> list[Proposal[G]]:
@@ -86,10 +86,7 @@ class AgingEvolution(Generic[G]):
         """The best of a sample."""
         sample = self._rng.sample(list(self._living), min(len(self._living), max(2, self._size // 4)))
         if len(self._problem.weights) == 1:
-            return min(sample, key=lambda one: self._badness(one[1]))[0]
+            return min(sample, key=lambda one: self._problem.badness(one[1]))[0]
         least = min(judgement.violation for _, judgement in sample)
         values = {i: j.values for i, (_, j) in enumerate(sample) if j.violation == least}
         return sample[self._rng.choice(pareto_front(values, self._problem.weights))][0]
-
-    def _badness(self, judgement: Judgement) -> tuple[float, float]:
-        return judgement.violation, -self._problem.weights[0] * judgement.values[0]

@@ -15,7 +15,17 @@ from typing import Any, Generic
 
 from deap import base, tools
 
-from suite.methods.method import G, Judgement, Problem, Proposal, distinct_random, moved_gene, rng_from_state
+from suite.methods.method import (
+    G,
+    Judgement,
+    Problem,
+    Proposal,
+    distinct_random,
+    judgements_from_plain,
+    judgements_to_plain,
+    moved_gene,
+    rng_from_state,
+)
 from suite.methods.surrogate import Surrogate
 from suite.space import Chromosome
 from suite.study import SearchSettings
@@ -103,7 +113,7 @@ class Evolution(Generic[G]):
         return {
             "generation": self.generation,
             "seen": sorted(genome.text for genome in self._seen),
-            "judged": [[genome.text, list(j.values), j.violation] for genome, j in self._judged.items()],
+            "judged": judgements_to_plain(self._judged),
             "population": [individual.to_plain() for individual in self._population],
             "rng": self._rng.getstate(),
         }
@@ -113,10 +123,7 @@ class Evolution(Generic[G]):
         self.generation = state["generation"]
         self._rng = rng_from_state(state["rng"])
         self._seen = {self._problem.space.parse(text) for text in state["seen"]}
-        self._judged = {
-            self._problem.space.parse(text): Judgement(tuple(values), violation)
-            for text, values, violation in state["judged"]
-        }
+        self._judged = judgements_from_plain(self._problem.space, state["judged"])
         self._population = [
             _Individual.from_plain(plain, self._problem.space.parse(plain[1]), self._fitness_type)
             for plain in state["population"]

@@ -29,8 +29,7 @@ class Exhaustive(Generic[G]):
 
     def tell(self, proposals: list[Proposal[G]], judged: Mapping[G, Judgement]) -> None:
         """The population is what was judged, best first on the first objective."""
-        weight = self._problem.weights[0]
-        ranked = sorted(judged, key=lambda g: (judged[g].violation, -weight * judged[g].values[0]))
+        ranked = sorted(judged, key=lambda genome: self._problem.badness(judged[genome]))
         self.population = tuple(ranked)
         self.generation += 1
 

@@ -11,7 +11,16 @@ import random
 from collections.abc import Mapping
 from typing import Any, Generic
 
-from suite.methods.method import G, Judgement, Problem, Proposal, distinct_random, rng_from_state
+from suite.methods.method import (
+    G,
+    Judgement,
+    Problem,
+    Proposal,
+    distinct_random,
+    judgements_from_plain,
+    judgements_to_plain,
+    rng_from_state,
+)
 from suite.pareto import pareto_front
 
 
@@ -61,7 +70,7 @@ class LocalSearch(Generic[G]):
         """Plain values from which `load` goes on."""
         return {
             "generation": self.generation,
-            "judged": [[genome.text, list(j.values), j.violation] for genome, j in self._judged.items()],
+            "judged": judgements_to_plain(self._judged),
             "asked": sorted(genome.text for genome in self._asked),
             "left": [[genome.text, parent.text] for genome, parent in self._left],
             "looked_around": sorted(genome.text for genome in self._looked_around),
@@ -72,9 +81,7 @@ class LocalSearch(Generic[G]):
         """Go on from where `state` was taken."""
         parse = self._problem.space.parse
         self.generation = state["generation"]
-        self._judged = {
-            parse(text): Judgement(tuple(values), violation) for text, values, violation in state["judged"]
-        }
+        self._judged = judgements_from_plain(self._problem.space, state["judged"])
         self._asked = {parse(text) for text in state["asked"]}
         self._left = [(parse(text), parse(parent)) for text, parent in state["left"]]
         self._looked_around = {parse(text) for text in state["looked_around"]}
@@ -104,5 +111,4 @@ class LocalSearch(Generic[G]):
         return self._rng.choice(front)
 
     def _badness(self, genome: G) -> tuple[float, float]:
-        judgement = self._judged[genome]
-        return judgement.violation, -self._problem.weights[0] * judgement.values[0]
+        return self._problem.badness(self._judged[genome])

@@ -94,6 +94,10 @@ class Problem(Generic[G]):
     weights: tuple[float, ...]  # +1 maximise, -1 minimise, per objective
     allowed: Callable[[G], bool]  # hard limits that cost nothing to check
 
+    def badness(self, judgement: Judgement) -> tuple[float, float]:
+        """Smaller is better: by violation, then by the first objective."""
+        return judgement.violation, -self.weights[0] * judgement.values[0]
+
 
 class Method(Protocol[G]):
     """Ask, judge, tell, until `done`; one ask is one generation."""
@@ -165,6 +169,16 @@ def moved_gene(space: Space[G], chromosome: Sequence[int], rng: random.Random) -
     place = rng.choice(movable)
     others = [choice for choice in range(len(space.genes[place].choices)) if choice != chromosome[place]]
     return (*chromosome[:place], rng.choice(others), *chromosome[place + 1 :])
+
+
+def judgements_to_plain(judged: Mapping[G, Judgement]) -> list[Any]:
+    """Plain values for a method's state; `judgements_from_plain` reads them back, in the same order."""
+    return [[genome.text, list(j.values), j.violation] for genome, j in judged.items()]
+
+
+def judgements_from_plain(space: Space[G], plain: Sequence[Any]) -> dict[G, Judgement]:
+    """Read `judgements_to_plain` back."""
+    return {space.parse(text): Judgement(tuple(values), violation) for text, values, violation in plain}
 
 
 def rng_from_state(state: Any) -> random.Random:

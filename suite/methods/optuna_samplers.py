@@ -15,7 +15,7 @@ from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESample
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from suite.methods.method import G, Judgement, Problem, Proposal
+from suite.methods.method import G, Judgement, Problem, Proposal, judgements_from_plain, judgements_to_plain
 
 _TRIES = 100  # proposals, for one that is allowed
 
@@ -72,10 +72,7 @@ class OptunaSampler(Generic[G]):
     @property
     def population(self) -> tuple[G, ...]:
         """The best of all judged, as many as a batch has."""
-        weight = self._problem.weights[0]
-        ranked = sorted(
-            self._judged.items(), key=lambda item: (item[1].violation, -weight * item[1].values[0])
-        )
+        ranked = sorted(self._judged.items(), key=lambda item: self._problem.badness(item[1]))
         return tuple(genome for genome, _ in ranked[: self._batch])
 
     def ask(self) -> list[Proposal[G]]:
@@ -105,16 +102,17 @@ class OptunaSampler(Generic[G]):
             [t.params, list(t.values), t.system_attrs]
             for t in self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         ]
-        judged = [[genome.text, list(j.values), j.violation] for genome, j in self._judged.items()]
-        return {"generation": self.generation, "seed": self._seed, "trials": trials, "judged": judged}
+        return {
+            "generation": self.generation,
+            "seed": self._seed,
+            "trials": trials,
+            "judged": judgements_to_plain(self._judged),
+        }
 
     def load(self, state: dict[str, Any]) -> None:
         """Go on from where `state` was taken."""
         self.generation, self._seed = state["generation"], state["seed"]
-        self._judged = {
-            self._problem.space.parse(text): Judgement(tuple(values), violation)
-            for text, values, violation in state["judged"]
-        }
+        self._judged = judgements_from_plain(self._problem.space, state["judged"])
         self._study = self._new_study()
         choices = {gene.name: CategoricalDistribution(gene.choices) for gene in self._problem.space.genes}
         for params, values, system_attrs in state["trials"]:

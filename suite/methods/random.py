@@ -6,7 +6,16 @@ import random
 from collections.abc import Mapping
 from typing import Any, Generic
 
-from suite.methods.method import G, Judgement, Problem, Proposal, distinct_random, rng_from_state
+from suite.methods.method import (
+    G,
+    Judgement,
+    Problem,
+    Proposal,
+    distinct_random,
+    judgements_from_plain,
+    judgements_to_plain,
+    rng_from_state,
+)
 from suite.study import SearchSettings
 
 
@@ -41,7 +50,7 @@ class RandomSearch(Generic[G]):
         """Remember what was drawn, and the best of it."""
         self._seen += [proposal.genome for proposal in proposals]
         self._best |= {p.genome: judged[p.genome] for p in proposals if p.genome in judged}
-        ranked = sorted(self._best.items(), key=lambda item: self._badness(item[1]))
+        ranked = sorted(self._best.items(), key=lambda item: self._problem.badness(item[1]))
         self._best = dict(ranked[: self._settings.population])
         self._exhausted = not proposals
         self.generation += 1
@@ -51,7 +60,7 @@ class RandomSearch(Generic[G]):
         return {
             "generation": self.generation,
             "seen": [genome.text for genome in self._seen],
-            "best": [[genome.text, list(j.values), j.violation] for genome, j in self._best.items()],
+            "best": judgements_to_plain(self._best),
             "exhausted": self._exhausted,
             "rng": self._rng.getstate(),
         }
@@ -60,12 +69,6 @@ class RandomSearch(Generic[G]):
         """Go on from where `state` was taken."""
         self.generation = state["generation"]
         self._seen = [self._problem.space.parse(text) for text in state["seen"]]
-        self._best = {
-            self._problem.space.parse(text): Judgement(tuple(values), violation)
-            for text, values, violation in state["best"]
-        }
+        self._best = judgements_from_plain(self._problem.space, state["best"])
         self._exhausted = state["exhausted"]
         self._rng = rng_from_state(state["rng"])
-
-    def _badness(self, judgement: Judgement) -> tuple[float, float]:
-        return judgement.violation, -self._problem.weights[0] * judgement.values[0]
