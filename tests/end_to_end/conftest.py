@@ -30,14 +30,19 @@ def hear_ctrl_c() -> None:
 
 
 def suite(*words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return python("-m", "suite", *words, cwd=cwd, **environment)
+
+
+def python(*words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "suite", *map(str, words)],
+        [sys.executable, *map(str, words)],
         cwd=cwd,
         env={**ENVIRONMENT, **environment},
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
+        preexec_fn=hear_ctrl_c,
     )
 
 

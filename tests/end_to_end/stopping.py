@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
-from tests.end_to_end.conftest import ENVIRONMENT
+from tests.end_to_end.conftest import python
 
 _BEGINNING = """
 import errno, os, signal, sys
@@ -29,6 +28,9 @@ def at(owner, name, number, do, wanted=lambda *words: True):
 def kill():
     os.kill(os.getpid(), signal.SIGKILL)
 
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+
 def full(*words):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 """
@@ -39,12 +41,5 @@ def search_with(
 ) -> subprocess.CompletedProcess[str]:
     """`suite search STUDY --run-dir run`, after a few lines of Python that cause a fault."""
     command = ["suite", "search", str(study), "--run-dir", "run", *words]
-    return subprocess.run(
-        [sys.executable, "-c", f"{_BEGINNING}\n{fault}\nsys.argv = {command!r}\nmain()"],
-        cwd=folder,
-        env={**ENVIRONMENT, **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    script = f"{_BEGINNING}\n{fault}\nsys.argv = {command!r}\nmain()"
+    return python("-c", script, cwd=folder, **environment)

@@ -18,6 +18,7 @@ import pytest
 from suite.run_directory import RunDirectory
 from suite.trials import open_storage
 from tests.end_to_end.conftest import ENVIRONMENT, hear_ctrl_c, suite, write_study
+from tests.end_to_end.stopping import search_with
 
 PHASES = ("supernet", "search", "finalists", "final")
 
@@ -138,37 +139,12 @@ def test_a_run_stopped_by_ctrl_c_anywhere_goes_on_to_the_same_end(
 
 def _run_and_interrupt(where: str, study: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     """Ctrl-C, by a real signal: at a phase's second checkpoint, or in the middle of recording a generation."""
-    script = f"""
-import os, signal, sys
-from suite.cli import main
-from suite.run_directory import RunDirectory
-from suite.trials import Trials
-calls = []
-def interrupting(function, wanted, at):
-    def called(self, *arguments):
-        function(self, *arguments)
-        calls.append(wanted(*arguments))
-        if sum(calls) == at:
-            os.kill(os.getpid(), signal.SIGINT)
-    return called
-if {where == "recording"}:
-    Trials.record = interrupting(Trials.record, lambda *arguments: True, 15)
-else:
-    wanted = lambda phase, state: phase.startswith({where.removesuffix("s")!r})
-    RunDirectory.save_checkpoint = interrupting(RunDirectory.save_checkpoint, wanted, {1 if where == "final" else 2})
-sys.argv = ["suite", "search", {str(study)!r}, "--run-dir", "run"]
-main()
-"""
-    return subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=folder,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-        preexec_fn=hear_ctrl_c,
-    )
+    if where == "recording":
+        return search_with("at(Trials, 'record', 15, interrupt)", study, folder)
+    wanted = f"lambda phase, state: phase.startswith({where.removesuffix('s')!r})"
+    number = 1 if where == "final" else 2
+    fault = f"at(RunDirectory, 'save_checkpoint', {number}, interrupt, {wanted})"
+    return search_with(fault, study, folder)
 
 
 def test_a_resume_in_another_storage_is_refused(finished: Path) -> None:
