@@ -14,6 +14,7 @@ from suite.errors import RunDirectoryError
 from suite.finalists import checkpoint_name
 from suite.latency import measure
 from suite.progress import Display
+from suite.reference_networks import NAMES, SEEDS
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
 from suite.study import LatencySettings, StudySettings
@@ -47,12 +48,12 @@ def finish_winner(
     sha256 = run.write_weights(WEIGHTS_FILE, network)
     choice = WrittenChoice(
         genome=winner["genome"],
-        seeds=(study.seed,),
+        seeds=tuple(range(study.seed, study.seed + SEEDS)),
         recipe={
             "finalists": study.finalists.model_dump(mode="json"),
             "final": study.final.model_dump(mode="json"),
         },
-        declared=("winner",),
+        declared=("winner", *NAMES),  # trained later, by `suite references`, if at all
     )
     choice.write(run.path / CHOICE_FILE)
     test = data.open_test(run.path / CHOICE_FILE, run.path / LEDGER_FILE)

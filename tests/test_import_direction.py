@@ -49,6 +49,7 @@ ROOMS = (
     "choice",
     "halving",
     "finalists",
+    "reference_networks",
     "winner",
     "reference_networks",
     "fidelity",
