@@ -71,6 +71,8 @@ def lines(result: dict[str, Any]) -> list[list[str]]:
 def notes(result: dict[str, Any], score: str) -> list[str]:
     """What was measured on, what the columns are, and what else is known."""
     texts = [_measured_on(result), _columns(result["networks"]), _depths(result, score)]
+    if "biases" in result:  # older results lack them
+        texts.append(_biases(result["biases"][score], score))
     if len(result["seeds"]) == 1:
         texts.append(
             "With one training of each network, how well one more would rank them is not known, and short trainings "
@@ -153,6 +155,21 @@ def _depths(result: dict[str, Any], score: str) -> str:
     if result["between_trainings"] is not None:
         taus.append(_by_depth("one more training", result["between_trainings"]))
     return f"By depth, against one training: {'; '.join(taus)}."
+
+
+def _biases(kinds: list[dict[str, Any]], score: str) -> str:
+    """By kind of network: how far it is over-ranked, and whether that pays to be taken off."""
+    several = [kind for kind in kinds if len(kind["offsets"]) > 1 and kind["gain"]]
+    told = [
+        f"by {kind['kind']}, "
+        + ", ".join(f"{group}: {_signed(offset)}" for group, offset in kind["offsets"].items())
+        + f" (taken off as others of its kind tell, tau changes by {number(kind['gain'], words='90 % interval ')})"
+        for kind in several
+    ]
+    return (
+        f"How far the supernet's {score} puts kinds of networks too high, in standard deviations: "
+        f"{'; '.join(told) or 'there is one kind only'}."
+    )
 
 
 def _by_depth(name: str, agreement: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from suite.data import Data
 from suite.errors import FidelityError
+from suite.fidelity.bias import biases
 from suite.fidelity.measures import (
     Estimate,
     Values,
@@ -62,6 +63,7 @@ def measure_supernet(
     scores = scorer.score(genomes, data.val_search)
     truths = table.values(list(drawn_by), seeds)
     drawn, drawn_truths = genomes[: len(networks)], truths[: len(networks)]
+    mean = mean_truth(drawn_truths)
     depths = [len(genome.convs) for genome in drawn]
     weights = resamples(depths, rng)
     supernet = _by_supernet(scores)
@@ -83,6 +85,7 @@ def measure_supernet(
         "perfect": perfect and asdict(perfect),
         "rankings": [_row(ranking, drawn_truths, depths, weights) for ranking in rankings],
         "comparisons": _comparisons(rankings, drawn_truths, weights),
+        "biases": {r.name: biases(drawn, r.scores[: len(networks)], mean, weights) for r in supernet},
         "favourites": _favourites(supernet, truths, len(networks), top),
         "rows": [
             {
