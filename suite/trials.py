@@ -15,6 +15,7 @@ from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
+from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -31,6 +32,7 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 _GIVE_PASSWORD = "Give the URL with its password by --storage or SUITE_STORAGE, or PGPASSWORD."
 _RESTORE = "Restore the file, or begin a new run."
+_REFUSALS = (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError, ValueError)
 
 
 def open_storage(url: str, say: Callable[[str], None] = lambda text: None) -> BaseStorage:
@@ -48,6 +50,33 @@ def open_storage(url: str, say: Callable[[str], None] = lambda text: None) -> Ba
             raise StorageError(f"cannot be opened: {error.strerror}.", where=url) from None
         except ValueError:
             raise StorageError("is damaged, or no journal of Optuna's.", where=url, remedy=_RESTORE) from None
+    parsed = _parsed(url)
+    try:
+        refuse_other_database(parsed)
+        return open_database(parsed, say)
+    except _REFUSALS as error:
+        raise _cannot_be_opened(parsed, error) from None
+
+
+def reach_server(url: str) -> bool:
+    """Ask a database server whether it answers; False if the URL is that of a file. Nothing is made or written.
+
+    Raises:
+        StorageError: the URL is not understood, or the server refuses; never shows a password.
+    """
+    if url.startswith("journal:") or not _is_server(parsed := _parsed(url)):
+        return False
+    try:
+        engine = create_engine(parsed)
+        with engine.connect():
+            engine.dispose()
+    except _REFUSALS as error:
+        raise _cannot_be_opened(parsed, error) from None
+    return True
+
+
+def _parsed(url: str) -> URL:
+    """A URL of SQLAlchemy's that says which driver."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # ValueError: a port that is no number, say
@@ -58,17 +87,19 @@ def open_storage(url: str, say: Callable[[str], None] = lambda text: None) -> Ba
         ) from None
     if parsed.drivername == "postgresql":  # SQLAlchemy's default driver has changed before: say which
         parsed = parsed.set(drivername="postgresql+psycopg")
-    try:
-        refuse_other_database(parsed)
-        return open_database(parsed, say)
-    except (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError, ValueError) as error:
-        reason = str(error.__cause__ or error).splitlines()[0]
-        for secret in filter(None, (parsed.password, *map(str, parsed.query.values()))):
-            reason = reason.replace(str(secret), "***")
-        remedy = _GIVE_PASSWORD if _is_server(parsed) else None
-        if "malformed" in reason or "not a database" in reason:  # SQLite's words for a damaged file
-            remedy = _RESTORE
-        raise StorageError(f"cannot be opened: {reason}.", where=shown_url(url), remedy=remedy) from None
+    return parsed
+
+
+def _cannot_be_opened(url: URL, error: BaseException) -> StorageError:
+    """The database's own words, without its password."""
+    reason = str(error.__cause__ or error).splitlines()[0]
+    for secret in filter(None, (url.password, *map(str, url.query.values()))):
+        reason = reason.replace(str(secret), "***")
+    remedy = _GIVE_PASSWORD if _is_server(url) else None
+    if "malformed" in reason or "not a database" in reason:  # SQLite's words for a damaged file
+        remedy = _RESTORE
+    where = shown_url(url.render_as_string(hide_password=False))
+    return StorageError(f"cannot be opened: {reason}.", where=where, remedy=remedy)
 
 
 def storage_url(run: RunDirectory, given: str | None) -> str:

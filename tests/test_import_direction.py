@@ -61,6 +61,7 @@ ROOMS = (
     "ask",
     "export",
     "launch",
+    "doctor",
     "cli",
 )
 LONGEST_FILE = 320

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 import suite
-from suite.cli import ablate, ask, bench, dashboard, export, fidelity, oracle, report, search
+from suite.cli import ablate, ask, bench, dashboard, doctor, export, fidelity, oracle, report, search
 from suite.cli.secret import hide_password
 from suite.errors import SuiteError
 from suite.escaping import paragraph
@@ -24,6 +24,7 @@ COMMANDS = (
     (dashboard.dashboard, dashboard.EXAMPLES),
     (ablate.ablate, ablate.EXAMPLES),
     (bench.bench, bench.EXAMPLES),
+    (doctor.doctor, doctor.EXAMPLES),
 )
 
 app = typer.Typer(

@@ -1,0 +1,156 @@
+"""What this machine has for the suite, what it lacks, and what to install or set: `suite doctor`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from suite.data.cache import default_cache_folder
+from suite.data.hub import REPOSITORIES
+from suite.data.places import find_data
+from suite.device import device_facts, open_device
+from suite.errors import DataError, StorageError, SuiteError
+from suite.run_directory import RUNS
+from suite.study import DataSettings
+from suite.trials import open_storage, reach_server, shown_url
+
+State = Literal["good", "note", "bad"]
+
+OLDEST_PYTHON = (3, 11)
+_PINNED = ("torch", "torchvision")
+_OPTIONAL = {
+    "psycopg": "trials in PostgreSQL: pip install 'nas-suite[postgres]'",
+}
+_GIB = 1 << 30
+_LITTLE_DISK, _FEW_DISK = 0.5 * _GIB, 3 * _GIB  # a run takes some 100 MB, decoded CIFAR-10 as much again
+_BUSY = 0.5  # of the cores, by others, on average over the last minute
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: whether it is as it should be, and what to do if not."""
+
+    subject: str
+    state: State
+    text: str
+
+
+def examine(data_dir: Path | None = None, storage: str | None = None) -> Iterator[Finding]:
+    """Everything, one after the other; nothing is changed, and nothing is left behind."""
+    yield _python()
+    yield from map(_pinned, _PINNED)
+    yield from _device()
+    yield _load()
+    yield from (_data(name, data_dir) for name in ("digits", *REPOSITORIES))
+    yield _disk("runs", RUNS)
+    yield _disk("picture cache", default_cache_folder())
+    yield _sqlite()
+    if storage is not None:
+        yield _storage(storage)
+    yield from (_optional(package, what_for) for package, what_for in _OPTIONAL.items())
+
+
+def _python() -> Finding:
+    found = platform.python_version()
+    if sys.version_info < OLDEST_PYTHON:
+        return Finding("Python", "bad", f"{found}; {'.'.join(map(str, OLDEST_PYTHON))} or newer is needed.")
+    return Finding("Python", "good", found)
+
+
+def _pinned(package: str) -> Finding:
+    """Whether a package that belongs to another is of the very version that was tested."""
+    wanted = next(
+        (r.partition("==")[2] for r in requires("nas-suite") or [] if r.startswith(f"{package}==")), ""
+    )
+    try:
+        found = version(package)
+    except PackageNotFoundError:
+        return Finding(package, "bad", f"is missing: pip install {package}=={wanted}")
+    if found.partition("+")[0] != wanted:
+        return Finding(package, "bad", f"{found}; {wanted} was tested: pip install {package}=={wanted}")
+    return Finding(package, "good", found)
+
+
+def _device() -> Iterator[Finding]:
+    cpu = device_facts(open_device("cpu"))
+    given = os.environ.get("OMP_NUM_THREADS")
+    why = f", as OMP_NUM_THREADS={given} says" if given else ""
+    yield Finding("CPU", "good", f"{cpu.name}, {cpu.threads} threads{why}")
+    device = open_device("auto")
+    if device.type == "cuda":
+        yield Finding("GPU", "good", device_facts(device).name)
+    else:
+        yield Finding("GPU", "note", "none that this torch sees: everything runs and is timed on the CPU.")
+
+
+def _load() -> Finding:
+    if not hasattr(os, "getloadavg"):
+        return Finding("Load", "note", "is not known on this system.")
+    busy, cores = os.getloadavg()[0], os.cpu_count() or 1
+    text = f"{busy:.1f} of {cores} cores were busy in the last minute"
+    if busy > _BUSY * cores:
+        return Finding("Load", "note", f"{text}: latencies measured now would be too long.")
+    return Finding("Load", "good", f"{text}.")
+
+
+def _data(name: str, data_dir: Path | None) -> Finding:
+    try:
+        return Finding(
+            f"Data: {name}", "good", find_data(DataSettings(name=name, image_size=(32, 32)), data_dir).source
+        )
+    except DataError as error:
+        return Finding(f"Data: {name}", "note", f"is nowhere. {error.remedy}")
+
+
+def _disk(what: str, folder: Path) -> Finding:
+    """The room where a folder is, or would be made."""
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    free = shutil.disk_usage(there).free
+    text = f"{free / _GIB:.1f} GiB free in {there}"
+    if not os.access(there, os.W_OK):
+        return Finding(f"Disk: {what}", "bad", f"{there} cannot be written to.")
+    if free < _LITTLE_DISK:
+        return Finding(f"Disk: {what}", "bad", f"{text}: a run would not fit.")
+    return Finding(f"Disk: {what}", "note" if free < _FEW_DISK else "good", f"{text}.")
+
+
+def _sqlite() -> Finding:
+    """Whether trials can be recorded where runs are: some network drives cannot lock a database."""
+
+    def record() -> str:
+        with tempfile.TemporaryDirectory(dir=RUNS if RUNS.is_dir() else ".") as folder:
+            open_storage(f"sqlite:///{Path(folder).absolute() / 'trials.db'}")
+        return f"SQLite {sqlite3.sqlite_version} records trials here."
+
+    return _tried("Storage: SQLite", record)
+
+
+def _storage(url: str) -> Finding:
+    def answer() -> str:
+        return "answers." if reach_server(url) else "a file, made when it is first used."
+
+    return _tried(f"Storage: {shown_url(url)}", answer)
+
+
+def _tried(subject: str, attempt: Callable[[], str]) -> Finding:
+    try:
+        return Finding(subject, "good", attempt())
+    except (SuiteError, OSError) as error:
+        said = f"{error.what} {error.remedy or ''}".strip() if isinstance(error, StorageError) else str(error)
+        return Finding(subject, "bad", said)
+
+
+def _optional(package: str, what_for: str) -> Finding:
+    if find_spec(package) is None:
+        return Finding(f"Optional: {package}", "note", f"is not installed; for {what_for}")
+    return Finding(f"Optional: {package}", "good", version(package))
