@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -19,13 +20,30 @@ PRICES = ("latency_ms", "params", "macs")
 """Objectives that are paid for accuracy."""
 
 
-def choose_candidates(
-    study: StudySettings,
-    search_result: dict[str, Any],
-    quality: Mapping[Genome, float],
-    others: Collection[Genome],
+def candidates_of_each_depth(
+    study: StudySettings, search_result: dict[str, Any], quality: Mapping[Genome, float]
 ) -> list[Genome]:
-    """The genomes to train: the best `count` of those whose quality is known, higher being better.
+    """The genomes to train, by the supernet's `quality`, higher being better: as many of each depth, in turn.
+
+    Between depths a supernet is least to be trusted: after few epochs it puts shallow networks first by far more than
+    training each alone bears out (benchmarks/truth). So depth is left to the finalists' own training to decide.
+    """
+    by_depth: dict[int, dict[Genome, float]] = {}
+    for genome, value in quality.items():
+        by_depth.setdefault(len(genome.convs), {})[genome] = value
+    count = study.finalists.count
+    share = math.ceil(count / len(by_depth))
+    ranked = [choose_candidates(search_result, of, of, share) for of in by_depth.values()]
+    ranked.sort(key=lambda genomes: quality[genomes[0]], reverse=True)
+    chosen = [genome for turn in itertools.zip_longest(*ranked) for genome in turn if genome is not None]
+    filling = sorted((g for g in quality if g not in chosen), key=lambda g: quality[g], reverse=True)
+    return [*chosen, *filling][:count]
+
+
+def choose_candidates(
+    search_result: dict[str, Any], quality: Mapping[Genome, float], others: Collection[Genome], count: int
+) -> list[Genome]:
+    """The best `count` genomes of those whose quality is known, higher being better.
 
     On several objectives they are spread along the front as quality and the search's prices see it, best first, so
     that a front's far end (fast and poor) is left out; the best of `others` fill up what a short front leaves open.
@@ -38,7 +56,6 @@ def choose_candidates(
     }
     weights = (1.0, *(search_result["weights"][i] for i in prices))
     front = pareto_front(values, weights)
-    count = study.finalists.count
     spread = [front[i * len(front) // count] for i in range(count)] if len(front) > count else front
     filling = sorted((g for g in others if g not in spread), key=lambda g: quality[g], reverse=True)
     return [*spread, *filling][:count]
@@ -47,11 +64,16 @@ def choose_candidates(
 def supernet_quality(
     study: StudySettings, search_result: dict[str, Any], space: SearchSpace, scorer: Scorer, data: Data
 ) -> dict[Genome, float]:
-    """Of the search's front and population, by the supernet on val-B."""
-    evaluated = {row["genome"]: row for row in search_result["evaluated"]}
-    texts = dict.fromkeys([row["genome"] for row in search_result["front"]] + search_result["population"])
-    genomes = [space.parse(text) for text in texts if is_feasible(evaluated[text])]
-    scores = scorer.score(genomes, data.val_choice)
+    """By the supernet on val-B: of the search's population, and of the best it evaluated of each depth."""
+    rows = {space.parse(row["genome"]): row for row in search_result["evaluated"] if is_feasible(row)}
+    genomes = dict.fromkeys(g for g in map(space.parse, search_result["population"]) if g in rows)
+    for depth in study.space.depth:
+        values = {g: tuple(row["values"]) for g, row in rows.items() if len(g.convs) == depth}
+        best = sorted(values, key=lambda g: values[g][0] * search_result["weights"][0], reverse=True)
+        genomes |= dict.fromkeys(
+            [*pareto_front(values, search_result["weights"]), *best[: study.finalists.count]]
+        )
+    scores = scorer.score(list(genomes), data.val_choice)
     by_loss = study.search.score == "loss"
     return {g: -s.loss if by_loss else s.accuracy for g, s in zip(genomes, scores, strict=True)}
 

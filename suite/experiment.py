@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from suite.choice import choose_candidates, choose_winner, costs, is_feasible, supernet_quality
+from suite.choice import (
+    candidates_of_each_depth,
+    choose_candidates,
+    choose_winner,
+    costs,
+    is_feasible,
+    supernet_quality,
+)
 from suite.data import Data
 from suite.fidelity.predicted import find_truth, predict_promising
 from suite.fidelity.truth_table import TRUTH
@@ -111,7 +118,7 @@ def _by_supernet(
     study: StudySettings, searched: dict[str, Any], space: SearchSpace, scorer: Scorer, data: Data
 ) -> dict[str, Any]:
     quality = supernet_quality(study, searched, space, scorer, data)
-    genomes = choose_candidates(study, searched, quality, quality)
+    genomes = candidates_of_each_depth(study, searched, quality)
     return {"genomes": [genome.text for genome in genomes]}
 
 
@@ -124,7 +131,7 @@ def _by_prediction(
     loss, accuracy = (np.array([row[of] for row in rows]) for of in ("val_loss", "val_accuracy"))
     table = find_truth(study, data.provenance.sha256, TRUTH)
     promising = predict_promising(space, pool, (loss, accuracy), table, scorer, data)
-    genomes = choose_candidates(study, searched, promising.accuracy, promising.reaching)
+    genomes = choose_candidates(searched, promising.accuracy, promising.reaching, study.finalists.count)
     return {
         "genomes": [genome.text for genome in genomes],
         "predicted": [promising.accuracy[genome] for genome in genomes],

@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from suite.choice import choose_candidates, choose_winner
+from suite.choice import candidates_of_each_depth, choose_candidates, choose_winner
 from suite.halving import SynchronousHalving, racing_epochs, rungs
 from suite.space import Genome
 from suite.study import validate_study
@@ -131,9 +131,34 @@ SEARCHED: dict[str, Any] = {
 
 
 def test_candidates_are_the_front_by_quality_and_price_and_the_best_of_the_others() -> None:
-    study = validate_study(tiny_table(finalists={"count": 3}), where="tiny")
     of = [Genome.parse(row["genome"]) for row in SEARCHED["evaluated"]]
     quality = dict(zip(of, (0.5, 0.4, 0.3, 0.7, 0.6), strict=True))
-    assert choose_candidates(study, SEARCHED, quality, quality) == [of[3], of[0], of[4]]
-    assert choose_candidates(study, SEARCHED, quality, [of[1], of[2]]) == [of[3], of[0], of[1]]
-    assert choose_candidates(study, SEARCHED, quality, []) == [of[3], of[0]]
+    assert choose_candidates(SEARCHED, quality, quality, 3) == [of[3], of[0], of[4]]
+    assert choose_candidates(SEARCHED, quality, [of[1], of[2]], 3) == [of[3], of[0], of[1]]
+    assert choose_candidates(SEARCHED, quality, [], 3) == [of[3], of[0]]
+
+
+def by_depth(qualities: dict[int, list[float]], count: int) -> list[str]:
+    """Candidates of depths whose networks have these qualities, a higher one costing more."""
+    quality = {
+        Genome.parse("-".join(["8k3max"] * depth + [f"fc{8 * (i + 1)}"])): value
+        for depth, values in qualities.items()
+        for i, value in enumerate(values)
+    }
+    rows = [{"genome": genome.text, "values": [0.0, value]} for genome, value in quality.items()]
+    study = validate_study(tiny_table(finalists={"count": count}), where="tiny")
+    chosen = candidates_of_each_depth(study, {**SEARCHED, "evaluated": rows}, quality)
+    assert len(set(chosen)) == len(chosen)
+    return [f"{len(genome.convs)}:{quality[genome]}" for genome in chosen]
+
+
+def test_each_depth_has_its_best_among_the_candidates_however_the_supernet_ranks_depths() -> None:
+    qualities = {2: [0.9, 0.8, 0.7, 0.6], 3: [0.5, 0.4], 4: [0.1, 0.2]}
+    assert by_depth(qualities, 1) == ["2:0.9"]
+    assert by_depth(qualities, 3) == ["2:0.9", "3:0.5", "4:0.2"]
+    assert by_depth(qualities, 5) == ["2:0.9", "3:0.5", "4:0.2", "2:0.7", "3:0.4"]
+
+
+def test_a_depth_with_too_few_networks_leaves_its_places_to_the_others() -> None:
+    assert by_depth({2: [0.9, 0.8, 0.7], 3: [0.5]}, 4) == ["2:0.9", "3:0.5", "2:0.8", "2:0.7"]
+    assert by_depth({2: [0.9], 3: [0.5]}, 4) == ["2:0.9", "3:0.5"]

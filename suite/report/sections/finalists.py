@@ -39,8 +39,8 @@ def _origin(record: RunRecord) -> str:
     chosen = record.candidates or {}
     weights = "the supernet's weights" if record.study.finalists.start == "supernet" else "weights drawn anew"
     if "table" not in chosen:
-        best = "the best of the search's front and population by the supernet on val-B"
-        return f"They are {best}, trained from {weights}."
+        best = "of each depth, the best that the search evaluated, by the supernet on val-B"
+        return f"They are, {best}, trained from {weights}."
     return (
         "They are the best of all evaluated networks by predicted accuracy, from the supernet's scores and the truth "
         f"table `{chosen['table']}`, trained from {weights}. The table's {count(chosen['trainings'])} trainings took "
