@@ -22,22 +22,27 @@ def run_seeds(request: Request, run_set: RunSet, display: Display) -> tuple[Comp
         SuiteError: a run cannot be begun, or failed; those before it are kept.
         InterruptedRun: by Ctrl-C.
     """
+    asked = _as_begun(request, run_set)
     with run_set.held():
-        asked = _as_begun(request, run_set)
         for number, seed in enumerate(run_set.runs, start=1):
             display.say(f"Seed {seed}, {number} of {len(run_set.runs)}:")
-            study = asked.study.model_copy(update={"seed": seed})
-            _run_seed(replace(asked, study=study), run_set.run_path(seed), display)
+            _run_seed(_from_seed(asked, seed), run_set.run_path(seed), display)
         comparison = compare_runs(run_set.every_run())
         return comparison, write_comparison(comparison, run_set.path / "report")
 
 
 def _as_begun(request: Request, run_set: RunSet) -> Request:
-    """The request, with what was asked of the set's first run where the user does not say it again."""
-    begun = list(run_set.begun().values())
+    """The request, with what was asked of the set's runs where the user does not say it again.
+
+    Raises:
+        RunDirectoryError: something else was asked of one of them; names the difference.
+    """
+    begun = run_set.begun()
     if not begun:
         return request
-    facts = begun[0].read_json("run.json") or {}
+    for seed, run in begun.items():
+        check_asked_again(_from_seed(request, seed), run)
+    facts = begun[min(begun)].read_json("run.json") or {}
     budget = facts["time_budget_seconds"]
     if request.budget_seconds not in (None, budget):
         raise RunDirectoryError(
@@ -51,12 +56,15 @@ def _as_begun(request: Request, run_set: RunSet) -> Request:
     return replace(request, device=device, storage=storage, budget_seconds=budget)
 
 
+def _from_seed(request: Request, seed: int) -> Request:
+    return replace(request, study=request.study.model_copy(update={"seed": seed}))
+
+
 def _run_seed(request: Request, path: Path, display: Display) -> None:
     if not (path / "run.json").is_file():
         begin(request, path, display)
         return
     run = RunDirectory.open(path)
-    check_asked_again(request, run)
     if "test" in (run.read_json("results.json") or {}):
         display.say(f"  finished before, in {run.path}")
     else:

@@ -23,7 +23,8 @@ def report(
     from suite.report import publish_report, write_report
 
     run_set = RunSet.open(run) if run is not None and is_set(run) else None
-    for directory in [opened(run)] if run_set is None else run_set.every_run():
+    directories = [opened(run)] if run_set is None else run_set.every_run()
+    for directory in directories:
         print(write_report(directory))
         if publish:
             print(publish_report(directory, Path("reports")))
@@ -33,6 +34,6 @@ def report(
     from suite.comparison import compare_runs
     from suite.report.comparison_page import publish_comparison, write_comparison
 
-    print(write_comparison(compare_runs(run_set.every_run()), run_set.path / "report"))
+    print(write_comparison(compare_runs(directories), run_set.path / "report"))
     if publish:
         print(publish_comparison(run_set, Path("reports")))

@@ -78,9 +78,11 @@ def test_what_was_wrong_is_kept_for_paired_tests(
     assert set(final["wrong"]) <= set(range(len(final["predicted"])))
 
 
-BETWEEN = "from suite.progress import Display; at(Display, 'say', 1, interrupt, lambda text: text.startswith('Seed 1'))"
+SAYING = (
+    "from suite.progress import Display; at(Display, 'say', 1, interrupt, lambda text: text.startswith('{}'))"
+)
+BEFORE, BETWEEN = SAYING.format("Seed 0"), SAYING.format("Seed 1")
 WITHIN = "at(RunDirectory, 'write_result', 2, interrupt, lambda phase, value: phase == 'search')"
-BEFORE = BETWEEN.replace("Seed 1", "Seed 0")
 
 
 @pytest.mark.parametrize("fault", [BETWEEN, WITHIN], ids=["between seeds", "within a seed"])
@@ -137,14 +139,17 @@ def test_a_set_is_refused_before_anything_is_written(
     assert "no set of seeds of tiny yet" in refusal("search", study, "--seeds", 2, "--resume")
     assert "is there already" in refusal("search", study, "--seeds", 2, "--run-dir", folder)
     assert "seeds 0 to 1, not 1 to 2" in refusal(*again, "--seeds", 2, "--seed", 1)
-    assert "search.population: 4 then, 5 now" in refusal(*again, "--seeds", 2, "--set", "search.population=5")
+    before = (folder / "set.json").stat().st_mtime_ns
+    assert "search.population: 4 then, 5 now" in refusal(*again, "--seeds", 3, "--set", "search.population=5")
+    assert (folder / "set.json").stat().st_mtime_ns == before
     assert "is no set of seeds" in refusal(
         "search", study, "--run-dir", folder / "set-seed-0", "--resume", "--seeds", 2
     )
     assert "go beyond 2147483647" in refusal("search", study, "--seeds", 2, "--seed", 2**31 - 1)
-    assert "no device" in refusal("search", study, "--seeds", 2, "--device", "tpu")
+    for words, why in ((("--seeds", 2, "--device", "tpu"), "no device"), (("--seeds", 1), "--seeds")):
+        done = suite("search", study, *words, cwd=tmp_path)
+        assert (done.returncode, why in done.stderr) == (2, True)
     assert not (tmp_path / "runs" / "tiny").exists()
-    assert suite("search", study, "--seeds", 1, cwd=tmp_path).returncode == 2
 
 
 def test_sets_and_runs_are_compared_in_a_page_of_their_own(
