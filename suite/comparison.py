@@ -227,7 +227,8 @@ def _description(run: FinishedRun) -> dict[str, str]:
         **_flat(run.study.model_dump(mode="json", exclude={"seed"})),
         "time budget": _text(run.facts["time_budget_seconds"]),
         "pictures (sha256)": run.facts["dataset"]["sha256"][:12],
-        "machine": f"{device['name']}, {device['threads']} threads",
+        "machine": device["name"],
+        "threads": _text(device["threads"]),
         **{f"version of {name}": _text(version) for name, version in run.facts["versions"].items()},
     }
 

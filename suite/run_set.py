@@ -82,15 +82,15 @@ class RunSet:
         Raises:
             RunDirectoryError: they do not begin with the set's, or are fewer.
         """
-        known = list(self.runs)
-        if known[:1] != [first_seed] or seeds < len(known):
+        known, asked = list(self.runs), list(range(first_seed, first_seed + seeds))
+        if known != asked[: len(known)]:
             raise RunDirectoryError(
-                f"was begun with seeds {known[0]} to {known[-1]}, not {first_seed} to {first_seed + seeds - 1}.",
+                f"was begun with seeds {known[0]} to {known[-1]}, not {asked[0]} to {asked[-1]}.",
                 where=str(self.path),
                 remedy="Resume with the same seed and as many seeds or more, or begin a new set.",
             )
         stem = self.runs[first_seed].removesuffix(str(first_seed))
-        return RunSet(self.path, self.study, {n: f"{stem}{n}" for n in range(first_seed, first_seed + seeds)})
+        return RunSet(self.path, self.study, {n: self.runs.get(n, f"{stem}{n}") for n in asked})
 
     def run_path(self, seed: int) -> Path:
         """Where the run of a seed is or will be."""
@@ -122,11 +122,12 @@ class RunSet:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Write the set, and hold it for this process; if no run of it was begun by the end, nothing is left.
+        """Write the set, and hold it for this process; of a new one without any run in the end, nothing is left.
 
         Raises:
             RunDirectoryError: another process holds it, or it cannot be made.
         """
+        is_new, among_others = not is_set(self.path), self.path.parent.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -136,13 +137,11 @@ class RunSet:
             try:
                 yield
             finally:
-                if not self.begun():
-                    self._forget()
-
-    def _forget(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
-        with suppress(OSError):
-            self.path.parent.rmdir()  # the study's folder, where this would have been the first in it
+                if is_new and not self.begun():
+                    shutil.rmtree(self.path, ignore_errors=True)
+                    if not among_others:
+                        with suppress(OSError):
+                            self.path.parent.rmdir()
 
     def _plain(self) -> dict[str, Any]:
         return {"study": self.study, "runs": [{"seed": seed, "run": run} for seed, run in self.runs.items()]}

@@ -15,6 +15,7 @@ from suite.report.comparison_page import check_holds_nothing_else, write_compari
 from suite.run_directory import RunDirectory, write_atomically
 from suite.study import study_toml, validate_study
 from tests.conftest import tiny_table
+from tests.end_to_end.test_hostile_words import CLASSES, Seen, bare_addresses, in_a_line
 
 Make = Callable[..., RunDirectory]
 PICTURES = 20
@@ -125,7 +126,7 @@ def test_what_one_study_did_on_two_machines_is_told(make: Make) -> None:
     facts["device"]["name"] = "another machine"
     (other.path / "run.json").write_text(json.dumps(facts))
     comparison = compare_runs([one, other])
-    assert differences(comparison) == [("machine", ["a machine, 1 threads; another machine, 1 threads"])]
+    assert differences(comparison) == [("machine", ["a machine; another machine"])]
     page = write_comparison(comparison, one.path.parent / "out").read_text()
     assert "Times and latencies of different machines are not comparable" in page
 
@@ -198,8 +199,8 @@ def test_the_page_has_what_was_asked_for_and_figures_that_are_not_empty(make: Ma
         "The searches",
         "What it cost",
     ]
-    assert text.startswith("# Comparison: tiny (1), 2 seeds, tiny (2), tiny (3)\n")
-    assert "tiny (1) **92.50 %** ± 3.54 % over 2 seeds" in text
+    assert text.startswith("# Comparison: tiny (1), 2 seeds; tiny (2); tiny (3)\n")
+    assert "tiny (1) **92.50 ± 3.54 %** over 2 seeds" in text
     assert "tiny (2) **95.00 %** (95 % interval 76.39 % to 99.11 %)" in text
     assert "none surely differs" in text
     figures = {figure.name: figure.stat().st_size for figure in (tmp_path / "out" / "figures").iterdir()}
@@ -231,3 +232,23 @@ def test_a_run_without_a_test_is_refused(lacking: str, make: Make) -> None:
     (run.path / lacking).unlink()
     with pytest.raises(RunDirectoryError, match="has no tested winner yet"):
         compare_runs([make("y"), run])
+
+
+def test_words_from_runs_are_shown_and_never_read_as_markup(make: Make, tmp_path: Path) -> None:
+    def page(name: str, words: tuple[str, ...]) -> str:
+        run, other = make(f"{name}-x"), make(f"{name}-y", search={"population": 8})
+        facts = json.loads((run.path / "run.json").read_text())
+        facts["run"], facts["device"]["name"] = words[:2]
+        facts["dataset"]["notes"], facts["versions"] = [words[2], words[7]], {words[5]: words[6]}
+        (run.path / "run.json").write_text(json.dumps(facts))
+        results = json.loads((run.path / "results.json").read_text())
+        results["winner"]["genome"] = words[4]
+        (run.path / "results.json").write_text(json.dumps(results))
+        return write_comparison(compare_runs([run, other]), tmp_path / f"page-of-{name}").read_text()
+
+    hostile, benign = page("hostile", CLASSES), page("benign", tuple("abcdefgh"))
+    assert Seen(hostile).elements == Seen(benign).elements
+    assert Seen(hostile).leads == Seen(benign).leads
+    shown = (*CLASSES[:3], *CLASSES[4:8])
+    assert [word for word in shown if in_a_line(word) not in Seen(hostile).text] == []
+    assert bare_addresses(hostile) == []

@@ -56,6 +56,15 @@ def test_a_set_of_which_no_run_was_begun_leaves_nothing(
     assert not (tmp_path / "runs" / "tiny").exists()
 
 
+def test_a_set_is_never_deleted_when_its_runs_have_gone_elsewhere(tmp_path: Path) -> None:
+    run_set = RunSet.new(tmp_path / "set", "tiny", 0, 2)
+    begin(run_set, 0, 1)
+    for seed in (0, 1):
+        run_set.run_path(seed).rename(tmp_path / f"moved-{seed}")
+    begin(RunSet.open(run_set.path))
+    assert RunSet.open(run_set.path) == run_set
+
+
 def test_a_set_is_one_process_s_at_a_time(tmp_path: Path) -> None:
     run_set = RunSet.new(tmp_path / "set", "tiny", 0, 2)
     with run_set.held():
@@ -68,7 +77,7 @@ def test_a_set_can_grow_and_not_shrink(tmp_path: Path) -> None:
     run_set = RunSet.new(tmp_path / "set", "tiny", 3, 2)
     assert run_set.grown(3, 2) == run_set
     assert run_set.grown(3, 3).runs == {**run_set.runs, 5: "set-seed-5"}
-    for first, seeds in ((3, 1), (4, 2)):
+    for first, seeds in ((3, 1), (4, 2), (2, 3)):
         with pytest.raises(RunDirectoryError, match="was begun with seeds 3 to 4, not"):
             run_set.grown(first, seeds)
 

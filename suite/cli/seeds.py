@@ -79,6 +79,6 @@ def _table(comparison: Comparison) -> str:
 
 
 def _aligned(row: list[str], widths: list[int]) -> list[str]:
-    return [
-        c.ljust(w) if place == 1 else c.rjust(w) for place, (c, w) in enumerate(zip(row, widths, strict=True))
-    ]
+    """The winner to the left, numbers to the right."""
+    cells = enumerate(zip(row, widths, strict=True))
+    return [cell.ljust(width) if place == 1 else cell.rjust(width) for place, (cell, width) in cells]

@@ -16,7 +16,7 @@ from suite.comparison import Comparison, FinishedRun
 from suite.escaping import one_line
 from suite.pareto import hypervolume
 from suite.report.sections.pareto import LABELS
-from suite.report.style import CYCLE, Figures, log_ticks, percent, plural
+from suite.report.style import CYCLE, Figures, log_ticks, percent
 
 Values = dict[str, tuple[float, ...]]  # objective values by genome, of networks within the limits
 
@@ -65,8 +65,7 @@ def draw_accuracies(comparison: Comparison, figures: Figures) -> str:
         axes.plot([low, high], [place, place], color=drawn.colour, alpha=0.6)
         axes.plot([100 * run.accuracy], [place], "o", color=drawn.colour, markersize=9)
     axes.set_yticks(range(len(labelled)), [one_line(label) for label, _ in labelled])
-    axes.invert_yaxis()
-    axes.set(xlabel="test accuracy (%), with its 95 % interval")
+    axes.set(ylim=(len(labelled) - 0.4, -0.6), xlabel="test accuracy (%), with its 95 % interval")
     said = "; ".join(f"{label} {percent(run.accuracy)}" for label, run in labelled)
     return figures.save(figure, "accuracy", f"Test accuracies of the winners: {said}.")
 
@@ -77,13 +76,13 @@ def draw_searches(comparison: Comparison, figures: Figures) -> str:
     figure, rows = figures.grid([1, 1], len(alike), width=13, height=5.2 * len(alike))
     for axes, drawn in zip(rows, alike, strict=True):
         for one, curve in zip(drawn, _curves(drawn), strict=True):
-            axes[0].plot(curve.evaluations, curve.values, color=one.colour, alpha=0.8)
-            axes[1].plot(curve.seconds, curve.values, color=one.colour, alpha=0.8)
+            for axis, spent in zip(axes, (curve.evaluations, curve.seconds), strict=True):
+                axis.step(spent, curve.values, where="post", color=one.colour, alpha=0.8)
         axes[0].set(xlabel="networks evaluated", ylabel=_quantity(drawn[0].run))
         axes[1].set(xlabel="seconds, the supernet's training included")
         _legend(axes[0], drawn)
-    count = plural(len(comparison.groups), "study").replace("studys", "studies")
-    return figures.save(figure, "search", f"How far each search was by evaluations and by seconds; {count}.")
+    names = ", ".join(group.name for group in comparison.groups)
+    return figures.save(figure, "search", f"How far each search was by evaluations and by seconds: {names}.")
 
 
 def draw_fronts(comparison: Comparison, figures: Figures) -> str | None:

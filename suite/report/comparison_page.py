@@ -47,7 +47,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> Path:
         "The searches": _searches(searches, fronts),
         "What it cost": _cost(comparison),
     }
-    parts = [_HEADING + ", ".join(escaped(_titled(group)) for group in comparison.groups)]
+    parts = [_HEADING + "; ".join(escaped(_titled(group)) for group in comparison.groups)]
     parts += [_answer(comparison, verdicts), *_notes(comparison)]
     parts += [f"## {title}\n\n{body}" for title, body in sections.items() if body]
     try:
@@ -103,10 +103,12 @@ def _answer(comparison: Comparison, verdicts: list[Verdict]) -> str:
     reached = [f"{escaped(group.name)} {_accuracies(group)}" for group in groups]
     lines = [f"Test accuracy of the winners: {'; '.join(reached)}."]
     different = [verdict for verdict in verdicts if verdict.corrected < _SURE]
-    if verdicts and not different:
+    if not verdicts:
+        lines.append("No two winners could be tested against each other; why is said below.")
+    elif not different:
         pairs = plural(len(verdicts), "tested pair")
         lines.append(f"Of {pairs} of winners, none surely differs: the order may be chance.")
-    elif verdicts:
+    else:
         lines.append(
             f"{count(len(different))} of {plural(len(verdicts), 'tested pair')} of winners surely differ."
         )
@@ -122,7 +124,7 @@ def _accuracies(group: Group) -> str:
     if len(group.runs) == 1:
         low, high = accuracy_interval(group.runs[0])
         return f"**{percent(spread.mean)}** (95 % interval {percent(low)} to {percent(high)})"
-    return f"**{percent(spread.mean)}** ± {percent(spread.deviation)} over {len(group.runs)} seeds"
+    return f"**{100 * spread.mean:.2f} ± {percent(spread.deviation)}** over {len(group.runs)} seeds"
 
 
 def _notes(comparison: Comparison) -> list[str]:

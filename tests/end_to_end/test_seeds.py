@@ -160,7 +160,7 @@ def test_sets_and_runs_are_compared_in_a_page_of_their_own(
     (page,) = (tmp_path / "runs" / "comparisons").glob("*/report.md")
     assert page == tmp_path / done.stdout.strip()
     text = page.read_text()
-    assert text.startswith("# Comparison: tiny (1), 2 seeds, tiny (2)\n")
+    assert text.startswith("# Comparison: tiny (1), 2 seeds; tiny (2)\n")
     assert "<code>supernet.epochs</code> | <code>1</code> | <code>2</code>" in text
     assert "2 tested pairs" in text
     again = suite("compare", finished, two_seeds[0] / "set-seed-1", "--out", "here", cwd=tmp_path)
