@@ -76,8 +76,8 @@ def draw_searches(comparison: Comparison, figures: Figures) -> str:
     figure, rows = figures.grid([1, 1], len(alike), width=13, height=5.2 * len(alike))
     for axes, drawn in zip(rows, alike, strict=True):
         for one, curve in zip(drawn, _curves(drawn), strict=True):
-            for axis, spent in zip(axes, (curve.evaluations, curve.seconds), strict=True):
-                axis.step(spent, curve.values, where="post", color=one.colour, alpha=0.8)
+            axes[0].step(curve.evaluations, curve.values, where="post", color=one.colour, alpha=0.8)
+            axes[1].step(curve.seconds, curve.values, where="post", color=one.colour, alpha=0.8)
         axes[0].set(xlabel="networks evaluated", ylabel=_quantity(drawn[0].run))
         axes[1].set(xlabel="seconds, the supernet's training included")
         _legend(axes[0], drawn)
