@@ -150,7 +150,7 @@ def findings(report: str) -> tuple[list[str], list[str], int]:
 
 
 def _search(session: nox.Session, name: str) -> None:
-    """Run the study, then publish the report of the run it made or went on with."""
+    """Run the study, then publish the report of the run, or the set of seeds, it made or went on with."""
     words = [word for word in session.posargs if word != "--quick"]
     study = name if len(words) == len(session.posargs) else f"{name}-quick"
     file = Path("studies", f"{study}.toml")
@@ -163,7 +163,7 @@ def _search(session: nox.Session, name: str) -> None:
 
 
 def run_searched(study: str, words: Sequence[str]) -> list[str]:
-    """The run that `suite search` with these words has just worked on, as words for `suite report`.
+    """The run or set of seeds that `suite search` with these words has just worked on, as words for `suite report`.
 
     Named, not left to "the latest run": another search may have begun since.
     """
@@ -172,7 +172,8 @@ def run_searched(study: str, words: Sequence[str]) -> list[str]:
             return list(words[place + 1 : place + 2])
         if word.startswith("--run-dir="):
             return [word.removeprefix("--run-dir=")]
-    begun = sorted((ROOT / "runs" / study).glob("*/run.json"), key=lambda file: file.stat().st_mtime)
+    mark = "set.json" if any(word.partition("=")[0] == "--seeds" for word in words) else "run.json"
+    begun = sorted((ROOT / "runs" / study).glob(f"*/{mark}"), key=lambda file: file.stat().st_mtime)
     return [str(file.parent.relative_to(ROOT)) for file in begun[-1:]]
 
 

@@ -45,6 +45,7 @@ class Request:
     device: str
     storage: str | None  # a URL; None for SQLite in the run directory
     budget_seconds: float | None
+    set_folder: Path | None  # of the set of seeds that the run belongs to
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def begin(request: Request, path: Path | None, display: Display) -> Finished:
         }
         write_atomically(run.path / "study.toml", study_toml(study).encode())
         run.write_json("run.json", facts)
-        return _run(run, study, data, device, storage_url(run, request.storage), display)
+        return _run(run, study, data, device, request, display)
 
 
 def go_on(request: Request, run: RunDirectory, display: Display) -> Finished:
@@ -108,12 +109,30 @@ def go_on(request: Request, run: RunDirectory, display: Display) -> Finished:
             names the difference.
         InterruptedRun: by Ctrl-C.
     """
+    check_asked_again(request, run)
+    facts = run.read_json("run.json") or {}
+    study = read_study(run.path / "study.toml")
+    with run.locked():
+        device = open_device(
+            facts["device"]["device"], threads=facts["device"]["threads"]
+        )  # sums depend on both
+        data = _open_data(request, display)
+        check_begun_on(run, data)
+        return _run(run, study, data, device, request, display)
+
+
+def check_asked_again(request: Request, run: RunDirectory) -> None:
+    """Refuse a request for anything else than a run was begun with.
+
+    Raises:
+        RunDirectoryError: names the difference.
+    """
     facts = run.read_json("run.json") or {}
     begun_on = facts["device"]["device"]
-    study = read_study(run.path / "study.toml")
     differences = _changes(facts["asked"], request.study, run)
     if "used" in facts:  # older runs lack it
-        differences += [f"study.toml, {change}" for change in _changes(facts["used"], study, run)]
+        now = read_study(run.path / "study.toml")
+        differences += [f"study.toml, {change}" for change in _changes(facts["used"], now, run)]
     if request.device not in ("auto", begun_on):
         differences.append(f"--device: {begun_on} then, {request.device} now")
     if request.storage is not None and shown_url(request.storage) != shown_url(storage_url(run, None)):
@@ -126,11 +145,6 @@ def go_on(request: Request, run: RunDirectory, display: Display) -> Finished:
             where=str(run.path),
             remedy="Resume with the same settings, or begin a new run.",
         )
-    with run.locked():
-        device = open_device(begun_on, threads=facts["device"]["threads"])  # sums depend on both
-        data = _open_data(request, display)
-        check_begun_on(run, data)
-        return _run(run, study, data, device, storage_url(run, request.storage), display)
 
 
 @dataclass(frozen=True)
@@ -196,9 +210,15 @@ def _trained(run: RunDirectory, asked: Walk) -> tuple[StudySettings, SearchSpace
 
 
 def _run(
-    run: RunDirectory, study: StudySettings, data: Data, device: torch.device, url: str, display: Display
+    run: RunDirectory,
+    study: StudySettings,
+    data: Data,
+    device: torch.device,
+    request: Request,
+    display: Display,
 ) -> Finished:
-    again = f"the same command with --resume --run-dir {run.path}"
+    url = storage_url(run, request.storage)
+    again = f"the same command with --resume --run-dir {request.set_folder or run.path}"
     try:
         with clean_stop(run.path, shown_url(url), again):
             return Finished(run, run_experiment(study, data, device, url, run, display), write_report(run))

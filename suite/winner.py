@@ -76,6 +76,10 @@ def finish_winner(
         "confusion": _confusion(outcome, len(data.classes)),
         "classes": list(data.classes),
         "predicted": outcome.predicted.tolist(),
+        "wrong": outcome.correct.logical_not()
+        .nonzero()
+        .flatten()
+        .tolist(),  # for paired tests, without the labels
         "latency": _latencies(network, study, space, device),
     }
     run.write_result(PHASE, result)

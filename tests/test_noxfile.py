@@ -220,13 +220,20 @@ def test_an_old_python_is_told_apart(noxfile: ModuleType) -> None:
         ([], ["runs/digits/b"]),
         (["--run-dir", "elsewhere/x", "--quiet"], ["elsewhere/x"]),
         (["--quiet", "--run-dir=elsewhere/x"], ["elsewhere/x"]),
+        (["--seeds", "3"], ["runs/digits/c-seeds"]),
+        (["--resume", "--seeds=3"], ["runs/digits/c-seeds"]),
+        (["--seeds", "3", "--run-dir", "elsewhere/x"], ["elsewhere/x"]),
     ],
 )
-def test_the_report_is_that_of_the_run_searched(
+def test_the_report_is_that_of_the_run_or_the_set_searched(
     noxfile: ModuleType, words: list[str], run: list[str]
 ) -> None:
-    for path, begun in {"digits/a": 1000, "digits/b": 2000, "digits/c": 1500, "other/d": 3000}.items():
-        file = noxfile.ROOT / "runs" / path / "run.json"
+    runs = {"digits/a": 1000, "digits/b": 2000, "digits/c": 1500, "other/d": 3000}
+    sets = {"digits/a-seeds": 900, "digits/c-seeds": 1400, "other/d-seeds": 2900}
+    marks = {f"{path}/run.json": begun for path, begun in runs.items()}
+    marks |= {f"{path}/set.json": begun for path, begun in sets.items()}
+    for path, begun in marks.items():
+        file = noxfile.ROOT / "runs" / path
         file.parent.mkdir(parents=True)
         file.touch()
         os.utime(file, (begun, begun))

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 import suite
-from suite.cli import ablate, ask, bench, dashboard, doctor, export, fidelity, oracle, report, search
+from suite.cli import ablate, ask, bench, compare, dashboard, doctor, export, fidelity, oracle, report, search
 from suite.cli.secret import hide_password
 from suite.errors import SuiteError
 from suite.escaping import paragraph
@@ -21,6 +21,7 @@ COMMANDS = (
     (ask.ask, ask.EXAMPLES),
     (export.export, export.EXAMPLES),
     (report.report, report.EXAMPLES),
+    (compare.compare, compare.EXAMPLES),
     (dashboard.dashboard, dashboard.EXAMPLES),
     (ablate.ablate, ablate.EXAMPLES),
     (bench.bench, bench.EXAMPLES),

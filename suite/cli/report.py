@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from suite.cli.options import Run, opened
+from suite.run_set import RunSet, is_set
 
 EXAMPLES = "Examples:  suite report   |   suite report runs/digits/20260101-120000 --publish"
 
@@ -18,10 +19,21 @@ def report(
         bool, typer.Option("--publish", help="Copy it to reports/<study>/<run-id>/ as well.")
     ] = False,
 ) -> None:
-    """Write the report of a run (again)."""
+    """Write the report of a run (again); of a set of seeds, those of all its runs and the page that compares them."""
     from suite.report import publish_report, write_report
 
-    directory = opened(run)
-    print(write_report(directory))
+    run_set = RunSet.open(run) if run is not None and is_set(run) else None
+    directories = [opened(run)] if run_set is None else run_set.every_run()
+    for directory in directories:
+        print(write_report(directory))
+        if publish:
+            print(publish_report(directory, Path("reports")))
+    if run_set is None:
+        return
+
+    from suite.comparison import compare_runs
+    from suite.report.comparison_page import publish_comparison, write_comparison
+
+    print(write_comparison(compare_runs(directories), run_set.path / "report"))
     if publish:
-        print(publish_report(directory, Path("reports")))
+        print(publish_comparison(run_set, Path("reports")))

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from suite.cli.options import INTERRUPTED, DataDir, Device, Quiet, absolute
+from suite.cli.seeds import MOST_SEEDS, search_seeds, set_of_seeds
 from suite.errors import StudyFileError
 from suite.progress import Display
 from suite.run_directory import RUNS, RunDirectory, latest_run
@@ -18,7 +19,7 @@ from suite.study import read_study
 EXAMPLES = (
     "Examples:  suite search studies/digits.toml   |   suite search studies/cifar10.toml --time-budget 30m"
     "   |   suite search studies/cifar10.toml --set search.population=100 --seed 1"
-    "   |   suite search studies/cifar10.toml --resume"
+    "   |   suite search studies/cifar10.toml --resume   |   suite search studies/digits.toml --seeds 5"
 )
 
 
@@ -30,7 +31,11 @@ def search(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key; may be repeated.")
     ] = None,
     run_dir: Annotated[
-        Path | None, typer.Option(help="Where the run keeps its files (default: runs/<study>/<time>).")
+        Path | None,
+        typer.Option(
+            help="Where the run keeps its files (default: runs/<study>/<time>); with --seeds, the set's folder, "
+            "which then has all its runs inside."
+        ),
     ] = None,
     storage: Annotated[
         str | None,
@@ -41,17 +46,32 @@ def search(
     data_dir: DataDir = None,
     device: Device = "auto",
     seed: Annotated[int | None, typer.Option(help="Override the study's seed.")] = None,
-    time_budget: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Shorten epochs and generations to fit: 90s, 30m, 2h.")
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            max=MOST_SEEDS,
+            help="A set of that many runs, from the study's seed and the next ones, and a page that compares them.",
+        ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run that was stopped.")] = False,
+    time_budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Shorten epochs and generations to fit: 90s, 30m, 2h; with --seeds, for each.",
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run, or the set of seeds, that was stopped.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Run a study from data to the tested winner and its report."""
     extra = [f"seed={seed}"] if seed is not None else []
     study = read_study(study_file, [*(overrides or []), *extra])
     budget = None if time_budget is None else _seconds(time_budget)
-    stopped = _stopped_run(run_dir, study.name) if resume else None
+    run_set = None if seeds is None else set_of_seeds(run_dir, study, seeds, resume=resume)
+    stopped = _stopped_run(run_dir, study.name) if resume and run_set is None else None
 
     from suite.data.places import find_data
 
@@ -65,11 +85,16 @@ def search(
     )  # torch from here on: mistakes are told before
 
     display = Display(quiet=quiet)
-    request = Request(study, place, device, absolute(storage), budget)
+    request = Request(study, place, device, absolute(storage), budget, run_set.path if run_set else None)
+    if run_set is not None:
+        search_seeds(
+            request, run_set, _again(study_file, overrides, seed, seeds, data_dir, run_set.path), display
+        )
+        return
     try:
         finished = go_on(request, stopped, display) if stopped else begin(request, run_dir, display)
     except InterruptedRun as stop:
-        again = _again(study_file, overrides, seed, data_dir, stop.run.path)
+        again = _again(study_file, overrides, seed, None, data_dir, stop.run.path)
         display.say(f"\nInterrupted. What was done is kept in {stop.run.path}; go on with\n  {again}")
         raise typer.Exit(INTERRUPTED) from None
     except KeyboardInterrupt:
@@ -93,13 +118,15 @@ def _again(
     study_file: Path,
     overrides: list[str] | None,
     seed: int | None,
+    seeds: int | None,
     data_dir: Path | None,
-    run_dir: Path,
+    folder: Path,
 ) -> str:
-    """The command that goes on with this run, quoted for a shell; a storage URL is left out for its password."""
+    """The command that goes on with this run or set, quoted for a shell, without a storage URL: it may be secret."""
     words = ["suite", "search", str(study_file)]
     words += [word for override in overrides or [] for word in ("--set", override)]
-    for option, value in (("--seed", seed), ("--data", data_dir), ("--run-dir", run_dir)):
+    options = {"--seed": seed, "--seeds": seeds, "--data": data_dir, "--run-dir": folder}
+    for option, value in options.items():
         words += [option, str(value)] if value is not None else []
     return shlex.join([*words, "--resume"])
 

@@ -46,9 +46,10 @@ def write_index(reports: Path) -> None:
     ]
     header = ["Report", "Seed", "Test accuracy", "Winner", "Parameters", "Latency (ms)", "Time"]
     parts = ["# Reports", "Made by `suite report --publish`; do not edit.", table(header, sorted(rows))]
-    others = [_link(page) for page in sorted(reports.glob("*/report.md"))]
+    others = [*sorted(reports.glob("*/report.md")), *sorted(reports.glob("*/comparison-*/report.md"))]
     if others:
-        parts.append("Settings and methods compared:\n\n" + "\n".join(f"- {link}" for link in others))
+        links = "\n".join(f"- {_link(page, reports)}" for page in others)
+        parts.append(f"Settings, methods and seeds compared:\n\n{links}")
     write_atomically(reports / "README.md", ("\n\n".join(parts) + "\n").encode())
 
 
@@ -68,11 +69,11 @@ def folder_name(name: object, run: RunDirectory) -> str:
     return text
 
 
-def _link(page: Path) -> str:
+def _link(page: Path, reports: Path) -> str:
     """A page by its own heading, which is Markdown already."""
     with page.open(encoding="utf-8") as lines:
         heading = lines.readline().removeprefix("#").strip()
-    return f"[{heading}]({quote(page.parent.name)}/report.md)"
+    return f"[{heading}]({quote(page.relative_to(reports).as_posix())})"
 
 
 def _row(path: Path, results: dict[str, Any]) -> list[str]:

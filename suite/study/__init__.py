@@ -2,6 +2,7 @@
 
 from suite.study.reading import read_study, validate_study
 from suite.study.settings import (
+    MOST_SEED,
     DataSettings,
     FirstFc,
     LatencySettings,
@@ -16,6 +17,7 @@ from suite.study.settings import (
 from suite.study.writing import study_toml
 
 __all__ = [
+    "MOST_SEED",
     "DataSettings",
     "FirstFc",
     "LatencySettings",

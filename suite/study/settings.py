@@ -28,6 +28,7 @@ Fraction = Annotated[float, Field(gt=0.0, lt=0.5)]
 Dropout = Annotated[float, Field(ge=0.0, lt=1.0)]
 Decay = Annotated[float, Field(ge=0.0, lt=1.0)]
 PositiveFloat = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+MOST_SEED = 2**31 - 1
 _MOST_CHOICES = 256
 
 
@@ -190,7 +191,7 @@ class StudySettings(Settings):
     """A whole study file."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    seed: Annotated[int, Field(ge=0, le=MOST_SEED)] = 0
     data: DataSettings
     space: SpaceSettings = SpaceSettings()
     supernet: SupernetSettings = SupernetSettings()

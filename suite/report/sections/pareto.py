@@ -19,7 +19,7 @@ from suite.report.style import (
     table,
 )
 
-_LABELS = {
+LABELS = {
     "loss": "cross-entropy on val-A",
     "accuracy": "accuracy on val-A",
     "latency_ms": "one forward pass (ms)",
@@ -49,7 +49,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     if record.final:
         draw([row for row in rows if row["genome"] == record.final["genome"]], "*", VERMILION, "winner", 20)
     scale = "linear" if price == "latency_ms" else "log"
-    axes.set(xlabel=_LABELS[price], ylabel=_LABELS[quality], xscale=scale)
+    axes.set(xlabel=LABELS[price], ylabel=LABELS[quality], xscale=scale)
     if scale == "log":
         log_ticks(axes.xaxis)
     axes.legend()
