@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 import suite
-from suite.cli import ablate, ask, bench, dashboard, export, fidelity, oracle, report, search
+from suite.cli import ablate, ask, bench, dashboard, export, fidelity, oracle, references, report, search
 from suite.cli.secret import hide_password
 from suite.errors import SuiteError
 from suite.escaping import paragraph
@@ -18,6 +18,7 @@ COMMANDS = (
     (search.search, search.EXAMPLES),
     (oracle.oracle, oracle.EXAMPLES),
     (fidelity.fidelity, fidelity.EXAMPLES),
+    (references.references, references.EXAMPLES),
     (ask.ask, ask.EXAMPLES),
     (export.export, export.EXAMPLES),
     (report.report, report.EXAMPLES),
