@@ -1,4 +1,4 @@
-"""The checklist of NAS best practice: what a run has done is said to be met, and what it has not is said not to be."""
+"""The checklist of NAS best practice: what a run has done is said to be met, what it has not is said not to be."""
 
 from __future__ import annotations
 
