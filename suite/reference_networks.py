@@ -6,6 +6,8 @@ import itertools
 import random
 from dataclasses import dataclass
 
+import torch
+
 from suite.cnn import StandaloneCNN
 from suite.extremes import largest, smallest
 from suite.mlp import Mlp, StandaloneMLP
@@ -37,6 +39,10 @@ class ReferenceNetwork:
     architecture: Genome | Mlp
     learning_rate: float
     batch_size: int
+
+    def drawn(self, space: SearchSpace, seed: int) -> StandaloneCNN | StandaloneMLP:
+        """The network with its first weights, from the seed alone."""
+        return self.undrawn(space).draw(torch.Generator().manual_seed(seed))
 
     def undrawn(self, space: SearchSpace) -> StandaloneCNN | StandaloneMLP:
         """The network, its weights not yet drawn."""

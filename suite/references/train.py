@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
-from suite.cnn import StandaloneCNN
-from suite.data import Data, WrittenChoice, read_ledger
+from suite.data import WrittenChoice, read_ledger
 from suite.device import device_facts
 from suite.errors import RunDirectoryError
 from suite.finalists import PHASE as FINALISTS
-from suite.latency import Latency, measure
-from suite.mlp import StandaloneMLP
 from suite.progress import Display, Phase
 from suite.reference_networks import ReferenceNetwork, as_trained, reference_networks
+from suite.references.run_to_match import RunToMatch
+from suite.references.timing import timed
 from suite.run_directory import RunDirectory
-from suite.space import SearchSpace
 from suite.standalone import alone_recipe, fine_tuning_recipe
-from suite.study import LatencySettings, StudySettings
-from suite.supernet import Scorer
 from suite.training import Training, evaluate, train_on
-from suite.winner import CHOICE_FILE, LEDGER_FILE, throughput
+from suite.winner import CHOICE_FILE, LEDGER_FILE
 from suite.winner import PHASE as FINAL
 
 PHASE = "references"
 WINNER = "winner"
-
-
-@dataclass(frozen=True)
-class RunToMatch:
-    """A run whose pictures, recipe and machine the reference networks share."""
-
-    run: RunDirectory
-    study: StudySettings
-    space: SearchSpace
-    data: Data
-    device: torch.device
-    scorer: Callable[[], Scorer]  # of its supernet, should its finalists have begun from that
 
 
 @dataclass(frozen=True)
@@ -64,9 +47,9 @@ def train_references(match: RunToMatch, seeds: int, display: Display) -> dict[st
     """
     final = _tested_winner(match.run)
     networks = _networks(match, final)
-    _check_declared(match.run, networks)
-    result = _begun(match, networks, final, display)
     asked = range(match.study.seed, match.study.seed + seeds)
+    _check_declared(match.run, final, networks, asked)
+    result = _begun(match, networks, final, display)
     done = {(row["name"], row["seed"]) for row in result["trainings"]}
     result["seeds"] = sorted({*asked, *(seed for _, seed in done)})
     match.run.write_result(PHASE, result)
@@ -98,14 +81,23 @@ def _networks(match: RunToMatch, final: dict[str, Any]) -> list[ReferenceNetwork
     return [winner, *reference_networks(match.study, match.space)]
 
 
-def _check_declared(run: RunDirectory, networks: Sequence[ReferenceNetwork]) -> None:
-    declared = WrittenChoice.read(run.path / CHOICE_FILE).declared
-    missing = [network.name for network in networks if network.name not in declared]
+def _check_declared(
+    run: RunDirectory, final: dict[str, Any], networks: Sequence[ReferenceNetwork], seeds: Sequence[int]
+) -> None:
+    choice = WrittenChoice.read(run.path / CHOICE_FILE)
+    missing = [f"network {network.name}" for network in networks if network.name not in choice.declared]
+    missing += [f"seed {seed}" for seed in seeds if seed not in choice.seeds]
     if missing:
         raise RunDirectoryError(
-            f"declares no such networks as {missing[0]}: it was written by an older suite, and what is tested is "
-            "declared before the test is opened.",
+            f"does not declare {missing[0]}: it was written by an older suite, and what is tested is declared before "
+            "the test is opened.",
             where=str(run.path / CHOICE_FILE),
+            remedy="Begin a new run: suite search",
+        )
+    if "wrong" not in final:
+        raise RunDirectoryError(
+            "was written by an older suite and does not say which test pictures the winner has wrong.",
+            where=str(run.path / "results" / f"{FINAL}.json"),
             remedy="Begin a new run: suite search",
         )
 
@@ -120,7 +112,7 @@ def _begun(
             "seed": match.study.seed,
             "seeds": [],
             "pictures": len(final["predicted"]),
-            "networks": _timed(match, networks, display),
+            "networks": timed(match, networks, display),
             "trainings": [_winners_own(match, final)],
         }
     if [(row["name"], row["architecture"]) for row in result["networks"]] != [
@@ -152,48 +144,6 @@ def _winners_own(match: RunToMatch, final: dict[str, Any]) -> dict[str, Any]:
         "seconds": alone + final["seconds"],
         "machine": _machine(facts["device"]),
     }
-
-
-def _timed(match: RunToMatch, networks: Sequence[ReferenceNetwork], display: Display) -> list[dict[str, Any]]:
-    """A row for each network: what it is, how large, and how fast; those of one architecture are timed once."""
-    study, space = match.study, match.space
-    distinct = {network.architecture.text: network for network in networks}
-    drawn = [_drawn(network, space, study.seed) for network in distinct.values()]
-    settings = {
-        "batch_1": study.latency.model_copy(update={"batch": 1}),
-        "batch_64_all_threads": throughput(study),
-    }
-    latencies: dict[str, dict[str, Any]] = {text: {} for text in distinct}
-    with display.phase("Timing", len(drawn) * len(settings)) as phase:
-        for place, (name, how) in enumerate(settings.items()):
-            measured = _measured(match, drawn, how, phase, place * len(drawn))
-            for text, latency in zip(distinct, measured, strict=True):
-                latencies[text][name] = latency.to_json()
-        phase.finish(len(drawn) * len(settings))
-    return [
-        {
-            "name": network.name,
-            "architecture": network.architecture.text,
-            "params": network.parameters(space),
-            "macs": network.macs(space),
-            "learning_rate": network.learning_rate,
-            "batch_size": network.batch_size,
-            "latency": latencies[network.architecture.text],
-        }
-        for network in networks
-    ]
-
-
-def _measured(
-    match: RunToMatch,
-    drawn: Sequence[torch.nn.Module],
-    how: LatencySettings,
-    phase: Phase,
-    behind: int,
-) -> list[Latency]:
-    """All in turn and in random order, so that a machine that changes its speed does so for all of them."""
-    rng = random.Random(match.study.seed)
-    return measure(drawn, match.space.shape, how, match.device, rng, lambda done: phase.update(behind + done))
 
 
 def _trained_and_tested(match: RunToMatch, want: _Wanted, phase: Phase, behind: int) -> dict[str, Any]:
@@ -251,11 +201,7 @@ def _first(match: RunToMatch, network: ReferenceNetwork, seed: int) -> torch.nn.
         scorer = match.scorer()
         genome = network.architecture
         return scorer.supernet.extract(match.space.parse(genome.text), scorer.calibration)
-    return _drawn(network, match.space, seed)
-
-
-def _drawn(network: ReferenceNetwork, space: SearchSpace, seed: int) -> StandaloneCNN | StandaloneMLP:
-    return network.undrawn(space).draw(torch.Generator().manual_seed(seed))
+    return network.drawn(match.space, seed)
 
 
 def _checkpoints(want: _Wanted) -> tuple[str, str]:
@@ -270,4 +216,5 @@ def _drop_checkpoints(run: RunDirectory, want: _Wanted) -> None:
 
 
 def _machine(device: dict[str, Any]) -> str:
-    return f"{device['name']}, {device['threads']} threads, torch {device['torch']}"
+    threads = f"{device['threads']} thread{'s' if device['threads'] > 1 else ''}"
+    return f"{device['name']}, {threads}, torch {device['torch']}"

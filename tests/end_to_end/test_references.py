@@ -15,7 +15,8 @@ from suite.data import Place, WrittenChoice, open_data
 from suite.data.places import find_data
 from suite.finalists import PHASE as FINALISTS
 from suite.reference_networks import BASE, NAMES, RANDOM, as_trained, reference_networks
-from suite.references.train import RunToMatch, alone_training, fine_tuning
+from suite.references import RunToMatch
+from suite.references.train import alone_training, fine_tuning
 from suite.run_directory import RunDirectory
 from suite.space import space_of_run
 from suite.study import read_study
@@ -175,7 +176,7 @@ def test_a_run_that_declares_no_references_is_refused(finished: Path, tmp_path: 
     WrittenChoice(choice.genome, (0,), choice.recipe, ("winner",)).write(path)
     done = suite("references", run.path, cwd=tmp_path)
     assert done.returncode == 2
-    assert f"declares no such networks as {BASE}" in done.stderr
+    assert f"does not declare network {BASE}: it was written by an older suite" in done.stderr
     assert "Begin a new run" in done.stderr
     assert len([line for line in done.stderr.splitlines() if line.startswith("suite: ")]) == 1
     assert ledger(run) == [("winner", 0)]
