@@ -54,7 +54,7 @@ def test_the_section_counts_what_is_met(record: RunRecord, tmp_path: Path) -> No
     answers = list(verdicts(record).values())
     counts = (answers.count("yes"), answers.count("partly"), answers.count("no"))
     assert "{} yes, {} partly, {} no.".format(*counts) in part.body
-    assert part.body.count("\n| ") == len(ITEMS) + 1  # the rule below the header among them
+    assert part.body.count("\n| ") == len(ITEMS) + 2  # the header, and the rule below it
     assert section(replace(record, final=None), Figures(tmp_path)) is None
 
 

@@ -85,7 +85,7 @@ def _line(row: Row, rival: Rival | None, search_seconds: float) -> list[str]:
     return [
         f"**{row.name}**" if own else row.name,
         f"**{spread(row)}**" if own else spread(row),
-        p_value(rival.corrected).removeprefix("= ") if rival else "",
+        escaped(p_value(rival.corrected).removeprefix("= ")) if rival else "",
         count(row.params),
         millions(row.macs),
         f"{row.batch_1_ms:.3f}",
