@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 from suite.blocks import ConvBlock, DenseBlock, undrawn_linear
 from suite.blocks.layer import draw_weights
 from suite.space import Genome, SearchSpace
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class StandaloneCNN(nn.Module):
@@ -48,10 +51,10 @@ class StandaloneCNN(nn.Module):
         return self
 
 
-def for_inference(network: StandaloneCNN) -> StandaloneCNN:
+def for_inference(network: Network) -> Network:
     """A copy in evaluation mode, batch norm folded into the convolutions: what is timed and deployed."""
     folded = copy.deepcopy(network).eval()
-    for block in folded.convs:
+    for block in folded.modules():
         if isinstance(block, ConvBlock) and isinstance(block.norm, nn.BatchNorm2d):
             block.conv = nn.utils.fuse_conv_bn_eval(block.conv, block.norm)
             block.norm = nn.Identity()

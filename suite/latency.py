@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from suite.blocks import Shape
-from suite.cnn import StandaloneCNN, for_inference
+from suite.cnn import for_inference
 from suite.study import LatencySettings
 
 _BLOCK_MS = 2.0  # long against the clock's resolution and the loop's own cost, short against a drift in speed
@@ -47,7 +47,7 @@ class Latency:
 
 
 def measure(
-    networks: Sequence[StandaloneCNN],
+    networks: Sequence[nn.Module],
     shape: Shape,
     settings: LatencySettings,
     device: torch.device,
@@ -67,7 +67,7 @@ def measure(
 
 
 def noise_floor_ms(
-    network: StandaloneCNN, shape: Shape, settings: LatencySettings, device: torch.device, rng: random.Random
+    network: nn.Module, shape: Shape, settings: LatencySettings, device: torch.device, rng: random.Random
 ) -> float:
     """The smallest difference between two medians that is not noise, in ms.
 
@@ -95,7 +95,7 @@ _Samples = list[tuple[list[float], int]]
 
 
 def _time_on_cpu(
-    networks: Sequence[StandaloneCNN],
+    networks: Sequence[nn.Module],
     pictures: Tensor,
     budget_ms: float,
     rng: random.Random,
@@ -120,7 +120,7 @@ def _time_on_cpu(
     return [(times, len(times) * forwards) for times, forwards in zip(samples, per_block, strict=True)]
 
 
-def _cpu_block(network: StandaloneCNN, pictures: Tensor, forwards: int) -> float:
+def _cpu_block(network: nn.Module, pictures: Tensor, forwards: int) -> float:
     """Milliseconds per forward pass over a block of them."""
     start = time.perf_counter_ns()
     for _ in range(forwards):
@@ -129,7 +129,7 @@ def _cpu_block(network: StandaloneCNN, pictures: Tensor, forwards: int) -> float
 
 
 def _time_on_cuda(
-    networks: Sequence[StandaloneCNN],
+    networks: Sequence[nn.Module],
     pictures: Tensor,
     budget_ms: float,
     rng: random.Random,

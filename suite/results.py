@@ -7,6 +7,8 @@ from typing import Any
 import optuna
 from optuna.storages import BaseStorage
 
+from suite.references import PHASE as REFERENCES
+from suite.references.rows import summary
 from suite.run_directory import RunDirectory, write_atomically
 from suite.study import StudySettings
 
@@ -23,6 +25,7 @@ def write_results(study: StudySettings, run: RunDirectory) -> dict[str, Any]:
         "finalists": trained.get("seconds", 0.0),
         "final": final.get("seconds", 0.0),
     }
+    search_seconds = seconds["supernet"] + seconds["search"] + seconds["finalists"]
     result: dict[str, Any] = {
         "study": study.name,
         "run": run.run_id,
@@ -34,7 +37,7 @@ def write_results(study: StudySettings, run: RunDirectory) -> dict[str, Any]:
             "unique_genomes": len(searched.get("evaluated", [])),
             "seconds": {**seconds, "total": sum(seconds.values())},
         },
-        "references": [],
+        "references": summary(run.read_result(REFERENCES), search_seconds),
     }
     if final:
         result["winner"] = {

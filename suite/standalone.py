@@ -28,11 +28,23 @@ def standalone_training(
     It runs for `epochs` (the finalists', if None) on the first `pictures` of train (all, if None), which are a fair
     sample: a split's order is random.
     """
-    recipe = Recipe(
+    recipe = alone_recipe(study, epochs)
+    network = start or StandaloneCNN(space, genome).draw(torch.Generator().manual_seed(seed))
+    return Training(network, data, data.train.part(0, pictures), recipe, seed, device)
+
+
+def alone_recipe(study: StudySettings, epochs: int | None = None) -> Recipe:
+    """How a network is first trained: for `epochs` (the finalists', if None) by the supernet's recipe."""
+    return Recipe(
         epochs or study.finalists.epochs,
         study.supernet.learning_rate,
         study.supernet.batch_size,
         study.data.augment,
     )
-    network = start or StandaloneCNN(space, genome).draw(torch.Generator().manual_seed(seed))
-    return Training(network, data, data.train.part(0, pictures), recipe, seed, device)
+
+
+def fine_tuning_recipe(study: StudySettings) -> Recipe:
+    """How it is then trained on, on all training pictures, before it is tested."""
+    return Recipe(
+        study.final.epochs, study.final.learning_rate, study.supernet.batch_size, study.data.augment
+    )

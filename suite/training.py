@@ -177,10 +177,25 @@ class Training:
 def train_to_end(
     training: Training, phase_name: str, title: str, run: RunDirectory, display: Display
 ) -> dict[str, Any]:
+    """`train_on`, as a phase of its own on the display.
+
+    Raises:
+        TrainingError: the loss is no longer a number.
+    """
+    steps = training.steps_per_epoch * training.recipe.epochs
+    with display.phase(title, steps) as phase:
+        log = train_on(training, phase_name, run, phase.update)
+        phase.finish(steps, _note(log))
+    return log
+
+
+def train_on(
+    training: Training, phase_name: str, run: RunDirectory, on_step: Callable[[int, str], None]
+) -> dict[str, Any]:
     """Train to the last epoch, from the phase's checkpoint if there is one; returns losses and seconds.
 
     The checkpoint is written every half minute and at every epoch's end; dropping it is the caller's, once the
-    phase's result is written.
+    phase's result is written. `on_step` is told the steps so far and the last epoch's loss.
 
     Raises:
         TrainingError: the loss is no longer a number.
@@ -199,21 +214,19 @@ def train_to_end(
         clock = now
         run.save_checkpoint(phase_name, {"training": training.state(), "log": log})
 
-    def note() -> str:
-        return f"loss {log['train_loss'][-1]:.3f}" if log["train_loss"] else ""
-
-    steps = training.steps_per_epoch * training.recipe.epochs
-    with display.phase(title, steps) as phase:
-        while not training.done:
-            loss = training.run_epoch(
-                on_step=lambda step: phase.update(step, note()),
-                save=lambda: save() if save_clock.due() else None,
-            )
-            log["train_loss"].append(loss)
-            save()
-        phase.finish(steps, note())
+    while not training.done:
+        loss = training.run_epoch(
+            on_step=lambda step: on_step(step, _note(log)),
+            save=lambda: save() if save_clock.due() else None,
+        )
+        log["train_loss"].append(loss)
+        save()
     training.finish()
     return log
+
+
+def _note(log: dict[str, Any]) -> str:
+    return f"loss {log['train_loss'][-1]:.3f}" if log["train_loss"] else ""
 
 
 @dataclass(frozen=True)

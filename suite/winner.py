@@ -17,8 +17,9 @@ from suite.progress import Display
 from suite.reference_networks import NAMES, SEEDS
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
+from suite.standalone import fine_tuning_recipe
 from suite.study import LatencySettings, StudySettings
-from suite.training import Outcome, Recipe, Training, evaluate, train_to_end
+from suite.training import Outcome, Training, evaluate, train_to_end
 
 PHASE = "final"
 CHOICE_FILE = "results/choice.json"
@@ -95,9 +96,6 @@ def _fine_tuning(
     run: RunDirectory,
 ) -> Training:
     """The fine-tuning before its first step: the finalist's weights, of its first seed, under a fresh Adam."""
-    recipe = Recipe(
-        study.final.epochs, study.final.learning_rate, study.supernet.batch_size, study.data.augment
-    )
     network = StandaloneCNN(space, space.parse(winner["genome"]))
     finalist = run.load_checkpoint(checkpoint_name(winner["number"]))
     if finalist is None or finalist["genome"] != winner["genome"]:
@@ -107,7 +105,7 @@ def _fine_tuning(
             remedy="Delete results/finalists.json to train the finalists again.",
         )
     network.load_state_dict(finalist["trainings"][0]["network"])
-    return Training(network, data, data.all_training, recipe, study.seed, device)
+    return Training(network, data, data.all_training, fine_tuning_recipe(study), study.seed, device)
 
 
 def _test_fields(outcome: Outcome, runtime: float, epochs: int) -> dict[str, float]:
@@ -133,9 +131,14 @@ def _latencies(
     network: StandaloneCNN, study: StudySettings, space: SearchSpace, device: torch.device
 ) -> dict[str, Any]:
     """The study's own latency, and batch 64 on all threads beside it."""
-    own = study.latency
-    throughput = LatencySettings(batch=64, threads=torch.get_num_threads(), budget_ms=max(own.budget_ms, 200))
     return {
         name: measure([network], space.shape, settings, device, random.Random(study.seed))[0].to_json()
-        for name, settings in (("objective", own), ("batch_64_all_threads", throughput))
+        for name, settings in (("objective", study.latency), ("batch_64_all_threads", throughput(study)))
     }
+
+
+def throughput(study: StudySettings) -> LatencySettings:
+    """What is timed beside the study's own latency: batch 64 on all threads."""
+    return LatencySettings(
+        batch=64, threads=torch.get_num_threads(), budget_ms=max(study.latency.budget_ms, 200)
+    )

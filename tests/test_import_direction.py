@@ -28,7 +28,9 @@ ROOMS = (
     "data",
     "blocks",
     "space",
+    "extremes",
     "cnn",
+    "mlp",
     "weight_average",
     "training",
     "standalone",
@@ -53,6 +55,7 @@ ROOMS = (
     "finalists",
     "reference_networks",
     "winner",
+    "references",
     "fidelity",
     "ablation",
     "forecast",
@@ -65,6 +68,7 @@ ROOMS = (
     "launch",
     "doctor",
     "seeds",
+    "launch_references",
     "cli",
 )
 LONGEST_FILE = 320

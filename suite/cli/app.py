@@ -9,7 +9,20 @@ from pathlib import Path
 import typer
 
 import suite
-from suite.cli import ablate, ask, bench, compare, dashboard, doctor, export, fidelity, oracle, report, search
+from suite.cli import (
+    ablate,
+    ask,
+    bench,
+    compare,
+    dashboard,
+    doctor,
+    export,
+    fidelity,
+    oracle,
+    references,
+    report,
+    search,
+)
 from suite.cli.secret import hide_password
 from suite.errors import SuiteError
 from suite.escaping import paragraph
@@ -18,6 +31,7 @@ COMMANDS = (
     (search.search, search.EXAMPLES),
     (oracle.oracle, oracle.EXAMPLES),
     (fidelity.fidelity, fidelity.EXAMPLES),
+    (references.references, references.EXAMPLES),
     (ask.ask, ask.EXAMPLES),
     (export.export, export.EXAMPLES),
     (report.report, report.EXAMPLES),

@@ -31,6 +31,7 @@ class RunRecord:
     latency_model: dict[str, Any] | None
     fidelity: dict[str, Any] | None
     promise: dict[str, Any] | None
+    references: dict[str, Any] | None
     ledger: tuple[LedgerEntry, ...]
 
     @cached_property
@@ -42,6 +43,12 @@ class RunRecord:
     def classes(self) -> list[str]:
         """Class names in label order."""
         return list(self.facts["dataset"]["classes"])
+
+    @property
+    def search_seconds(self) -> float:
+        """What it took to come to the winner: supernet, search and all finalists, as far as they are done."""
+        parts = (part["seconds"] for part in (self.supernet, self.search, self.finalists) if part)
+        return float(sum(part["total"] if isinstance(part, dict) else part for part in parts))
 
     @property
     def winner(self) -> Genome | None:
@@ -71,5 +78,6 @@ def read_record(run: RunDirectory) -> RunRecord:
         latency_model=run.read_result("latency_model"),
         fidelity=run.read_result("fidelity"),
         promise=run.read_result("promise"),
+        references=run.read_result("references"),
         ledger=tuple(read_ledger(run.path / LEDGER_FILE)),
     )

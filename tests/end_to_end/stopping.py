@@ -40,6 +40,13 @@ def search_with(
     fault: str, study: Path, folder: Path, *words: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """`suite search STUDY --run-dir run`, after a few lines of Python that cause a fault."""
-    command = ["suite", "search", str(study), "--run-dir", "run", *words]
+    return suite_with(fault, folder, "search", study, "--run-dir", "run", *words, **environment)
+
+
+def suite_with(
+    fault: str, folder: Path, *words: object, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """`suite WORDS`, after a few lines of Python that cause a fault."""
+    command = ["suite", *map(str, words)]
     script = f"{_BEGINNING}\n{fault}\nsys.argv = {command!r}\nmain()"
     return python("-c", script, cwd=folder, **environment)

@@ -9,6 +9,7 @@ from suite.report.section import Section
 from suite.report.sections import (
     answer,
     architecture,
+    best_practice,
     cost,
     fidelity,
     finalists,
@@ -21,6 +22,7 @@ from suite.report.sections import (
     pareto,
     promise,
     provenance,
+    references,
     repeat,
     search_history,
     settings,
@@ -46,9 +48,11 @@ SECTIONS: tuple[Build, ...] = (
     promise.section,
     finalists.section,
     test_result.section,
+    references.section,
     cost.section,
     settings.section,
     provenance.section,
     ledger.section,
+    best_practice.section,
     repeat.section,
 )

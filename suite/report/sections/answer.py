@@ -5,6 +5,7 @@ from __future__ import annotations
 from scipy.stats import binomtest
 
 from suite.escaping import escaped
+from suite.references.in_words import beside_base
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, count, duration, millions, percent, table
@@ -18,11 +19,6 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     pictures = len(final["predicted"])
     interval = binomtest(round(test["eval_accuracy"] * pictures), pictures).proportion_ci(method="wilson")
     latency = final["latency"]["objective"]
-    seconds = sum(
-        part["seconds"] if not isinstance(part["seconds"], dict) else part["seconds"]["total"]
-        for part in (record.supernet, record.search, record.finalists, final)
-        if part is not None
-    )
     device = record.facts["device"]
     rows = [
         ["Winner", f"`{final['genome']}`"],
@@ -44,18 +40,21 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
             f"{count(record.search['evaluations'])} of {count(record.space.size)} networks, by "
             f"{escaped(record.search['method'])}",
         ],
-        ["Time, all phases", duration(seconds)],
+        ["Time, all phases", duration(record.search_seconds + final["seconds"])],
         ["Machine", escaped(f"{device['name']}, {device['threads']} threads")],
     ]
     notes = [
         f"> {escaped(note)}"
         for note in (*record.facts["dataset"]["notes"], *record.facts["dataset"]["warnings"])
     ]
-    return Section("The answer", "\n\n".join([table(["", ""], rows, left=2), *notes]))
+    base = beside_base(record.references) if record.references else None
+    rival = [escaped(base)] if base else []
+    return Section("The answer", "\n\n".join([table(["", ""], rows, left=2), *rival, *notes]))
 
 
 def _times_seen(record: RunRecord) -> str:
-    looks = sum(entry.network == "winner" for entry in record.ledger)
+    seed = record.study.seed  # the winner trained anew from other seeds is another network
+    looks = sum((entry.network, entry.seed) == ("winner", seed) for entry in record.ledger)
     return "seen once" if looks == 1 else f"evaluated {looks} times (see the ledger)"
 
 

@@ -1,0 +1,108 @@
+"""results/references.json for people: who is more accurate for sure, and at what size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from suite.reference_networks import BASE
+from suite.references.rows import Rival, Row, rivals, rows, trainings_wanted, winner_row
+
+SURE = 0.05  # error of calling any one of the rivals different that is not
+
+
+def in_words(result: dict[str, Any]) -> str:
+    """The answer, and each network's accuracy and size as lines of text."""
+    lines = [
+        f"{row.name:<36}{spread(row):>18}{row.params:>14,.0f} parameters{row.macs / 1e6:>10.2f} M MACs"
+        for row in rows(result)
+    ]
+    return "\n".join([conclusion(result), "", *lines])
+
+
+def conclusion(result: dict[str, Any]) -> str:
+    """Whom the winner beats, who beats it, and where it can't be told apart; on the run's own seed."""
+    every = rivals(result)
+    if not every:
+        return "No reference network has been tested yet."
+    behind = [rival for rival in every if rival.ahead < 0 and rival.corrected < SURE]
+    ahead = [rival for rival in every if rival.ahead > 0 and rival.corrected < SURE]
+    unsure = [rival for rival in every if rival.corrected >= SURE]
+    accuracy = every[0].accuracy - every[0].ahead
+    texts = [
+        f"The winner ({_percent(accuracy)}) is surely more accurate than {len(behind)} of {len(every)} reference "
+        "networks trained by its recipe."
+    ]
+    texts += [_beaten(rival, winner_row(result)) for rival in ahead]
+    if not ahead:
+        texts.append("None is surely more accurate than it.")
+    if unsure:
+        names = ", ".join(f"{rival.row.name} ({_points(rival.ahead)})" for rival in unsure)
+        texts.append(f"Beside {len(unsure)} the difference may be chance: {names}.")
+    return " ".join(texts)
+
+
+def beside_base(result: dict[str, Any]) -> str | None:
+    """The winner beside the hand-made CNN, in one sentence; None as long as that is not tested."""
+    for rival in rivals(result):
+        if rival.row.name == BASE:
+            better = "less" if rival.ahead > 0 else "more"
+            verdict = "a sure difference" if rival.corrected < SURE else "which may be chance"
+            winner = winner_row(result)
+            return (
+                f"The hand-made base CNN, trained by the same recipe, reaches {_percent(rival.accuracy)}; the winner "
+                f"has {100 * abs(rival.ahead):.2f} points {better} ({verdict}: p {p_value(rival.corrected)}), with "
+                f"{_times(winner.params, rival.row.params)} the parameters and "
+                f"{_times(winner.macs, rival.row.macs)} the multiply-accumulates."
+            )
+    return None
+
+
+def notes(result: dict[str, Any]) -> list[str]:
+    """What the columns are, and what is still missing."""
+    done, wanted = len(result["trainings"]), trainings_wanted(result)
+    seeds = len(result["seeds"])
+    texts = [
+        "All are trained like the winner: a finalist's epochs on train, then fine-tuning on train + val, last epoch, "
+        f"one test each, from {seeds} seed{'s' if seeds > 1 else ''}; ± is the standard deviation over seeds, and "
+        "over networks in the mean of the random ones. The MLPs have the learning rate and batch in their names.",
+        "p: exact McNemar test of the winner against each on the same test pictures, both from the run's own seed, "
+        "with Holm's correction for all of them.",
+        "Latencies are medians, all networks timed in turn: batch 1 on the study's threads, batch 64 on all. The "
+        "winner's search is its supernet, its search and all finalists, its own first training among them; that "
+        "training's seconds include evaluating on val-B after each epoch.",
+    ]
+    if done < wanted:
+        texts.insert(0, f"Only {done} of {wanted} trainings are done; `suite references` goes on.")
+    return texts
+
+
+def p_value(value: float) -> str:
+    """Such as `= 0.031`, or that it is smaller than three digits can say."""
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
+
+
+def spread(row: Row) -> str:
+    """Mean accuracy, and the deviation where there are several."""
+    text = _percent(row.accuracy)
+    return text if row.deviation is None else f"{text} ± {100 * row.deviation:.2f}"
+
+
+def _beaten(rival: Rival, winner: Row) -> str:
+    return (
+        f"{rival.row.name} is surely more accurate than the winner: {_percent(rival.accuracy)} "
+        f"({_points(rival.ahead)}, p {p_value(rival.corrected)}), with {_times(rival.row.params, winner.params)} the "
+        f"parameters and {_times(rival.row.macs, winner.macs)} the multiply-accumulates."
+    )
+
+
+def _times(one: float, other: float) -> str:
+    ratio = one / other
+    return f"{ratio:.2f} times" if ratio < 10 else f"{ratio:.0f} times"
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.2f} %"
+
+
+def _points(fraction: float) -> str:
+    return f"{100 * fraction:+.2f} points"

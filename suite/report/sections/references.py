@@ -1,0 +1,105 @@
+"""Against rivals: the winner beside networks that nobody searched for, trained by its recipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from suite.escaping import escaped
+from suite.reference_networks import RANDOM
+from suite.references.in_words import conclusion, notes, p_value, spread
+from suite.references.rows import MEAN_OF_RANDOM, QUOTED, Rival, Row, rivals, rows
+from suite.references.train import WINNER
+from suite.report.record import RunRecord
+from suite.report.section import Section
+from suite.report.style import BLUE, GREY, SKY, Figures, count, duration, log_ticks, millions, percent, table
+
+_HEADER = (
+    "Network",
+    "Test accuracy",
+    "p",
+    "Parameters",
+    "MACs",
+    "Batch 1 (ms)",
+    "Batch 64 (ms)",
+    "Training",
+    "Search",
+)
+
+
+def section(record: RunRecord, figures: Figures) -> Section | None:
+    """Accuracies, sizes and speeds side by side, and which differences are sure."""
+    result = record.references
+    if result is None:
+        return None
+    texts = [
+        f"**{escaped(conclusion(result))}**",
+        _figure(result, figures),
+        _table(result, record.search_seconds),
+        _architectures(result, record),
+        *(escaped(note) for note in notes(result)),
+    ]
+    if record.study.finalists.start == "supernet":
+        texts.append("The winner's first weights are the supernet's; those of all others are drawn.")
+    if any(record.study.search.limits.model_dump().values()):
+        texts.append("The study's limits hold for the winner alone.")
+    return Section("Against rivals", "\n\n".join(texts))
+
+
+def _figure(result: dict[str, Any], figures: Figures) -> str:
+    """Accuracy by parameters, the winner apart."""
+    figure, (axes,) = figures.axes()
+    for row in rows(result):
+        if row.name == MEAN_OF_RANDOM:
+            continue
+        colour = BLUE if row.name == WINNER else SKY if row.name in RANDOM else GREY
+        error = 0.0 if row.deviation is None else 100 * row.deviation
+        axes.errorbar(row.params, 100 * row.accuracy, error, fmt="o", color=colour, markersize=9)
+        if row.name not in RANDOM:
+            axes.annotate(
+                row.name.partition(",")[0],
+                (row.params, 100 * row.accuracy),
+                xytext=(6, 5),
+                textcoords="offset points",
+                fontsize=11,
+            )
+    axes.set(xlabel="parameters", ylabel="test accuracy, %", xscale="log")
+    log_ticks(axes.xaxis)
+    alt = (
+        "Test accuracy by parameters: the winner, the base CNN, the extremes, random networks (light), MLPs."
+    )
+    return figures.save(figure, "references", alt)
+
+
+def _table(result: dict[str, Any], search_seconds: float) -> str:
+    tested = {rival.row.name: rival for rival in rivals(result)}
+    lines = [_line(row, tested.get(row.name), search_seconds) for row in rows(result)]
+    quoted = [
+        [f"{row['name']} (quoted, not comparable)", percent(row["eval_accuracy"]), *[""] * (len(_HEADER) - 2)]
+        for row in QUOTED
+    ]
+    return table(_HEADER, [*lines, *quoted])
+
+
+def _line(row: Row, rival: Rival | None, search_seconds: float) -> list[str]:
+    own = row.name == WINNER
+    return [
+        f"**{row.name}**" if own else row.name,
+        f"**{spread(row)}**" if own else spread(row),
+        escaped(p_value(rival.corrected).removeprefix("= ")) if rival else "",
+        count(row.params),
+        millions(row.macs),
+        f"{row.batch_1_ms:.3f}",
+        f"{row.batch_64_ms:.3f}",
+        duration(row.seconds),
+        duration(search_seconds) if own else "0 s",
+    ]
+
+
+def _architectures(result: dict[str, Any], record: RunRecord) -> str:
+    """What the names stand for, and what the quoted figures are."""
+    named = "; ".join(f"{row['name']} `{row['architecture']}`" for row in result["networks"])
+    figures = "; ".join(
+        f"{percent(row['eval_accuracy'])} on {row['pictures']} pictures at {row['eval_samples_per_second']} a second"
+        for row in QUOTED
+    )
+    return f"{named}. Quoted from other tasks, measured by nothing here: {figures}."

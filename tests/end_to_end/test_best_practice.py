@@ -1,0 +1,92 @@
+"""The checklist of NAS best practice: what a run has done is said to be met, what it has not is said not to be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from suite.data import LedgerEntry
+from suite.report.record import RunRecord, read_record
+from suite.report.sections.best_practice import ITEMS, section
+from suite.report.style import Figures
+from suite.run_directory import RunDirectory
+
+
+@pytest.fixture
+def record(finished: Path) -> RunRecord:
+    return read_record(RunDirectory(finished))
+
+
+def verdicts(record: RunRecord) -> dict[str, str]:
+    return {item: answer(record).verdict for item, answer in ITEMS}
+
+
+def references_of(*machines: str, seeds: tuple[int, ...] = (0,)) -> dict[str, Any]:
+    networks = [{"name": name} for name in ("winner", "base CNN")]
+    return {
+        "networks": networks,
+        "seeds": list(seeds),
+        "trainings": [{"machine": machine} for machine in machines],
+    }
+
+
+def test_a_search_alone_has_no_rivals_no_ablations_and_no_second_run(record: RunRecord) -> None:
+    answers = verdicts(record)
+    assert [item for item, verdict in answers.items() if verdict == "no"] == [
+        "The same data, split, space and training code for all that is compared",
+        "Confounders the same: hardware, versions, time",
+        "Ablation studies",
+        "The same protocol of evaluation for all",
+        "Random search beside it",
+        "Several runs, with their seeds",
+        "Tabular or surrogate benchmarks",
+        "How settings were tuned, and at what cost",
+    ]
+    assert answers["Test pictures kept apart from every choice (ours, not the checklist's)"] == "yes"
+
+
+def test_the_section_counts_what_is_met(record: RunRecord, tmp_path: Path) -> None:
+    part = section(record, Figures(tmp_path))
+    assert part is not None
+    answers = list(verdicts(record).values())
+    counts = (answers.count("yes"), answers.count("partly"), answers.count("no"))
+    assert "{} yes, {} partly, {} no.".format(*counts) in part.body
+    assert part.body.count("\n| ") == len(ITEMS) + 2  # the header, and the rule below it
+    assert section(replace(record, final=None), Figures(tmp_path)) is None
+
+
+def test_references_bring_rivals_but_not_a_search_of_their_own(record: RunRecord) -> None:
+    beside = replace(record, references=references_of("one", "one", seeds=(0, 1)))
+    answers, before = verdicts(beside), verdicts(record)
+    assert {item: verdict for item, verdict in answers.items() if verdict != before[item]} == {
+        "The same data, split, space and training code for all that is compared": "partly",
+        "Confounders the same: hardware, versions, time": "partly",
+        "The same protocol of evaluation for all": "yes",
+        "Random search beside it": "partly",
+        "Several runs, with their seeds": "partly",
+    }
+
+
+def test_another_machine_is_a_confounder(record: RunRecord) -> None:
+    answer = dict(ITEMS)["Confounders the same: hardware, versions, time"]
+    other = answer(replace(record, references=references_of("a CPU, torch 2", "a CPU, torch 3")))
+    assert other.verdict == "partly"
+    assert "a CPU, torch 2; a CPU, torch 3" in other.fact
+
+
+def test_a_second_look_at_the_test_is_told(record: RunRecord) -> None:
+    twice = (*record.ledger, LedgerEntry("winner", record.study.seed, "later", "again", "x"))
+    answer = dict(ITEMS)["Test pictures kept apart from every choice (ours, not the checklist's)"]
+    told = answer(replace(record, ledger=twice))
+    assert told.verdict == "partly"
+    assert "more than once for winner (seed 0)" in told.fact
+
+
+def test_a_truth_table_that_chose_the_finalists_is_a_cost_outside_the_run(record: RunRecord) -> None:
+    chosen = {"genomes": [], "table": "digits-2x128"}
+    answer = dict(ITEMS)["Time of the whole method, end to end"]
+    assert answer(record).verdict == "yes"
+    assert answer(replace(record, candidates=chosen)).verdict == "partly"
