@@ -58,7 +58,7 @@ class Data:
 
     def normalise(self, pictures: Tensor) -> Tensor:
         """(B, C, H, W) uint8 -> float32, channels last, with mean 0 and deviation 1 over `train`; on any device."""
-        scale, shift = _scale_and_shift(self.mean, self.std, pictures.device)
+        scale, shift = scale_and_shift(self.mean, self.std, pictures.device)
         return pictures.to(torch.float32, memory_format=torch.channels_last).mul_(scale).add_(shift)
 
     def open_test(self, choice_path: Path, ledger: Path) -> OpenTest:
@@ -159,7 +159,7 @@ def _mean_and_std(pictures: Tensor) -> tuple[tuple[float, ...], tuple[float, ...
 
 
 @lru_cache(maxsize=16)
-def _scale_and_shift(
+def scale_and_shift(
     mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """(C, 1, 1) factors with (x / 255 - mean) / std = x * scale + shift, kept on the device."""
