@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 import suite
-from suite.cli import ablate, ask, bench, dashboard, export, fidelity, oracle, report, search
+from suite.cli import ablate, ask, bench, dashboard, export, fidelity, oracle, predict, report, search
 from suite.cli.secret import hide_password
 from suite.errors import SuiteError
 from suite.escaping import paragraph
@@ -20,6 +20,7 @@ COMMANDS = (
     (fidelity.fidelity, fidelity.EXAMPLES),
     (ask.ask, ask.EXAMPLES),
     (export.export, export.EXAMPLES),
+    (predict.predict, predict.EXAMPLES),
     (report.report, report.EXAMPLES),
     (dashboard.dashboard, dashboard.EXAMPLES),
     (ablate.ablate, ablate.EXAMPLES),
