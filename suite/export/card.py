@@ -55,8 +55,14 @@ class ModelFacts:
     run: str
     sha256: str  # of model.safetensors
     test_pictures: int = 0
-    dataset: tuple[str, ...] = ()  # its name, and where it came from
+    dataset: tuple[str, ...] = ()  # its name, where it came from, and its licence
     notes: tuple[str, ...] = ()  # what is odd about it
+
+
+def licence_of(name: str) -> str:
+    """The licence of a data set, by its name in a study: a path there is somebody's own folder."""
+    unknown = "unknown to the suite; whoever has the pictures knows what they may be used for."
+    return _LICENCES.get(name, unknown)
 
 
 def preprocessing(facts: ModelFacts) -> dict[str, Any]:
@@ -115,13 +121,10 @@ def _accuracies(facts: ModelFacts) -> list[str]:
 def _data(facts: ModelFacts) -> list[str]:
     if not facts.dataset:
         return ["Not noted by the suite that exported this."]
-    name, source = facts.dataset
-    licence = _LICENCES.get(
-        name, "unknown to the suite; whoever has the pictures knows what they may be used for."
-    )
+    name, source, licence = facts.dataset
     return [
         f"{escaped(name)}: {escaped(source)}.",
-        f"Licence of the data: {licence}",
+        f"Licence of the data: {escaped(licence)}",
         *map(escaped, facts.notes),
     ]
 

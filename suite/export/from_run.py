@@ -15,7 +15,7 @@ from suite.cnn import StandaloneCNN
 from suite.data import Data, find_data, open_data
 from suite.data.begun_on import check_begun_on
 from suite.errors import RunDirectoryError
-from suite.export.card import SUBNET, WINNER, ModelFacts
+from suite.export.card import SUBNET, WINNER, ModelFacts, licence_of
 from suite.export.classifier import Classifier
 from suite.export.folder import load_exported, weights_of, write_export
 from suite.export.onnx_file import examine, onnx_bytes
@@ -108,7 +108,7 @@ class NetworksOfRun:
             run=self.run.run_id,
             sha256=hashlib.sha256(weights_of(classifier)).hexdigest(),
             test_pictures=taken.test_pictures,
-            dataset=(self.dataset["name"], self.dataset["source"]),
+            dataset=(self.dataset["name"], self.dataset["source"], licence_of(self.study.data.name)),
             notes=(*self.dataset["notes"], *self.dataset["warnings"]),
         )
 

@@ -33,7 +33,7 @@ def model(finished: Path) -> Classifier:
 def _expected(model: Classifier, data: Data, number: int) -> tuple[str, float]:
     """The class and its probability, by the path that training took."""
     said = model.network(data.normalise(data.val_choice.pictures[number : number + 1])).softmax(1)[0]
-    return model.classes[int(said.argmax())], float(said.max())
+    return model.classes[int(said.argmax())], float(said.detach().max())
 
 
 def _picture(data: Data, number: int) -> Image.Image:
