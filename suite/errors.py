@@ -70,6 +70,12 @@ class ExportError(SuiteError):
     exit_code = 2
 
 
+class TimingsError(SuiteError):
+    """A file of timings that is damaged, or of other networks than the run's."""
+
+    exit_code = 2
+
+
 class FidelityError(SuiteError):
     """A truth table that is damaged, of another regime, or too small to say anything."""
 
@@ -86,6 +92,10 @@ class SearchError(SuiteError):
 
 class TrainingError(SuiteError):
     """A training that cannot go on, such as a loss that is no longer a number."""
+
+
+class ConversionError(SuiteError):
+    """A network that says something else in its exported form."""
 
 
 class StoppedError(SuiteError):

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from suite.data import Split
-from suite.latency import Latency, measure, noise_floor_ms, rounded_to_floor
+from suite.latency import Latency, measure, noise_floor_ms
+from suite.noise_floor import rounded_to_floor
 from suite.space import Genome, SearchSpace
 from suite.study import LatencySettings, Objective, StudySettings
 from suite.supernet import Score, Scorer, Supernet

@@ -23,6 +23,9 @@ from suite.blocks import Shape
 from suite.cnn import for_inference
 from suite.study import LatencySettings
 
+Forward = Callable[[Tensor], object]
+"""(B, C, H, W) pictures -> whatever is said of them."""
+
 _BLOCK_MS = 2.0  # long against the clock's resolution and the loop's own cost, short against a drift in speed
 _WARM_UP_FORWARDS = 5
 _FLOOR_REPEATS = 12
@@ -66,6 +69,16 @@ def measure(
     return [_summary(times, forwards, settings, device) for times, forwards in samples]
 
 
+def measure_side_by_side(
+    forwards: Sequence[Forward], pictures: Tensor, settings: LatencySettings, rng: random.Random
+) -> list[Latency]:
+    """Time whatever takes the pictures, on the CPU, each for about `budget_ms`, in turn and in random order."""
+    with torch.inference_mode(), _undisturbed(settings.threads):
+        samples = _time_on_cpu(forwards, pictures, settings.budget_ms, rng, lambda done: None)
+    cpu = torch.device("cpu")
+    return [_summary(times, count, settings, cpu) for times, count in samples]
+
+
 def noise_floor_ms(
     network: nn.Module, shape: Shape, settings: LatencySettings, device: torch.device, rng: random.Random
 ) -> float:
@@ -78,13 +91,6 @@ def noise_floor_ms(
     return 1.96 * math.sqrt(2) * float(np.std(medians, ddof=1))
 
 
-def rounded_to_floor(milliseconds: float, floor_ms: float) -> float:
-    """A latency rounded to the noise floor, so that most differences below it become ties."""
-    if floor_ms <= 0:
-        return milliseconds
-    return max(1, round(milliseconds / floor_ms)) * floor_ms
-
-
 def timed_on(device: torch.device) -> str:
     """The device's name in a Latency."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
@@ -95,7 +101,7 @@ _Samples = list[tuple[list[float], int]]
 
 
 def _time_on_cpu(
-    networks: Sequence[nn.Module],
+    forwards: Sequence[Forward],
     pictures: Tensor,
     budget_ms: float,
     rng: random.Random,
@@ -103,29 +109,29 @@ def _time_on_cpu(
 ) -> _Samples:
     """Blocks of forward passes of about 2 ms each, the clock read around a block."""
     per_block = []
-    for network in networks:
-        _cpu_block(network, pictures, _WARM_UP_FORWARDS)
-        estimate = min(_cpu_block(network, pictures, _WARM_UP_FORWARDS) for _ in range(3))
+    for forward in forwards:
+        _cpu_block(forward, pictures, _WARM_UP_FORWARDS)
+        estimate = min(_cpu_block(forward, pictures, _WARM_UP_FORWARDS) for _ in range(3))
         per_block.append(max(1, math.ceil(_BLOCK_MS / estimate)))
-    samples: list[list[float]] = [[] for _ in networks]
-    spent = [0.0 for _ in networks]
-    unfinished = list(range(len(networks)))
+    samples: list[list[float]] = [[] for _ in forwards]
+    spent = [0.0 for _ in forwards]
+    unfinished = list(range(len(forwards)))
     while unfinished:
         rng.shuffle(unfinished)
         for i in unfinished:
-            samples[i].append(_cpu_block(networks[i], pictures, per_block[i]))
+            samples[i].append(_cpu_block(forwards[i], pictures, per_block[i]))
             spent[i] += samples[i][-1] * per_block[i]
         unfinished = [i for i in unfinished if spent[i] < budget_ms or len(samples[i]) < 3]
-        progress(len(networks) - len(unfinished))
-    return [(times, len(times) * forwards) for times, forwards in zip(samples, per_block, strict=True)]
+        progress(len(forwards) - len(unfinished))
+    return [(times, len(times) * count) for times, count in zip(samples, per_block, strict=True)]
 
 
-def _cpu_block(network: nn.Module, pictures: Tensor, forwards: int) -> float:
+def _cpu_block(forward: Forward, pictures: Tensor, times: int) -> float:
     """Milliseconds per forward pass over a block of them."""
     start = time.perf_counter_ns()
-    for _ in range(forwards):
-        network(pictures)
-    return (time.perf_counter_ns() - start) / 1e6 / forwards
+    for _ in range(times):
+        forward(pictures)
+    return (time.perf_counter_ns() - start) / 1e6 / times
 
 
 def _time_on_cuda(

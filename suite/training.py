@@ -62,6 +62,7 @@ class Training:
         self._data = data
         self._pictures, self._labels = split.pictures.to(device), split.labels.to(device)
         self._loss = loss or self._cross_entropy
+        self._class_weights = data.class_weights_on(device)
         self._seed = seed
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=device)
         self._rng = random.Random(seed)
@@ -171,7 +172,7 @@ class Training:
         return torch.randperm(len(self._labels), generator=generator).to(self._labels.device)
 
     def _cross_entropy(self, pictures: Tensor, labels: Tensor, rng: random.Random) -> Tensor:
-        return F.cross_entropy(self.network(pictures), labels)
+        return F.cross_entropy(self.network(pictures), labels, self._class_weights)
 
 
 def train_to_end(
@@ -246,6 +247,13 @@ class Outcome:
     def accuracy(self) -> float:
         """Fraction of pictures classed right."""
         return self.correct.double().mean().item()
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """The mean over classes of the fraction of their pictures classed right."""
+        right = torch.bincount(self.labels, self.correct.double())
+        pictures = torch.bincount(self.labels)
+        return (right / pictures)[pictures > 0].mean().item()
 
     @property
     def loss(self) -> float:

@@ -74,6 +74,7 @@ def finish_winner(
         "seconds": log["seconds"],
         "fine_tuning": log["train_loss"],
         "test": _test_fields(outcome, runtime, winner["epochs"] + study.final.epochs),
+        "balanced_accuracy": outcome.balanced_accuracy,
         "confusion": _confusion(outcome, len(data.classes)),
         "classes": list(data.classes),
         "predicted": outcome.predicted.tolist(),

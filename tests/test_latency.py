@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from suite.cnn import StandaloneCNN, for_inference
-from suite.latency import measure, noise_floor_ms, rounded_to_floor
+from suite.latency import measure, noise_floor_ms
+from suite.noise_floor import rounded_to_floor
 from suite.study import LatencySettings
 from tests.conftest import space_of
 

@@ -21,10 +21,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from suite.cli.app import app
-from suite.cnn import StandaloneCNN
 from suite.data import Place, decode_pictures, find_data, hub
 from suite.errors import DataError, ExportError, RunDirectoryError, StudyFileError
-from suite.export import ModelFacts, load_exported, write_export
+from suite.export import Classifier, ModelFacts, load_exported, write_export
 from suite.export.folder import weights_of
 from suite.fidelity.truth_table import TruthTable, regime_of
 from suite.run_directory import RunDirectory, new_run_path
@@ -161,30 +160,29 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 
 def test_a_malicious_export_is_refused(mark: Path, tmp_path: Path) -> None:
     space, genome = space_of((1, 16, 16), 2), Genome.parse("16k3max-16k3max-fc128")
-    network = StandaloneCNN(space, genome)
-    sizes = space.parameters(genome), space.macs(genome)
-    sha256 = hashlib.sha256(weights_of(network)).hexdigest()
+    pixels = ([0.5], [0.2])
+    network = Classifier(genome.text, [1, 16, 16], ["a", "b"], *pixels, "none")
     facts = ModelFacts(
         genome.text,
         (1, 16, 16),
         ("a", "b"),
-        (0.5,),
-        (0.2,),
+        *map(tuple, pixels),
         "none",
-        *sizes,
+        space.parameters(genome),
+        space.macs(genome),
         "winner",
         {},
         "tiny",
         "run",
-        sha256,
+        hashlib.sha256(weights_of(network)).hexdigest(),
     )
     folder = tmp_path / "model"
     write_export(folder, network, facts)
     assert load_exported(folder).genome == genome
     body = pickled(Payload(mark), "torch")
     (folder / "model.safetensors").write_bytes(body)
-    said = json.loads((folder / "model.json").read_text())
-    (folder / "model.json").write_text(json.dumps({**said, "sha256": hashlib.sha256(body).hexdigest()}))
+    said = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**said, "sha256": hashlib.sha256(body).hexdigest()}))
     with pytest.raises(ExportError, match="is missing or damaged"):
         load_exported(folder)
 

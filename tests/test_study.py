@@ -189,6 +189,7 @@ class TestRefusals:
         [
             ("search.method=gradient", "'evolution'"),
             ("data.augment=mixup", "'flip-crop'"),
+            ("data.class_weights=heavy", "'balanced'"),
             ("supernet.first_fc=per-count", "'per-depth-and-count'"),
             ("supernet.step_rule=branch", "'single-path', 'sandwich' or 'tree'"),
             ("space.pool=['min']", "'avg'"),

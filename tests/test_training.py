@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from suite.cnn import StandaloneCNN
-from suite.data import Data, find_data, open_data
+from suite.data import Data, Split, find_data, open_data
 from suite.errors import TrainingError
 from suite.progress import Display
 from suite.run_directory import RunDirectory
@@ -18,7 +19,7 @@ from suite.standalone import standalone_training
 from suite.study import StudySettings, validate_study
 from suite.supernet import Scorer, Supernet, load_supernet, new_training, train_supernet
 from suite.supernet.step_rules import STEP_RULES
-from suite.training import Training, evaluate, train_to_end
+from suite.training import Outcome, Training, evaluate, train_to_end
 
 CPU = torch.device("cpu")
 
@@ -63,6 +64,29 @@ def test_the_same_seed_trains_the_same_network_whatever_the_global_state(
     assert results[0][0] == results[1][0]
     assert same(results[0][1], results[1][1])
     assert not same(results[0][1], results[2][1])
+
+
+def test_class_weights_make_every_class_count_alike(
+    tiny_study: StudySettings, space: SearchSpace, data: Data
+) -> None:
+    weighed = (10.0, *[1e-9] * 9)
+    before = training(tiny_study, space, data)
+    after = training(tiny_study, space, replace(data, class_weights=weighed))
+    for _ in range(5):
+        before.run_epoch()
+        after.run_epoch()
+    zeros = data.train.labels == 0
+    split = Split(data.train.pictures[zeros], data.train.labels[zeros])
+    assert evaluate(after.network, data, split, CPU).accuracy == 1.0
+    assert evaluate(after.network, data, data.train, CPU).predicted.unique().tolist() == [0]
+    assert len(evaluate(before.network, data, data.train, CPU).predicted.unique()) > 1
+
+
+def test_balanced_accuracy_is_the_mean_over_classes() -> None:
+    labels, predicted = torch.tensor([0, 0, 0, 0, 2, 2]), torch.tensor([0, 0, 0, 1, 2, 0])
+    outcome = Outcome(torch.zeros(6, dtype=torch.float64), predicted, labels)
+    assert outcome.accuracy == pytest.approx(4 / 6)
+    assert outcome.balanced_accuracy == pytest.approx((3 / 4 + 1 / 2) / 2)
 
 
 def test_it_goes_on_from_any_step_as_if_never_stopped(

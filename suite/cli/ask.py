@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from suite.study import read_study
 
 EXAMPLES = (
     "Examples:  suite ask --max-latency 2ms   |   suite ask runs/digits/20260101-120000 --max-params 100k "
-    "--max-macs 2.5M --top 3"
+    "--max-macs 2.5M --top 3   |   suite ask --timings timings.json --max-latency 5ms"
 )
 
 
@@ -26,12 +27,21 @@ def ask(
     max_macs: Annotated[
         str | None, typer.Option(metavar="NUMBER", help="The most multiply-accumulates a picture: 10M.")
     ] = None,
+    timings: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The timings.json of another device: the search's front, by the time there."
+        ),
+    ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many networks to show.")] = 5,
 ) -> None:
-    """Name the best networks of the whole space within limits, at once, from a run's oracle."""
-    from suite.ask import answer, parse_limits
+    """Name the best networks within limits, at once: of the whole space by a run's oracle, or timed elsewhere."""
+    from suite.ask import answer, answer_there, parse_limits
 
     limits = parse_limits(max_latency, max_params, max_macs)
     directory = opened(run)
     study = read_study(directory.path / "study.toml")
-    print(answer(directory, study.search.score, limits, top))
+    if timings is not None:
+        print(answer_there(directory, study, timings, limits, top))
+    else:
+        print(answer(directory, study.search.score, limits, top))

@@ -1,4 +1,4 @@
-"""`suite export [RUN]`: a network as a folder of its own."""
+"""`suite export [RUN]`: a network as a folder of its own, or the search's front to be timed elsewhere."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from suite.cli.options import DataDir, Run, opened
+from suite.errors import ExportError
+from suite.progress import Display
 
 EXAMPLES = (
     "Examples:  suite export   |   suite export runs/digits/20260101-120000 --genome 32k3max-fc128 "
-    "--output small"
+    "--output small   |   suite export --onnx   |   suite export --front --timer --output for-the-pi"
 )
 
 
@@ -20,14 +22,39 @@ def export(
     genome: Annotated[
         str | None, typer.Option(metavar="GENOME", help="A network of the space; the winner when left out.")
     ] = None,
+    onnx: Annotated[
+        bool, typer.Option("--onnx", help="As ONNX too: held against torch on val-B, and timed beside it.")
+    ] = False,
+    front: Annotated[
+        bool, typer.Option("--front", help="Every network of the search's front, as ONNX files alone.")
+    ] = False,
+    timer: Annotated[
+        bool, typer.Option("--timer", help="With --front: and a script that times them on another device.")
+    ] = False,
     output: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The folder (default: RUN/model/GENOME).")
+        Path | None,
+        typer.Option(metavar="DIR", help="The folder (default: RUN/model/GENOME, RUN/model/front)."),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Write the winner, or any network of the space, as a folder to be used without the run."""
+    """Write the winner, any network of the space, or the search's front, to be used without the run."""
+    if front and (genome is not None or onnx):
+        raise ExportError(
+            "has a form and networks of its own.", where="--front", remedy="Leave the others out."
+        )
+    if timer and not front:
+        raise ExportError("times a front.", where="--timer", remedy="Add --front.")
     directory = opened(run)
+    if front or onnx:
+        from suite.export.onnx_file import require_onnx
+
+        require_onnx()
+    if front:
+        from suite.export.front import export_front
+
+        print(export_front(directory, output, data_dir, Display(), timer=timer))
+        return
 
     from suite.export.from_run import export_network
 
-    print(export_network(directory, genome, output, data_dir))
+    print(export_network(directory, genome, output, data_dir, onnx=onnx))

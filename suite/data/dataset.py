@@ -46,6 +46,7 @@ class Data:
     all_training: Split  # train, val-A and val-B, in this order
     mean: tuple[float, ...]  # per channel, of the pictures of `train`, 0 to 1
     std: tuple[float, ...]
+    class_weights: tuple[float, ...] | None  # of a picture's loss in training, by its class; None: all alike
     sealed_test: SealedTest
     provenance: Provenance
     warnings: tuple[str, ...]
@@ -58,8 +59,12 @@ class Data:
 
     def normalise(self, pictures: Tensor) -> Tensor:
         """(B, C, H, W) uint8 -> float32, channels last, with mean 0 and deviation 1 over `train`; on any device."""
-        scale, shift = _scale_and_shift(self.mean, self.std, pictures.device)
+        scale, shift = scale_and_shift(self.mean, self.std, pictures.device)
         return pictures.to(torch.float32, memory_format=torch.channels_last).mul_(scale).add_(shift)
+
+    def class_weights_on(self, device: torch.device) -> Tensor | None:
+        """(classes,) what a picture's loss counts in training, by its class; None if all count alike."""
+        return None if self.class_weights is None else torch.tensor(self.class_weights, device=device)
 
     def open_test(self, choice_path: Path, ledger: Path) -> OpenTest:
         """The test pictures, for the choice written at `choice_path`; each use is recorded in `ledger`.
@@ -107,6 +112,7 @@ def open_data(
         all_training=whole,
         mean=mean,
         std=std,
+        class_weights=_balanced(parts[0].labels) if settings.class_weights == "balanced" else None,
         sealed_test=SealedTest(test),
         provenance=Provenance(place.name, place.source, pictures.sha256, counts, (*pictures.notes, *notes)),
         warnings=(*_small_part_warnings(counts), *_unequal_warnings(pictures.classes, whole.labels)),
@@ -159,7 +165,7 @@ def _mean_and_std(pictures: Tensor) -> tuple[tuple[float, ...], tuple[float, ...
 
 
 @lru_cache(maxsize=16)
-def _scale_and_shift(
+def scale_and_shift(
     mean: tuple[float, ...], std: tuple[float, ...], device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """(C, 1, 1) factors with (x / 255 - mean) / std = x * scale + shift, kept on the device."""
@@ -182,10 +188,22 @@ def _small_part_warnings(counts: dict[str, int]) -> list[str]:
 
 def _unequal_warnings(classes: Sequence[str], labels: Tensor) -> list[str]:
     sizes = torch.bincount(labels, minlength=len(classes)).tolist()
-    least, most = min(sizes), max(sizes)
-    if most <= _UNEQUAL * least:
+    if not are_unequal(sizes):
         return []
+    least, most = min(sizes), max(sizes)
     return [
         f"The classes are unequal: {most} training pictures of {classes[sizes.index(most)]}, {least} of "
-        f"{classes[sizes.index(least)]}; accuracy favours the large ones."
+        f"{classes[sizes.index(least)]}; accuracy favours the large ones. The test gives balanced accuracy beside "
+        'it; data.class_weights = "balanced" makes each class count alike in training.'
     ]
+
+
+def are_unequal(sizes: Sequence[int]) -> bool:
+    """Whether one class has so many more pictures than another that accuracy says little of the small ones."""
+    return max(sizes) > _UNEQUAL * min(sizes)
+
+
+def _balanced(labels: Tensor) -> tuple[float, ...]:
+    """A weight for each class with which all count alike, and a picture 1 in the mean; every class has pictures."""
+    sizes = torch.bincount(labels)
+    return tuple((len(labels) / (len(sizes) * sizes.double())).tolist())

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import io
 import struct
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+
+from suite.errors import DataError
 
 FAULTS = (
     *(OSError, SyntaxError, ValueError, EOFError, RuntimeError, struct.error),
@@ -52,6 +55,19 @@ def pixels(encoded: bytes, channels: int) -> Pixels:
         image = Image.alpha_composite(white, image)
     array = np.asarray(image.convert("L" if channels == 1 else "RGB"))
     return array[None] if channels == 1 else array.transpose(2, 0, 1)
+
+
+def read_picture(path: Path, channels: int, size: tuple[int, int]) -> Pixels:
+    """A picture file as (C, H, W) uint8: decoded and brought to size as the pictures of a data set are.
+
+    Raises:
+        DataError: it is not there, or cannot be decoded.
+    """
+    try:
+        return resized(pixels(path.read_bytes(), channels), size)
+    except FAULTS as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise DataError(f"cannot be read as a picture: {why.rstrip('.')}.", where=str(path)) from error
 
 
 def resized(pictures: Pixels, size: tuple[int, int]) -> Pixels:

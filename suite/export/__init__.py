@@ -1,6 +1,16 @@
-"""Export: one network of a run as a folder of its own, to be used without the run."""
+"""Export: networks of a run as folders of their own, to be used without the run."""
 
 from suite.export.card import ModelFacts
+from suite.export.classifier import Classifier, Prediction
 from suite.export.folder import load_exported, read_facts, write_export
+from suite.export.from_run import load_model
 
-__all__ = ["ModelFacts", "load_exported", "read_facts", "write_export"]
+__all__ = [
+    "Classifier",
+    "ModelFacts",
+    "Prediction",
+    "load_exported",
+    "load_model",
+    "read_facts",
+    "write_export",
+]

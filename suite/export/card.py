@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
+from typing import Any
+
+from scipy.stats import binomtest
 
 from suite import __version__
 from suite.blocks import Norm
 from suite.escaping import escaped
+from suite.export.onnx_file import OnnxFacts
+from suite.latency import Latency
 
 WINNER = "winner, fine-tuned and tested"
 SUBNET = "subnet of the supernet, shared weights, not trained on its own"
@@ -16,11 +21,25 @@ _SPLITS = {
     "val_search": "val-A, the pictures of the search",
     "val_choice": "val-B, the pictures of the choice",
 }
+_LICENCES = {
+    "digits": "CC BY 4.0 (UCI, Optical Recognition of Handwritten Digits; E. Alpaydin and C. Kaynak, 1998).",
+    "cifar10": "none is stated by its authors (A. Krizhevsky, 2009); the Hugging Face hub calls it unknown.",
+    "fashion_mnist": "MIT (Zalando Research; H. Xiao and others, 2017).",
+}
+_HEAD = textwrap.dedent("""\
+    ---
+    library_name: nas-suite
+    pipeline_tag: image-classification
+    tags:
+    - model_hub_mixin
+    - pytorch_model_hub_mixin
+    ---
+    """)
 
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What model.json says of the weights beside it."""
+    """What config.json says of the weights beside it; the last three fields are empty in the first format."""
 
     genome: str
     input_shape: tuple[int, int, int]  # (C, H, W)
@@ -35,41 +54,138 @@ class ModelFacts:
     study: str
     run: str
     sha256: str  # of model.safetensors
+    test_pictures: int = 0
+    dataset: tuple[str, ...] = ()  # its name, where it came from, and its licence
+    notes: tuple[str, ...] = ()  # what is odd about it
 
 
-def model_card(facts: ModelFacts) -> str:
-    """README.md: what the network is, where it comes from, and how to use it."""
+def licence_of(name: str) -> str:
+    """The licence of a data set, by its name in a study: a path there is somebody's own folder."""
+    unknown = "unknown to the suite; whoever has the pictures knows what they may be used for."
+    return _LICENCES.get(name, unknown)
+
+
+def preprocessing(facts: ModelFacts) -> dict[str, Any]:
+    """For programs that decode pictures themselves: what precedes the model, and what it does by itself."""
     channels, height, width = facts.input_shape
-    lines: list[str] = [
+    return {
+        "channels": "grey" if channels == 1 else "rgb",
+        "transparent_pixels": "on white",
+        "size": {"height": height, "width": width},
+        "resample": "bilinear with antialiasing, proportions not kept",
+        "rescale_factor": 1 / 255,
+        "image_mean": list(facts.mean),
+        "image_std": list(facts.std),
+        "inside_the_model": ["rescale", "normalise"],
+    }
+
+
+def model_card(facts: ModelFacts, onnx: OnnxFacts | None = None) -> str:
+    """README.md: what the network is, where it comes from, how far it can be believed, and how to use it."""
+    channels, height, width = facts.input_shape
+    sections = [
         f"# {facts.genome}",
-        "",
         f"A small CNN for {len(facts.classes)} classes, {width} x {height} pictures of {channels} channel(s): "
         f"{facts.params:,} parameters, {facts.macs / 1e6:.2f} M multiply-accumulates a picture.",
-        "",
-        f"- Weights: {facts.source}.",
-        *(f"- Accuracy on {_SPLITS[name]}: {value:.2%}." for name, value in facts.accuracies.items()),
-        f"- Classes, in the order of the outputs: {', '.join(map(escaped, facts.classes))}.",
-        f"- From study {escaped(facts.study)}, run {escaped(facts.run)}, by nas-suite {__version__}.",
-        "",
-        "To use it, with nas-suite installed:",
-        "",
-        "```python",
-        _example(channels, height, width),
-        "```",
+        "\n".join(
+            [
+                f"- Weights: {facts.source}.",
+                *_accuracies(facts),
+                f"- Classes, in the order of the outputs: {', '.join(map(escaped, facts.classes))}.",
+                f"- From study {escaped(facts.study)}, run {escaped(facts.run)}, by nas-suite {__version__}.",
+            ]
+        ),
+        "## Data",
+        "\n".join(f"- {line}" for line in _data(facts)),
+        "## Limits",
+        "\n".join(f"- {line}" for line in _limits(facts)),
+        "## Use",
+        _use(),
+        *(_onnx(onnx) if onnx else []),
     ]
-    return "\n".join(lines) + "\n"
+    return _HEAD + "\n" + "\n\n".join(sections) + "\n"
 
 
-def _example(channels: int, height: int, width: int) -> str:
-    return textwrap.dedent(f"""\
-        import numpy as np
-        import torch
-        from PIL import Image
-        from suite.export import load_exported, read_facts
+def _accuracies(facts: ModelFacts) -> list[str]:
+    lines = []
+    for name, value in facts.accuracies.items():
+        interval = ""
+        if name == "test" and facts.test_pictures:
+            right = round(value * facts.test_pictures)
+            ends = binomtest(right, facts.test_pictures).proportion_ci(method="wilson")
+            interval = f", {facts.test_pictures:,} of them (95 % interval, Wilson: {ends.low:.2%} to {ends.high:.2%})"
+        lines.append(f"- Accuracy on {_SPLITS[name]}{interval}: {value:.2%}.")
+    return lines
 
-        network, facts = load_exported("."), read_facts(".")  # this folder
-        picture = Image.open("picture.png").convert("{"L" if channels == 1 else "RGB"}").resize(({width}, {height}))
-        pixels = torch.from_numpy(np.array(picture)).reshape({height}, {width}, {channels}).permute(2, 0, 1) / 255
-        mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (facts.mean, facts.std))
-        with torch.inference_mode():
-            print(facts.classes[network(((pixels - mean) / std)[None]).argmax()])""")
+
+def _data(facts: ModelFacts) -> list[str]:
+    if not facts.dataset:
+        return ["Not noted by the suite that exported this."]
+    name, source, licence = facts.dataset
+    return [
+        f"{escaped(name)}: {escaped(source)}.",
+        f"Licence of the data: {escaped(licence)}",
+        *map(escaped, facts.notes),
+    ]
+
+
+def _limits(facts: ModelFacts) -> list[str]:
+    measured = (
+        "The test pictures had no part in any choice. Their accuracy is what to expect of pictures from the same "
+        "source, prepared in the same way; of other cameras, light or people it says nothing."
+        if facts.source == WINNER
+        else "These are weights that all networks of the space share; trained by itself, the network would class "
+        "better. Accuracies on val-A flatter it, as the search chose by them, and it has seen no test pictures."
+    )
+    return [
+        measured,
+        f"Every picture is given one of the {len(facts.classes)} classes, also one that shows nothing of the kind.",
+        "Probabilities are a softmax of the outputs; whether 0.9 is right nine times in ten was not looked at.",
+        "Larger pictures are shrunk to the size above, so what is small in them is lost.",
+    ]
+
+
+def _use() -> str:
+    return textwrap.dedent("""\
+        The model rescales and normalises pictures itself: `model(pictures)` takes (batch, channels, height, width),
+        as bytes or from 0 to 1. Files of any format and size are brought to that form by `predict`:
+
+        ```python
+        from suite import load
+
+        model = load(".")  # this folder; or suite.export.Classifier.from_pretrained(".")
+        print(model.predict("picture.png").label)
+        ```
+
+        From a shell: `suite predict . picture.png --top 3`. For other programs, `config.json` has the steps before
+        the model, and the numbers inside it, under `preprocess`.""")
+
+
+def _onnx(onnx: OnnxFacts) -> list[str]:
+    other = f"{onnx.other_classes} differ" if onnx.other_classes else "all the same"
+    return [
+        "## ONNX",
+        f"`model.onnx` (opset {onnx.opset}) takes `pictures`, bytes of shape (batch, channels, height, width) for "
+        f"any batch, and gives `logits`. On the {onnx.pictures:,} pictures of val-B its outputs are within "
+        f"{onnx.max_difference:.1e} of torch's, the classes {other}.",
+        "\n".join(
+            [
+                "| one picture, one thread | median, ms | p90, ms | IQR, ms |",
+                "|---|---:|---:|---:|",
+                _timing(f"ONNX Runtime {onnx.versions['onnxruntime']}", onnx.onnxruntime),
+                _timing(f"torch {onnx.versions['torch']}, eager", onnx.torch),
+            ]
+        ),
+        f"Timed in turn on {escaped(onnx.device)}, from bytes to logits.",
+        textwrap.dedent("""\
+            ```python
+            import onnxruntime
+
+            session = onnxruntime.InferenceSession("model.onnx")
+            (logits,) = session.run(None, {"pictures": pictures})  # numpy, uint8
+            ```"""),
+    ]
+
+
+def _timing(name: str, latency: Latency) -> str:
+    return f"| {name} | {latency.median_ms:.3f} | {latency.p90_ms:.3f} | {latency.iqr_ms:.3f} |"

@@ -4,46 +4,61 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable, Collection
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from suite import __version__
-from suite.cnn import StandaloneCNN
 from suite.errors import ExportError, GenomeError
-from suite.export.card import ModelFacts, model_card
+from suite.export.card import ModelFacts, model_card, preprocessing
+from suite.export.classifier import Classifier
+from suite.export.onnx_file import OnnxFacts
 from suite.run_directory import write_atomically
-from suite.space import Genome, SearchSpace
-from suite.study import SpaceSettings
 
-FORMAT_VERSION = 1
-_WEIGHTS, _FACTS, _CARD = "model.safetensors", "model.json", "README.md"
+FORMAT_VERSION = 2
+ONNX_FORMAT_VERSION = 1
+_WEIGHTS, _FACTS, _CARD = "model.safetensors", "config.json", "README.md"
+_ONNX, _ONNX_FACTS = "model.onnx", "onnx.json"
+_FACTS_OF_FORMAT_1 = "model.json"
+_FILES = {_WEIGHTS, _FACTS, _CARD, _ONNX, _ONNX_FACTS, _FACTS_OF_FORMAT_1}
 
 
-def write_export(folder: Path, network: StandaloneCNN, facts: ModelFacts) -> None:
-    """Write model.safetensors, model.json and README.md; an earlier export of the same network is replaced.
+def write_export(
+    folder: Path, classifier: Classifier, facts: ModelFacts, onnx: tuple[bytes, OnnxFacts] | None = None
+) -> None:
+    """Write model.safetensors, config.json and README.md, and what there is of ONNX.
 
-    `facts.sha256` is that of `weights_of(network)`.
+    An earlier export of the same network is replaced. `facts.sha256` is that of `weights_of(classifier)`.
 
     Raises:
         ExportError: the folder holds something else, or cannot be written.
     """
-    _refuse_other_content(folder, facts)
-    written = json.dumps({"format_version": FORMAT_VERSION, "suite": __version__, **asdict(facts)}, indent=1)
-    try:  # the facts first: an export that was cut off is thereby known as one, and can be repeated
-        write_atomically(folder / _FACTS, written.encode() + b"\n")
-        write_atomically(folder / _WEIGHTS, weights_of(network))
-        write_atomically(folder / _CARD, model_card(facts).encode())
-    except OSError as error:
-        raise ExportError(
-            f"cannot be written: {error.strerror}.", where=str(folder), remedy="Give another --output."
-        ) from None
+    refuse_other_content(folder, _FILES, lambda: _is_same_network(folder, facts))
+    config = {
+        "format_version": FORMAT_VERSION,
+        "suite": __version__,
+        **asdict(facts),
+        "preprocess": preprocessing(facts),
+    }
+    files = {_FACTS: as_json(config), _WEIGHTS: weights_of(classifier)}
+    if onnx is not None:
+        content, said = onnx
+        files |= {
+            _ONNX: content,
+            _ONNX_FACTS: as_json({"format_version": ONNX_FORMAT_VERSION, **said.to_json()}),
+        }
+    # The facts come first: an export that was cut off is thereby known as one, and can be repeated.
+    write_files(folder, {**files, _CARD: model_card(facts, onnx[1] if onnx else None).encode()})
+    for stale in _FILES - {_CARD} - set(files):
+        (folder / stale).unlink(missing_ok=True)
 
 
-def load_exported(folder: Path | str) -> StandaloneCNN:
-    """The network of an exported folder, in evaluation mode: (B, C, H, W) normalised pictures -> (B, classes).
+def load_exported(folder: Path | str) -> Classifier:
+    """The network of an exported folder, in evaluation mode: (B, C, H, W) pictures -> (B, classes) logits.
 
     Raises:
         ExportError: something is missing or damaged, or of a newer format.
@@ -54,60 +69,85 @@ def load_exported(folder: Path | str) -> StandaloneCNN:
     if hashlib.sha256(content).hexdigest() != facts.sha256:
         raise _damaged(path)
     try:
-        genome = Genome.parse(facts.genome)
-        network = StandaloneCNN(_space_of(genome, facts), genome)
-        network.load_state_dict(load(content))
-    except (GenomeError, SafetensorError, RuntimeError):
-        raise _damaged(Path(folder) / _FACTS) from None
-    return network.eval()
+        classifier = classifier_of(facts)
+        prefix = "" if (Path(folder) / _FACTS).is_file() else "network."  # the first format had it left out
+        classifier.load_state_dict({prefix + name: value for name, value in load(content).items()})
+    except (GenomeError, SafetensorError, RuntimeError, ValueError, TypeError):
+        raise _damaged(_facts_file(Path(folder))) from None
+    return classifier.eval()
 
 
 def read_facts(folder: Path | str) -> ModelFacts:
     """What an exported folder says of its network.
 
     Raises:
-        ExportError: model.json is missing or damaged, or of a newer format.
+        ExportError: config.json is missing or damaged, or of a newer format.
     """
-    path = Path(folder) / _FACTS
+    path = _facts_file(Path(folder))
     try:
         value = json.loads(path.read_bytes())
         version = value["format_version"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise _damaged(path) from None
-    if not isinstance(version, int) or version > FORMAT_VERSION:
+    if type(version) is not int or not 1 <= version <= FORMAT_VERSION:
         raise ExportError(
             f"has format version {version!r}; this suite reads up to {FORMAT_VERSION}.",
             where=str(path),
             remedy="Use the suite that wrote it, or a newer one.",
         )
     try:
-        known = {field.name: value[field.name] for field in fields(ModelFacts)}
-        lists = {name: tuple(known[name]) for name in ("input_shape", "classes", "mean", "std")}
-        return ModelFacts(**{**known, **lists})
+        return _facts_of(value, version)
     except (KeyError, TypeError):
         raise _damaged(path) from None
 
 
-def weights_of(network: StandaloneCNN) -> bytes:
-    """The weights as safetensors."""
-    return save({name: value.cpu().contiguous() for name, value in network.state_dict().items()})
-
-
-def _space_of(genome: Genome, facts: ModelFacts) -> SearchSpace:
-    """A space of this one network: what StandaloneCNN reads its shapes and its norm from."""
-    settings = SpaceSettings(
-        depth=(len(genome.convs),),
-        fc_layers=(len(genome.fcs),),
-        norm=facts.norm,
-        dropout=0.0,  # plays no part in evaluation
+def classifier_of(facts: ModelFacts) -> Classifier:
+    """The classifier that facts describe, its weights not drawn."""
+    return Classifier(
+        facts.genome,
+        list(facts.input_shape),
+        list(facts.classes),
+        list(facts.mean),
+        list(facts.std),
+        facts.norm,
     )
-    return SearchSpace(settings, facts.input_shape, len(facts.classes))
 
 
-def _refuse_other_content(folder: Path, facts: ModelFacts) -> None:
+def weights_of(classifier: Classifier) -> bytes:
+    """The weights as safetensors."""
+    state = {name: value.cpu().contiguous() for name, value in classifier.state_dict().items()}
+    return save(state, metadata={"format": "pt"})
+
+
+def as_json(value: dict[str, Any]) -> bytes:
+    """As a file for programs and people."""
+    return json.dumps(value, indent=1, allow_nan=False).encode() + b"\n"
+
+
+def write_files(folder: Path, files: dict[str, bytes]) -> None:
+    """Write files in this order, each at once.
+
+    Raises:
+        ExportError: the folder cannot be written.
+    """
+    try:
+        for name, content in files.items():
+            write_atomically(folder / name, content)
+    except OSError as error:
+        raise ExportError(
+            f"cannot be written: {error.strerror}.", where=str(folder), remedy="Give another --output."
+        ) from None
+
+
+def refuse_other_content(folder: Path, files: Collection[str], is_ours: Callable[[], bool]) -> None:
+    """Check that a folder is new or empty, or holds only `files` and, as `is_ours` says, an earlier export.
+
+    Raises:
+        ExportError: it holds something else, or is no folder.
+    """
     if folder.is_dir():
         held = {entry.name for entry in folder.iterdir()}
-        if not held or (held <= {_WEIGHTS, _FACTS, _CARD} and _is_same_network(folder, facts)):
+        if not held or (held <= set(files) and is_ours()):
             return
     elif not folder.exists():
         return
@@ -116,6 +156,21 @@ def _refuse_other_content(folder: Path, facts: ModelFacts) -> None:
         where=str(folder),
         remedy="Give another --output; nothing is overwritten.",
     )
+
+
+def _facts_of(value: dict[str, Any], version: int) -> ModelFacts:
+    """Fields that the format has; a whole file has all of them."""
+    since_2 = {"test_pictures", "dataset", "notes"}
+    names = {field.name for field in fields(ModelFacts)} - (since_2 if version == 1 else set())
+    known = {name: value[name] for name in names}
+    lists = ("input_shape", "classes", "mean", "std", "dataset", "notes")
+    return ModelFacts(**{**known, **{name: tuple(known[name]) for name in lists if name in known}})
+
+
+def _facts_file(folder: Path) -> Path:
+    """config.json, or model.json of the first format where only that is there."""
+    old = folder / _FACTS_OF_FORMAT_1
+    return old if old.is_file() and not (folder / _FACTS).is_file() else folder / _FACTS
 
 
 def _is_same_network(folder: Path, facts: ModelFacts) -> bool:

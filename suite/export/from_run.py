@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from suite.cnn import StandaloneCNN
 from suite.data import Data, find_data, open_data
 from suite.data.begun_on import check_begun_on
 from suite.errors import RunDirectoryError
-from suite.export.card import SUBNET, WINNER, ModelFacts
-from suite.export.folder import weights_of, write_export
+from suite.export.card import SUBNET, WINNER, ModelFacts, licence_of
+from suite.export.classifier import Classifier
+from suite.export.folder import load_exported, weights_of, write_export
+from suite.export.onnx_file import examine, onnx_bytes
 from suite.oracle_table import TABLE_FILE, read_table
 from suite.run_directory import RunDirectory
 from suite.search import PHASE as SEARCH
-from suite.space import Genome, SearchSpace, space_of_run
-from suite.study import StudySettings, read_study
-from suite.supernet import Scorer, load_supernet
+from suite.space import Genome, space_of_run
+from suite.study import read_study
+from suite.supernet import Scorer, Supernet, load_supernet
 from suite.winner import PHASE as FINAL
 from suite.winner import WEIGHTS_FILE
 
@@ -31,90 +33,157 @@ from suite.winner import WEIGHTS_FILE
 class Taken:
     """A network out of a run, and what is known of it."""
 
-    network: StandaloneCNN
+    classifier: Classifier
     source: str
     accuracies: dict[str, float]
+    test_pictures: int
+
+
+class NetworksOfRun:
+    """All networks of a run's space; the supernet and the pictures are opened when something is needed of them."""
+
+    def __init__(self, run: RunDirectory, data_dir: Path | None) -> None:
+        self.run = run
+        self.study = read_study(run.path / "study.toml")
+        facts = run.read_json("run.json") or {}
+        self.dataset: dict[str, Any] = facts["dataset"]
+        self.space = space_of_run(self.study.space, facts)
+        self._data_dir = data_dir
+
+    @cached_property
+    def data(self) -> Data:
+        """The pictures the run was begun on.
+
+        Raises:
+            DataError: they cannot be found.
+            RunDirectoryError: the run was begun on others.
+        """
+        opened = open_data(self.study.data, find_data(self.study.data, self._data_dir))
+        check_begun_on(self.run, opened)
+        return opened
+
+    def take(self, genome_text: str | None) -> Taken:
+        """The winner, if no genome is named or it is the one; else a subnet.
+
+        Raises:
+            RunDirectoryError: the run has no winner, or no supernet, yet.
+            GenomeError: the genome is none of the study's space.
+        """
+        final = self.run.read_result(FINAL)
+        if genome_text is None and final is None:
+            raise RunDirectoryError(
+                "has no winner yet.",
+                where=str(self.run.path),
+                remedy="Let its search go on by --resume, or name a network by --genome.",
+            )
+        if final is not None and genome_text in (None, final["genome"]):
+            return self._winner(final)
+        return self.subnet(self.space.parse(genome_text or ""))
+
+    def subnet(self, genome: Genome) -> Taken:
+        """A network with the supernet's weights.
+
+        Raises:
+            RunDirectoryError: the run has no supernet yet.
+        """
+        network = self._supernet.extract(genome, self._calibration)
+        return Taken(self._classifier(network), SUBNET, _known_accuracies(self.run, genome), 0)
+
+    def facts(self, taken: Taken) -> ModelFacts:
+        """What is said of a network beside its weights."""
+        classifier = taken.classifier
+        mean, std = self._normalisation
+        return ModelFacts(
+            genome=classifier.genome.text,
+            input_shape=classifier.input_shape,
+            classes=classifier.classes,
+            mean=mean,
+            std=std,
+            norm=self.space.norm,
+            params=self.space.parameters(classifier.genome),
+            macs=self.space.macs(classifier.genome),
+            source=taken.source,
+            accuracies=taken.accuracies,
+            study=self.study.name,
+            run=self.run.run_id,
+            sha256=hashlib.sha256(weights_of(classifier)).hexdigest(),
+            test_pictures=taken.test_pictures,
+            dataset=(self.dataset["name"], self.dataset["source"], licence_of(self.study.data.name)),
+            notes=(*self.dataset["notes"], *self.dataset["warnings"]),
+        )
+
+    @cached_property
+    def _normalisation(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and deviation, which runs of older suites did not write down."""
+        if "mean" in self.dataset:
+            return tuple(self.dataset["mean"]), tuple(self.dataset["std"])
+        return self.data.mean, self.data.std
+
+    @cached_property
+    def _supernet(self) -> Supernet:
+        return load_supernet(self.study, self.space, self.run)
+
+    @cached_property
+    def _calibration(self) -> Tensor | None:
+        """Training pictures for batch norm's statistics."""
+        if self.space.norm != "batch":
+            return None
+        return Scorer(self._supernet, self.data, torch.device("cpu")).calibration
+
+    def _winner(self, final: dict[str, Any]) -> Taken:
+        network = StandaloneCNN(self.space, self.space.parse(final["genome"]))
+        self.run.read_weights(WEIGHTS_FILE, network, final["sha256"])
+        accuracy = {"test": final["test"]["eval_accuracy"]}
+        return Taken(self._classifier(network), WINNER, accuracy, len(final["predicted"]))
+
+    def _classifier(self, network: StandaloneCNN) -> Classifier:
+        mean, std = self._normalisation
+        shape, classes = list(self.space.shape), list(self.dataset["classes"])
+        text = network.genome.text
+        classifier = Classifier(text, shape, classes, list(mean), list(std), self.space.norm)
+        classifier.network.load_state_dict(network.state_dict())
+        return classifier.eval()
 
 
 def export_network(
-    run: RunDirectory, genome_text: str | None, output: Path | None, data_dir: Path | None
+    run: RunDirectory, genome_text: str | None, output: Path | None, data_dir: Path | None, *, onnx: bool
 ) -> Path:
     """Export the winner, or the network of `genome_text`; returns the folder, <run>/model/<genome> by default.
 
-    Pictures are opened only if something is needed of them: batch norm's statistics for a subnet, or the
-    normalisation, which runs of older suites did not write down.
+    With `onnx` as an ONNX file too, held against torch on the pictures of val-B. Without, pictures are opened only
+    for batch norm's statistics of a subnet, and for the normalisation where an older suite did not write it down.
 
     Raises:
         RunDirectoryError: the run has no winner or no supernet yet, or was begun on other data.
         GenomeError: the genome is none of the study's space.
         DataError: pictures are needed and cannot be found.
         ExportError: the folder holds something else, or cannot be written.
+        ConversionError: the ONNX file says something else than torch.
     """
-    study = read_study(run.path / "study.toml")
-    facts_of_run = run.read_json("run.json") or {}
-    dataset, space = facts_of_run["dataset"], space_of_run(study.space, facts_of_run)
-    channels, height, width = space.shape
-
-    @cache
-    def data() -> Data:
-        opened = open_data(study.data, find_data(study.data, data_dir))
-        check_begun_on(run, opened)
-        return opened
-
-    taken = _take(run, study, space, genome_text, data)
-    genome = taken.network.genome
-    facts = ModelFacts(
-        genome=genome.text,
-        input_shape=(channels, height, width),
-        classes=tuple(dataset["classes"]),
-        mean=tuple(dataset["mean"] if "mean" in dataset else data().mean),
-        std=tuple(dataset["std"] if "std" in dataset else data().std),
-        norm=space.norm,
-        params=space.parameters(genome),
-        macs=space.macs(genome),
-        source=taken.source,
-        accuracies=taken.accuracies,
-        study=study.name,
-        run=run.run_id,
-        sha256=hashlib.sha256(weights_of(taken.network)).hexdigest(),
-    )
-    folder = output or run.path / "model" / genome.text
-    write_export(folder, taken.network, facts)
+    networks = NetworksOfRun(run, data_dir)
+    taken = networks.take(genome_text)
+    facts, classifier = networks.facts(taken), taken.classifier
+    converted = None
+    if onnx:
+        content = onnx_bytes(classifier)
+        budget_ms = max(networks.study.latency.budget_ms, 200)  # a search times many, this is one
+        converted = (content, examine(content, classifier, networks.data.val_choice.pictures, budget_ms))
+    folder = output or run.path / "model" / facts.genome
+    write_export(folder, classifier, facts, converted)
     return folder
 
 
-def _take(
-    run: RunDirectory,
-    study: StudySettings,
-    space: SearchSpace,
-    genome_text: str | None,
-    data: Callable[[], Data],
-) -> Taken:
-    """The winner, if no genome is named or it is the one; else a subnet."""
-    final = run.read_result(FINAL)
-    if genome_text is None and final is None:
-        raise RunDirectoryError(
-            "has no winner yet.",
-            where=str(run.path),
-            remedy="Let its search go on by --resume, or name a network by --genome.",
-        )
-    if final is not None and genome_text in (None, final["genome"]):
-        return _winner(run, space, final)
-    return _subnet(run, study, space, space.parse(genome_text or ""), data)
+def load_model(path: Path | str) -> Classifier:
+    """The network of an exported folder, or the winner of a run directory, ready to class pictures.
 
-
-def _winner(run: RunDirectory, space: SearchSpace, final: dict[str, Any]) -> Taken:
-    network = StandaloneCNN(space, space.parse(final["genome"]))
-    run.read_weights(WEIGHTS_FILE, network, final["sha256"])
-    return Taken(network, WINNER, {"test": final["test"]["eval_accuracy"]})
-
-
-def _subnet(
-    run: RunDirectory, study: StudySettings, space: SearchSpace, genome: Genome, data: Callable[[], Data]
-) -> Taken:
-    supernet = load_supernet(study, space, run)
-    calibration = Scorer(supernet, data(), torch.device("cpu")).calibration if space.norm == "batch" else None
-    return Taken(supernet.extract(genome, calibration), SUBNET, _known_accuracies(run, genome))
+    Raises:
+        ExportError: the folder is no export, or is damaged.
+        RunDirectoryError: the run has no winner yet.
+    """
+    path = Path(path)
+    if (path / "run.json").is_file():
+        return NetworksOfRun(RunDirectory.open(path), None).take(None).classifier
+    return load_exported(path)
 
 
 def _known_accuracies(run: RunDirectory, genome: Genome) -> dict[str, float]:

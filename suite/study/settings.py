@@ -88,7 +88,7 @@ class Settings(BaseModel, extra="forbid", strict=True, frozen=True):
 
 
 class DataSettings(Settings):
-    """Which pictures, how they are split, and how they are augmented in training."""
+    """Which pictures, how they are split, and how they are augmented and weighed in training."""
 
     name: Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_written)]
     split_seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
@@ -96,6 +96,7 @@ class DataSettings(Settings):
     val_choice: Fraction = 0.1
     image_size: Annotated[tuple[Pixels, Pixels], BeforeValidator(_as_tuple)]
     augment: Literal["none", "crop", "flip-crop"] = "flip-crop"
+    class_weights: Literal["none", "balanced"] = "none"
 
 
 class SpaceSettings(Settings):

@@ -78,6 +78,7 @@ def new_training(study: StudySettings, space: SearchSpace, data: Data, device: t
         study.data.augment,
         settings.average,
     )
+    weights = data.class_weights_on(device)
     return Training(
         supernet,
         data,
@@ -85,6 +86,6 @@ def new_training(study: StudySettings, space: SearchSpace, data: Data, device: t
         recipe,
         study.seed,
         device,
-        loss=lambda pictures, labels, rng: step_rule(supernet, pictures, labels, rng),
+        loss=lambda pictures, labels, rng: step_rule(supernet, pictures, labels, rng, weights),
         adam=SliceAdam,
     )

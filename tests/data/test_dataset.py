@@ -135,6 +135,21 @@ def test_unequal_classes_are_warned_about(tmp_path: Path) -> None:
     write_parquet(tmp_path / "b" / "train.parquet", [0] * 65 + [1] * 30)
     [warning] = [warning for warning in opened(tmp_path / "b").warnings if "unequal" in warning]
     assert re.search(r"52 training pictures of cat, 24 of dog", warning)
+    assert 'data.class_weights = "balanced"' in warning
+
+
+def test_balanced_weights_make_every_class_count_alike(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "train.parquet", [0] * 75 + [1] * 25)
+    assert opened(tmp_path).class_weights is None
+    assert opened(tmp_path).class_weights_on(torch.device("cpu")) is None
+    data = opened(tmp_path, class_weights="balanced")
+    weights = data.class_weights_on(torch.device("cpu"))
+    assert weights is not None
+    of_pictures = weights[data.train.labels]
+    assert float(of_pictures[data.train.labels == 0].sum()) == pytest.approx(
+        float(of_pictures[data.train.labels == 1].sum())
+    )
+    assert float(of_pictures.mean()) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("few", [1, 2, 3])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -10,10 +11,12 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
+from scipy.stats import binomtest
 
 from suite.data import Data, find_data, open_data
 from suite.errors import ExportError
-from suite.export import load_exported, read_facts
+from suite.export import Classifier, load_exported, read_facts
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
 from suite.study import read_study
@@ -53,7 +56,7 @@ def test_the_winner_says_what_it_said_in_the_run(run: RunDirectory) -> None:
     network = load_exported(folder)
     assert not network.training
     test = data.open_test(run.path / "results" / "choice.json", run.path / "ledger.jsonl")
-    outcome = evaluate(network, data, test.pictures_for("winner", 0, "a test"), torch.device("cpu"))
+    outcome = evaluate(network.network, data, test.pictures_for("winner", 0, "a test"), torch.device("cpu"))
     assert outcome.predicted.tolist() == final["predicted"]
 
 
@@ -72,7 +75,7 @@ def test_a_subnet_has_the_shared_weights_and_known_accuracies(run: RunDirectory)
     folder = _export(run, "--genome", genome, "--output", "small")
     assert folder == run.path.parent / "small"
     expected = evaluate(subnet, data, data.val_search, torch.device("cpu"))
-    exported = evaluate(load_exported(folder), data, data.val_search, torch.device("cpu"))
+    exported = evaluate(load_exported(folder).network, data, data.val_search, torch.device("cpu"))
     assert torch.equal(exported.losses, expected.losses)
 
     assert suite("oracle", run.path, cwd=run.path.parent).returncode == 0
@@ -100,7 +103,7 @@ def test_batch_norm_gets_its_statistics_from_training_pictures(tmp_path: Path) -
     genome = next(genome for genome in space if genome.text != final["genome"])
     scorer = Scorer(supernet, data, torch.device("cpu"))
     exported = load_exported(_export(run, "--genome", genome))
-    outcome = evaluate(exported, data, data.val_search, torch.device("cpu"))
+    outcome = evaluate(exported.network, data, data.val_search, torch.device("cpu"))
     (score,) = scorer.score([genome], data.val_search)
     assert outcome.loss == pytest.approx(score.loss, rel=1e-5)
 
@@ -117,7 +120,7 @@ def test_the_card_is_right_about_how_to_use_it(
     picture = data.val_search.pictures[:1]
     Image.fromarray(picture[0, 0].numpy()).save("picture.png")
     exec(example[1], {})
-    expected = load_exported(folder)(data.normalise(picture)).argmax()
+    expected = load_exported(folder).network(data.normalise(picture)).argmax()
     assert capsys.readouterr().out.strip() == data.classes[expected]
 
 
@@ -168,7 +171,7 @@ def test_what_cannot_be_exported_is_said(
     assert said in done.stderr
 
 
-@pytest.mark.parametrize("file", ["model.json", "model.safetensors"])
+@pytest.mark.parametrize("file", ["config.json", "model.safetensors"])
 def test_a_damaged_export_is_refused(file: str, run: RunDirectory) -> None:
     folder = _export(run, "--genome", "4k3max-fc8")
     content = (folder / file).read_bytes()
@@ -182,7 +185,7 @@ def test_a_damaged_export_is_refused(file: str, run: RunDirectory) -> None:
 
 def test_facts_that_belong_to_other_weights_are_refused(run: RunDirectory) -> None:
     folder = _export(run, "--genome", "4k3max-fc8")
-    path = folder / "model.json"
+    path = folder / "config.json"
     facts = json.loads(path.read_text())
     path.write_text(json.dumps({**facts, "genome": "8k3max-fc8"}))
     with pytest.raises(ExportError, match="is missing or damaged"):
@@ -190,3 +193,81 @@ def test_facts_that_belong_to_other_weights_are_refused(run: RunDirectory) -> No
     path.write_text(json.dumps({**facts, "format_version": 99}))
     with pytest.raises(ExportError, match="99"):
         load_exported(folder)
+
+
+def _as_format_1(folder: Path) -> None:
+    """Make of an export what suites before format 2 wrote."""
+    facts = json.loads((folder / "config.json").read_text())
+    weights = load_file(folder / "model.safetensors")
+    save_file({name.removeprefix("network."): value for name, value in weights.items()}, folder / "old")
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).unlink()
+    (folder / "old").rename(folder / "model.safetensors")
+    for later in ("test_pictures", "dataset", "notes", "preprocess"):
+        del facts[later]
+    sha256 = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    (folder / "model.json").write_text(json.dumps({**facts, "format_version": 1, "sha256": sha256}))
+
+
+def test_an_export_of_the_first_format_is_read_and_replaced(run: RunDirectory) -> None:
+    folder, pictures = _export(run), _data(run).val_choice.pictures
+    expected, facts = load_exported(folder)(pictures), read_facts(folder)
+    _as_format_1(folder)
+    assert torch.equal(load_exported(folder)(pictures), expected)
+    assert read_facts(folder).accuracies == facts.accuracies
+    assert _export(run) == folder
+    assert {path.name for path in folder.iterdir()} == {"README.md", "config.json", "model.safetensors"}
+    assert read_facts(folder) == facts
+
+
+def test_the_hub_s_own_way_of_loading_finds_everything(
+    run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    folder, pictures = _export(run), _data(run).val_choice.pictures
+    loaded, expected = Classifier.from_pretrained(folder), load_exported(folder)
+    assert not loaded.training
+    assert loaded.classes == expected.classes
+    assert torch.equal(loaded(pictures), expected(pictures))
+    loaded.save_pretrained(tmp_path / "again")
+    assert torch.equal(Classifier.from_pretrained(tmp_path / "again")(pictures), expected(pictures))
+
+
+def test_weights_that_are_missing_are_not_passed_over(run: RunDirectory) -> None:
+    folder = _export(run)
+    weights = load_file(folder / "model.safetensors")
+    del weights["network.classifier.bias"]
+    save_file(weights, folder / "model.safetensors")
+    with pytest.raises(RuntimeError, match=r"classifier\.bias"):
+        Classifier.from_pretrained(folder)
+
+
+def test_the_card_says_how_far_it_can_be_believed(run: RunDirectory) -> None:
+    final, folder = run.read_result("final"), _export(run)
+    assert final is not None
+    card = (folder / "README.md").read_text()
+    pictures = len(final["predicted"])
+    right = round(final["test"]["eval_accuracy"] * pictures)
+    low, high = binomtest(right, pictures).proportion_ci(method="wilson")
+    assert (
+        f"{pictures} of them (95 % interval, Wilson: {low:.2%} to {high:.2%}): {right / pictures:.2%}" in card
+    )
+    assert "Licence of the data: CC BY 4.0" in card
+    assert "had no part in any choice" in card
+    subnet = (_export(run, "--genome", "4k3max-fc8") / "README.md").read_text()
+    assert "trained by itself, the network would class better" in subnet
+
+
+def test_the_licence_of_own_pictures_is_its_owner_s_to_know(run: RunDirectory) -> None:
+    """Also where their folder has a known data set's name."""
+    study = run.path / "study.toml"
+    study.write_text(study.read_text().replace('name = "digits"', 'name = "./digits"'))
+    assert "Licence of the data: unknown to the suite" in (_export(run) / "README.md").read_text()
+
+
+def test_the_steps_before_the_model_are_written_beside_it(run: RunDirectory) -> None:
+    steps = json.loads((_export(run) / "config.json").read_text())["preprocess"]
+    data = _data(run)
+    assert (steps["size"], steps["channels"]) == ({"height": 16, "width": 16}, "grey")
+    assert (tuple(steps["image_mean"]), tuple(steps["image_std"])) == (data.mean, data.std)
+    assert steps["inside_the_model"] == ["rescale", "normalise"]

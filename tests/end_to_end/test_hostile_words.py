@@ -184,7 +184,7 @@ def test_an_ablation_whose_name_leads_elsewhere(
 
 
 def test_a_model_card_of_hostile_words() -> None:
-    def card(classes: tuple[str, ...], run: str) -> Seen:
+    def card(classes: tuple[str, ...], run: str, words: tuple[str, ...]) -> Seen:
         pixels = (0.5,), (0.2,)
         sizes = (100, 1_000)
         facts = ModelFacts(
@@ -199,12 +199,15 @@ def test_a_model_card_of_hostile_words() -> None:
             "tiny",
             run,
             "0" * 64,
+            test_pictures=20,
+            dataset=words,
+            notes=words,
         )
         page = model_card(facts)
         assert bare_addresses(page) == []
         return Seen(page)
 
-    benign, hostile = card(("a",) * len(CLASSES), "run"), card(CLASSES, CLASSES[4])
+    benign, hostile = card(("a",) * len(CLASSES), "run", ("b",) * 3), card(CLASSES, CLASSES[4], CLASSES[6:9])
     assert hostile.elements == benign.elements
     assert hostile.leads == []
     assert [name for name in CLASSES if in_a_line(name) not in hostile.text] == []

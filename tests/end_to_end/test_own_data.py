@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -35,11 +36,11 @@ epochs = 1
 NAMES = ("null | *0*", "<b>one</b>", "$zwei_`2`$")
 
 
-def write_pictures(folder: Path) -> None:
+def write_pictures(folder: Path, counts: tuple[int, ...] = (80, 80, 80)) -> None:
     digits = load_digits()
-    for label, name in enumerate(NAMES):
+    for label, (name, count) in enumerate(zip(NAMES, counts, strict=True)):
         (folder / name.replace("/", "∕")).mkdir(parents=True)
-        for number, pixels in enumerate(digits.images[digits.target == label][:80]):
+        for number, pixels in enumerate(digits.images[digits.target == label][:count]):
             picture = Image.fromarray((pixels * 15.9).astype("uint8")).resize((20, 18))
             picture.save(folder / name.replace("/", "∕") / f"{number}.png")
 
@@ -58,6 +59,21 @@ def test_from_a_folder_of_pictures_to_a_tested_winner(tmp_path: Path) -> None:
     page = (tmp_path / "run" / "report" / "report.md").read_text()
     assert "<b>" not in page
     assert "null &#124; &#42;0&#42;" in page
+
+
+def test_unequal_classes_are_warned_about_and_weighed(tmp_path: Path) -> None:
+    write_pictures(tmp_path / "pictures", (90, 60, 20))
+    (tmp_path / "mine.toml").write_text(STUDY)
+    words = ("--set", "data.class_weights=balanced", "--run-dir", "run")
+    done = suite("search", "mine.toml", *words, cwd=tmp_path, SUITE_CACHE_DIR=str(tmp_path / "cache"))
+    assert done.returncode == 0, done.stderr
+    assert "The classes are unequal: 72 training pictures of null" in done.stderr
+    final = json.loads((tmp_path / "run" / "results" / "final.json").read_text())
+    shares = [row[i] / sum(row) for i, row in enumerate(final["confusion"])]
+    assert final["balanced_accuracy"] == pytest.approx(sum(shares) / 3)
+    page = (tmp_path / "run" / "report" / "report.md").read_text()
+    assert f"**Balanced accuracy {100 * final['balanced_accuracy']:.2f} %**" in page
+    assert "4 to 18 test pictures" in page
 
 
 def test_a_folder_with_one_class_is_refused(tmp_path: Path) -> None:

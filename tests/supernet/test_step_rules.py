@@ -126,6 +126,26 @@ def test_the_same_draw_is_the_same_step(rule: StepRule) -> None:
     assert losses[0] == losses[1] != losses[2]
 
 
+@pytest.mark.parametrize("rule", STEP_RULES)
+def test_weights_that_are_all_alike_are_none(rule: StepRule) -> None:
+    space = SPACES["odd"]
+    (drawn, labels), alike = pictures(space), torch.full((space.classes,), 2.5)
+    weighed = STEP_RULES[rule](supernet(space), drawn, labels, random.Random(0), alike)
+    assert torch.allclose(weighed, STEP_RULES[rule](supernet(space), drawn, labels, random.Random(0), None))
+
+
+@pytest.mark.parametrize("rule", ["single-path", "tree"])
+def test_a_class_that_weighs_nothing_teaches_nothing(rule: StepRule) -> None:
+    space = SPACES["odd"]
+    shared, (drawn, labels) = supernet(space), pictures(space, 12)
+    without_first = torch.ones(space.classes).index_fill(0, torch.tensor(0), 0.0)
+    others = labels != 0
+    assert 0 < int(others.sum()) < 12
+    weighed = STEP_RULES[rule](shared, drawn, labels, random.Random(0), without_first)
+    alone = STEP_RULES[rule](shared, drawn[others], labels[others], random.Random(0), None)
+    assert torch.allclose(weighed, alone)
+
+
 class Recorded(Supernet):
     """Notes which subnets were asked, and what they answered."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from suite.data.dataset import are_unequal
 from suite.escaping import escaped, one_line
 from suite.report.record import RunRecord
 from suite.report.section import Section
@@ -34,8 +35,20 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
                 )
     image = figures.save(figure, "confusion", _confusion_alt(confusion, record.classes))
     caption = "Per cent of each true class (row); blanks are under 0.5 %."
-    body = "\n\n".join([_fields(record.final["test"]), image, caption, _per_class(confusion, record.classes)])
-    return Section("The test", body)
+    body = [_fields(record.final["test"]), *_balanced(record.final, confusion), image, caption]
+    return Section("The test", "\n\n".join([*body, _per_class(confusion, record.classes)]))
+
+
+def _balanced(final: dict[str, Any], confusion: np.ndarray) -> list[str]:
+    """Where accuracy says little of the small classes; runs of older suites have no such number."""
+    sizes = confusion.sum(axis=1)
+    if "balanced_accuracy" not in final or not are_unequal(sizes.tolist()):
+        return []
+    return [
+        f"**Balanced accuracy {percent(final['balanced_accuracy'])}**: the mean over classes of the share classed "
+        f"right. The classes have {count(sizes.min())} to {count(sizes.max())} test pictures, and accuracy favours "
+        "the large ones."
+    ]
 
 
 def _fields(test: dict[str, Any]) -> str:

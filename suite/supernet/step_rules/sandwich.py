@@ -17,12 +17,16 @@ from suite.supernet.weights import Supernet
 _BETWEEN = 2
 
 
-def sandwich(supernet: Supernet, pictures: Tensor, labels: Tensor, rng: random.Random) -> Tensor:
+def sandwich(
+    supernet: Supernet, pictures: Tensor, labels: Tensor, rng: random.Random, weights: Tensor | None = None
+) -> Tensor:
     """Four subnets of one depth, drawn evenly; all but the largest learn what the largest answered.
 
     The sandwich rule: Yu and Huang 2019 (universally slimmable networks); the largest as the teacher within the step,
     without an ensemble or a second pass: Yu et al. 2020 (BigNAS). Largest and smallest are taken per depth: in
     the whole space the most parameters and the most multiply-accumulates are at opposite ends of depth.
+
+    Class weights are the teacher's only: what it answers, they have weighed already.
 
     The loss is the mean of the four: Adam does not mind the scale, and a reader can compare it with other rules.
     """
@@ -36,7 +40,7 @@ def sandwich(supernet: Supernet, pictures: Tensor, labels: Tensor, rng: random.R
         *(space.sample(rng, depth=depth) for _ in range(_BETWEEN)),
     ]
     losses = [F.cross_entropy(supernet(pictures, genome), targets) for genome in pupils]
-    return torch.stack([F.cross_entropy(answer, labels), *losses]).mean()
+    return torch.stack([F.cross_entropy(answer, labels, weights), *losses]).mean()
 
 
 def _extreme(

@@ -13,7 +13,9 @@ from suite.blocks import DenseLayer, ElasticClassifier, ElasticDense
 from suite.supernet.weights import FcCounts, Supernet
 
 
-def tree(supernet: Supernet, pictures: Tensor, labels: Tensor, rng: random.Random) -> Tensor:
+def tree(
+    supernet: Supernet, pictures: Tensor, labels: Tensor, rng: random.Random, weights: Tensor | None = None
+) -> Tensor:
     """The mean cross-entropy of every subnet along one drawn conv path: 36 on CIFAR-10's space.
 
     They are the subnets whose convolutions are the first ones of the path, with all runs of FC layers. Every network
@@ -29,7 +31,7 @@ def tree(supernet: Supernet, pictures: Tensor, labels: Tensor, rng: random.Rando
         hidden = [supernet.first_fc(depth, counts)(flat, widest) for depth, flat in exits.items()]
         logits += _logits(supernet, torch.cat(hidden), counts)
     answers = torch.cat(logits)
-    return F.cross_entropy(answers, labels.repeat(len(answers) // len(labels)))
+    return F.cross_entropy(answers, labels.repeat(len(answers) // len(labels)), weights)
 
 
 def _exits(supernet: Supernet, pictures: Tensor, rng: random.Random) -> dict[int, Tensor]:

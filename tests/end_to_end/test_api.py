@@ -1,0 +1,101 @@
+"""The suite from Python: what `import suite` offers, and the scripts in examples/."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import suite as package
+from suite import load, read_run, run_study
+from suite.data import find_data, open_data
+from suite.errors import RunDirectoryError, StudyFileError
+from suite.run_directory import RunDirectory
+from suite.study import read_study
+from tests.conftest import ROOT, tiny_table
+from tests.end_to_end.conftest import ENVIRONMENT, python, write_study
+
+
+def test_importing_the_package_is_light() -> None:
+    script = "import sys, suite; assert 'torch' not in sys.modules; assert 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, check=True)
+
+
+def test_every_name_offered_is_there() -> None:
+    assert [name for name in package.__all__ if not hasattr(package, name)] == []
+    with pytest.raises(AttributeError, match="no attribute 'searches'"):
+        _ = package.searches  # type: ignore[attr-defined]
+
+
+def test_a_study_is_run_and_read(tmp_path: Path) -> None:
+    run = run_study(
+        write_study(tmp_path), ["search.generations=1"], run_dir=tmp_path / "run", device="cpu", quiet=True
+    )
+    again = read_run(tmp_path / "run")
+    assert again == run
+    assert run.report.is_file()
+    assert run.study.search.generations == 1
+    assert set(run.front) <= set(run.evaluated)
+    assert run.results["winner"]["genome"] == run.model().genome.text
+
+
+def test_a_run_that_is_not_finished_cannot_be_read(finished: Path, tmp_path: Path) -> None:
+    unfinished = RunDirectory.create(tmp_path / "run")
+    unfinished.write_json("run.json", RunDirectory(finished).read_json("run.json") or {})
+    with pytest.raises(RunDirectoryError, match="is not finished"):
+        read_run(tmp_path / "run")
+
+
+def test_a_wrong_study_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(StudyFileError, match="no such study file"):
+        run_study(tmp_path / "none.toml", run_dir=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loaded_network_takes_bytes_and_numbers(finished: Path) -> None:
+    model, study = load(finished), read_study(finished / "study.toml")
+    data = open_data(study.data, find_data(study.data))
+    pictures = data.val_choice.pictures[:5]
+    expected = model.network(data.normalise(pictures))
+    assert torch.equal(model(pictures), expected)
+    assert torch.allclose(model(pictures / 255), expected, atol=1e-5)
+    assert torch.allclose(model.probabilities(pictures), expected.softmax(1))
+
+
+def _example(name: str, *words: object, cwd: Path) -> str:
+    done = python(ROOT / "examples" / f"{name}.py", *words, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_example_that_searches(tmp_path: Path) -> None:
+    (tmp_path / "studies").symlink_to(ROOT / "studies")
+    tables = {name: keys for name, keys in tiny_table().items() if isinstance(keys, dict)}
+    words = [
+        f"{name}.{key}={str(value).lower() if isinstance(value, bool) else repr(value)}"
+        for name, keys in tables.items()
+        for key, value in keys.items()
+    ]
+    printed = _example("search_digits", *words, cwd=tmp_path)
+    assert printed.startswith("Winner ")
+    (report,) = (tmp_path / "runs").glob("digits/*/report/report.md")
+    assert f"Report {report}" in printed
+
+
+def test_the_example_that_reads_a_run(finished: Path) -> None:
+    front = read_run(finished).front
+    printed = _example("read_run", finished, cwd=finished.parent)
+    assert f"{len(front)} on the front" in printed
+    assert all(network.genome in printed for network in front)
+
+
+def test_the_example_that_classes_pictures(finished: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.new("L", (20, 20)).save(tmp_path / "black.png")
+    printed = _example("classify", finished, tmp_path / "black.png", cwd=tmp_path)
+    assert printed.startswith(f"{tmp_path / 'black.png'}: ")
+    assert "A white picture: " in printed
