@@ -92,8 +92,26 @@ def report(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure this machine: `-- recording`; or compare search methods: `-- tabular --table FILE`."""
+    """Measure this machine: `-- recording`, `-- evaluation`, `-- durability`, `-- start`."""
     _suite(session, "bench", *session.posargs)
+
+
+@nox.session(name="benchmark-tabular")
+def benchmark_tabular(session: nox.Session) -> None:
+    """Search methods on really trained networks, into reports/benchmark-tabular: `-- --table FILE`; hours."""
+    _suite(session, "bench", "tabular", *session.posargs)
+
+
+@nox.session(name="benchmark-supernet")
+def benchmark_supernet(session: nox.Session) -> None:
+    """Search methods on the oracle of the latest run (or `-- RUN`), into reports/benchmark-supernet; hours."""
+    _suite(session, "bench", "supernet", *session.posargs)
+
+
+@nox.session(name="benchmark-wall-clock")
+def benchmark_wall_clock(session: nox.Session) -> None:
+    """The suite against plain Optuna by the clock: `-- --study STUDY --budgets 15,30 --seeds 3`; hours."""
+    _suite(session, "bench", "wall-clock", *session.posargs)
 
 
 @nox.session

@@ -33,14 +33,9 @@ def front(*costs: NDArray[Any]) -> Rows:
 
 
 def front_share(costs: Costs, evaluated: Rows) -> FrontShare:
-    """What the networks of rows `evaluated` reach of the front of all (N, objectives).
-
-    The reference point is the worst corner of the exact front (its nadir), moved out by a tenth of the front's
-    extent so that the ends of the front count too; where the front has no extent, the worst of the space.
-    """
+    """What the networks of rows `evaluated` reach of the front of all (N, objectives), up to `reference_point`."""
     exact = costs[front_rows(costs, [-1.0] * costs.shape[1])]
-    ideal, nadir = exact.min(axis=0), exact.max(axis=0)
-    reference = np.where(ideal < nadir, nadir + 0.1 * (nadir - ideal), costs.max(axis=0))
+    reference = reference_point(costs, exact)
     found = costs[evaluated]
     whole, reached = (
         _volume(points, reference) for points in (exact, found[(found < reference).all(axis=1)])
@@ -48,6 +43,17 @@ def front_share(costs: Costs, evaluated: Rows) -> FrontShare:
     on_front = (found[:, None, :] == np.unique(exact, axis=0)).all(axis=2).any(axis=1)
     share = reached / whole if whole else float(on_front.any())
     return FrontShare(len(exact), int(on_front.sum()), share)
+
+
+def reference_point(costs: Costs, exact: Costs) -> Costs:
+    """(objectives,) up to where hypervolume counts, of all costs and those on the front.
+
+    The worst corner of the exact front (its nadir), moved out by a tenth of the front's extent so that the ends of
+    the front count too; where the front has no extent, the worst of the space.
+    """
+    ideal, nadir = exact.min(axis=0), exact.max(axis=0)
+    reference: Costs = np.where(ideal < nadir, nadir + 0.1 * (nadir - ideal), costs.max(axis=0))
+    return reference
 
 
 def _volume(costs: Costs, reference: Costs) -> float:

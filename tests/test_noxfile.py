@@ -319,7 +319,8 @@ class TestSessions:
         assert calls == ["-m suite search studies/digits.toml --help"]
 
     def test_the_other_sessions_hand_their_words_on(self, checkout: Path) -> None:
-        for session in ("tests", "dashboard", "report", "bench"):
+        contests = ("benchmark-tabular", "benchmark-supernet", "benchmark-wall-clock")
+        for session in ("tests", "dashboard", "report", "bench", *contests):
             assert self._nox(checkout, session, "--", "word")[0] == 0
         assert self._nox(checkout, "lint")[0] == 0
         assert (checkout / "calls").read_text().splitlines() == [
@@ -327,6 +328,9 @@ class TestSessions:
             "-m suite dashboard word",
             "-m suite report word",
             "-m suite bench word",
+            "-m suite bench tabular word",
+            "-m suite bench supernet word",
+            "-m suite bench wall-clock word",
             "-m ruff check .",
             "-m ruff format --check .",
             "-m mypy",

@@ -10,18 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.tabular import contest as contest_of
-from benchmarks.tabular import contestants, run
-from benchmarks.tabular.contest import hold_contest
-from benchmarks.tabular.harness import PROPOSALS, run_method
-from benchmarks.tabular.standings import Standing, differences, holm
+from benchmarks.contest.contestants import ABLATIONS, CONTESTANTS, OURS, RIVALS
+from benchmarks.contest.entries import hold_contest
+from benchmarks.contest.harness import PROPOSALS, run_method
+from benchmarks.contest.standings import Standing, differences, holm
+from benchmarks.contest.tasks import floor_of_choice
+from benchmarks.contest.unstratified import Unstratified
+from benchmarks.tabular import run
+from benchmarks.tabular.judge import TableFile, by_one_training
 from benchmarks.tabular.table import Row, TableSpace, read_table
-from benchmarks.tabular.tasks import deployment_floor, deployment_task, front_task, search_task
 from suite.errors import DataError
 from suite.methods import Judgement, RandomSearch
 from suite.progress import Display
 from suite.study import SearchSettings
-from tests.conftest import ROOT
+from tests.conftest import ROOT, space_of
 
 REAL = ROOT.parent / "shared" / "benchmarks" / "nas-bench-macro_cifar10.json"
 
@@ -39,8 +41,13 @@ def write_table(path: Path, alphabets: tuple[str, ...] = ("ab", "xyz", "01", "01
 
 
 @pytest.fixture
-def space(tmp_path: Path) -> TableSpace:
-    return read_table(write_table(tmp_path / "table.json"))
+def source(tmp_path: Path) -> TableFile:
+    return TableFile(write_table(tmp_path / "table.json"))
+
+
+@pytest.fixture
+def space(source: TableFile) -> TableSpace:
+    return read_table(source.path)
 
 
 def test_any_alphabet_and_length_is_a_space(space: TableSpace) -> None:
@@ -75,20 +82,23 @@ def test_what_is_no_table_is_refused(content: str | None, said: str, tmp_path: P
         read_table(path)
 
 
-def test_regret_is_of_the_fittest_so_far_on_what_it_is_judged_by(space: TableSpace) -> None:
+def test_regret_is_of_the_fittest_so_far_on_what_it_is_judged_by(
+    source: TableFile, space: TableSpace
+) -> None:
     mean = space.accuracies.mean(axis=1)
     worst, middle, best = np.argsort(mean)[[0, 12, -1]]
-    lacks = search_task(space).lacks(np.array([middle, worst, best, worst]))
+    judge = source.judge()
+    lacks = judge.task("search", 0).lacks(np.array([middle, worst, best, worst]))
     assert lacks == pytest.approx([mean[best] - mean[middle], mean[best] - mean[middle], 0, 0])
     first, second = space.accuracies.T
     fittest = int(np.argmax(first))
-    everything = deployment_task(space, 0).lacks(np.arange(space.size))
+    everything = judge.task("deployment", 2).lacks(np.arange(space.size))  # two trainings take turns
     assert everything[-1] == pytest.approx(second.max() - second[fittest])
-    assert everything[-1] == pytest.approx(deployment_floor(space, 0))
+    assert everything[-1] == pytest.approx(floor_of_choice(*by_one_training(space, 0)))
 
 
-def test_hypervolume_lacks_nothing_once_the_front_is_known(space: TableSpace) -> None:
-    lacks = front_task(space).lacks(np.random.default_rng(0).permutation(space.size))
+def test_hypervolume_lacks_nothing_once_the_front_is_known(source: TableFile, space: TableSpace) -> None:
+    lacks = source.judge().task("front", 0).lacks(np.random.default_rng(0).permutation(space.size))
     assert lacks[-1] == pytest.approx(0, abs=1e-9)
     assert np.all(np.diff(lacks) <= 1e-12)
     assert 0 < lacks[0] <= 1
@@ -98,11 +108,12 @@ def test_hypervolume_lacks_nothing_once_the_front_is_known(space: TableSpace) ->
 def test_the_floors_of_nas_bench_macro() -> None:
     real = read_table(REAL)
     assert (real.size, real.distinct) == (6_561, 3_969)
-    assert [deployment_floor(real, i) for i in range(3)] == pytest.approx([0.185, 0.33, 0.34], abs=5e-4)
+    floors = [floor_of_choice(*by_one_training(real, training)) for training in range(real.trainings)]
+    assert floors == pytest.approx([0.185, 0.33, 0.34], abs=5e-4)
 
 
-def test_the_budget_is_counted_in_different_networks(space: TableSpace) -> None:
-    task = search_task(space)
+def test_the_budget_is_counted_in_different_networks(source: TableFile, space: TableSpace) -> None:
+    task = source.judge().task("search", 0)
     settings = SearchSettings(random_pool=10, population=10, generations=100)
     judged: list[Row] = []
 
@@ -115,13 +126,25 @@ def test_the_budget_is_counted_in_different_networks(space: TableSpace) -> None:
     assert trace.evaluated.tolist() == [space.place[row] for row in judged]
 
 
-@pytest.mark.parametrize("name", contestants.CONTESTANTS)
-def test_every_contestant_ends_whatever_is_left_to_find(name: str, space: TableSpace) -> None:
-    task = search_task(space)
-    trace = run_method(contestants.CONTESTANTS[name](task.problem, 0), task.judge, space.place, 24)
+@pytest.mark.parametrize("name", CONTESTANTS)
+def test_every_contestant_ends_whatever_is_left_to_find(
+    name: str, source: TableFile, space: TableSpace
+) -> None:
+    task = source.judge().task("search", 0)
+    trace = run_method(CONTESTANTS[name].make(task.problem, 0), task.judge, space.place, 24)
     assert len(set(trace.evaluated.tolist())) == len(trace.evaluated) <= 24
     assert trace.proposed <= PROPOSALS * 24 + 200
     assert task.lacks(trace.evaluated)[-1] < 1.5
+
+
+def test_without_strata_a_first_population_is_drawn_as_networks_are() -> None:
+    space = space_of(depth=[1, 2], filters=[4, 8, 16], kernel=[3, 5])
+    plain = Unstratified(space)
+    strata = [plain.strata[0]] * 2_000
+    drawn = [plain.decode(plain.sample_chromosome(random.Random(i), stratum=s)) for i, s in enumerate(strata)]
+    deep = sum(len(genome.convs) == 2 for genome in drawn) / len(drawn)
+    assert deep == pytest.approx(12**2 / (12 + 12**2), abs=0.02)  # evenly over depths it would be a half
+    assert len(set(drawn)) > 500
 
 
 def test_holms_correction_on_its_textbook_example() -> None:
@@ -130,7 +153,7 @@ def test_holms_correction_on_its_textbook_example() -> None:
 
 def test_a_rival_is_better_only_beyond_chance() -> None:
     rng = np.random.default_rng(0)
-    ours = Standing(contestants.OURS, rng.normal(1, 0.1, (30, 50)), 1.0)
+    ours = Standing(OURS, rng.normal(1, 0.1, (30, 50)), 1.0)
     alike, better, worse = (
         Standing(name, ours.lacks + rng.normal(shift, 0.05, (30, 50)), 1.0)
         for name, shift in (("alike", 0.0), ("better", -0.2), ("worse", 0.2))
@@ -151,17 +174,19 @@ def test_a_contest_from_table_to_page_goes_on_where_it_was_stopped(
     monkeypatch.chdir(tmp_path)
     table = write_table(tmp_path / "table.json")
     page = run(Display(quiet=True), table, 2, tmp_path / "out").read_text()
-    for name in contestants.CONTESTANTS:
-        assert f"{name} |" in page or f"**{name}** |" in page
+    main, of_parts = page.split("## What each part of our evolution adds")
+    for part, present, absent in ((main, RIVALS, ABLATIONS), (of_parts, ABLATIONS, RIVALS)):
+        assert part.count(f"| **{OURS}** |") == 3
+        assert all(part.count(f"| {name} |") >= 3 for name in present)
+        assert not any(f"| {name} |" in part for name in absent)
     assert "table has 24 networks, each really trained 2 times" in page
     for figure in ("search", "deployment", "front"):
         assert (tmp_path / "out" / "figures" / f"{figure}.png").stat().st_size > 10_000
     kept = tmp_path / "runs" / "benchmark-tabular-table-24"
     times = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
-    assert len(times) == 3 * 2 * len(contestants.CONTESTANTS)
+    assert len(times) == 3 * 2 * len(CONTESTANTS)
     removed = min(times)
     removed.unlink()
-    hold_contest(table, kept, 24, range(2), Display(quiet=True))
+    hold_contest(TableFile(table), kept, 24, range(2), Display(quiet=True))
     again = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
     assert {path for path in again if again[path] != times[path]} == {removed}
-    assert contest_of.TASKS == ("search", "deployment", "front")

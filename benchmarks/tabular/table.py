@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,9 +55,18 @@ class TableSpace:
         return len(self.rows)
 
     @property
+    def trainings(self) -> int:
+        """How often each network was trained."""
+        return int(self.accuracies.shape[1])
+
+    @property
     def distinct(self) -> int:
         """The number of networks that differ in what was measured: some keys stand for the same network."""
         return len(np.unique(np.column_stack([self.accuracies, self.flops]), axis=0))
+
+    def __iter__(self) -> Iterator[Row]:
+        """Every network once."""
+        return iter(self.rows)
 
     def sample_chromosome(self, rng: random.Random, *, stratum: int | None = None) -> Chromosome:
         """Every gene drawn evenly, the first held fixed if `stratum` is given."""

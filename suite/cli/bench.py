@@ -1,21 +1,28 @@
-"""`suite bench WHAT`: ratios and costs of this machine."""
+"""`suite bench WHAT`: ratios and costs of this machine, and the suite against its rivals."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from suite.cli.options import INTERRUPTED, Run, opened
 from suite.errors import RunDirectoryError, StudyFileError
 from suite.progress import Display
 
-BENCHMARKS = ("recording", "evaluation", "durability", "start", "tabular")
+COSTS = ("recording", "evaluation", "durability", "start")
+CONTESTS = ("tabular", "supernet", "wall-clock")
+BENCHMARKS = (*COSTS, *CONTESTS)
 
 EXAMPLES = (
     "Examples:  suite bench evaluation   |   suite bench recording --storage postgresql://ME@HOST/DB   |   "
-    "suite bench tabular --table nas-bench-macro_cifar10.json"
+    "suite bench tabular --table nas-bench-macro_cifar10.json   |   suite bench supernet runs/cifar10/20260101-120000"
+    "   |   suite bench wall-clock --study studies/cifar10.toml --budgets 15,30"
 )
+
+REPORTS = Path("reports")
 
 
 def bench(
@@ -23,6 +30,7 @@ def bench(
         str,
         typer.Argument(metavar="WHAT", help=f"What to measure: {', '.join(BENCHMARKS)}."),
     ],
+    run: Run = None,
     storage: Annotated[
         list[str] | None,
         typer.Option(
@@ -33,26 +41,67 @@ def bench(
         Path | None,
         typer.Option(metavar="FILE", help="Trained networks that search methods are compared on (tabular)."),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=2, help="Of each search method (tabular).")] = 30,
+    study: Annotated[
+        Path | None,
+        typer.Option(metavar="STUDY", help="What the suite and its rival are given to do (wall-clock)."),
+    ] = None,
+    budgets: Annotated[
+        str, typer.Option(metavar="MINUTES", help="For the whole search, each of them (wall-clock).")
+    ] = "15,30,60,120",
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Of each method; 30 when left out, 3 for wall-clock.")
+    ] = None,
 ) -> None:
-    """Measure this machine: ratios and costs, each from one run; or compare search methods on a table."""
+    """Measure this machine: ratios and costs, each from one run; or compare search methods with each other."""
     from importlib import import_module
 
     if what not in BENCHMARKS:
         raise StudyFileError(
             f"{what!r} is no benchmark.", where="suite bench", remedy=f"There are {', '.join(BENCHMARKS)}."
         )
+    if run is not None and what != "supernet":
+        raise StudyFileError("takes no RUN.", where=f"suite bench {what}", remedy="Leave it out.")
     try:
-        benchmark = import_module(f"benchmarks.{what}")
+        benchmark = import_module(f"benchmarks.{what.replace('-', '_')}")
     except ModuleNotFoundError:
         raise RunDirectoryError(
             "is not here.",
             where="benchmarks/",
             remedy="Benchmarks are part of a checkout; run this from its folder.",
         ) from None
-    if what != "tabular":
-        print(benchmark.show(benchmark.run(Display(), urls=storage or [])))
-    elif table is None:
-        raise StudyFileError("needs --table FILE.", where="suite bench tabular")
-    else:
-        print(benchmark.run(Display(), table, seeds, Path("reports/benchmark-tabular")))
+    display, page = Display(), REPORTS / f"benchmark-{what}"
+    try:
+        match what:
+            case "tabular":
+                print(benchmark.run(display, _given(table, what, "--table FILE"), seeds or 30, page))
+            case "supernet":
+                print(benchmark.run(display, opened(run), seeds or 30, page))
+            case "wall-clock":
+                asked = _given(study, what, "--study STUDY")
+                print(benchmark.run(display, asked, _minutes(budgets), seeds or 3, page))
+            case _:
+                print(benchmark.show(benchmark.run(display, urls=storage or [])))
+    except KeyboardInterrupt:
+        if what not in CONTESTS:
+            raise
+        print("Interrupted; the same command goes on.", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _given(path: Path | None, what: str, option: str) -> Path:
+    if path is None:
+        raise StudyFileError(f"needs {option}.", where=f"suite bench {what}")
+    return path
+
+
+def _minutes(text: str) -> tuple[float, ...]:
+    """Budgets in ascending order."""
+    try:
+        minutes = sorted({float(word) for word in text.split(",")})
+    except ValueError:
+        minutes = []
+    if not minutes or not 0 < minutes[0] <= minutes[-1] < 1e4:
+        raise StudyFileError(
+            f"{text!r} is no list of minutes.", where="--budgets", remedy="Write 15,30,60,120"
+        )
+    return tuple(minutes)

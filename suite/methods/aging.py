@@ -2,7 +2,8 @@
 
 "Regularized evolution for image classifier architecture search", AAAI 2019: a child of the best of a random sample,
 one gene moved; the oldest of the population dies for it. The sample is a quarter of the population, as in the paper.
-On several objectives the best of a sample is drawn from its Pareto front.
+On several objectives the best of a sample is drawn from its Pareto front. Where limits forbid every move that is
+tried, a network drawn anew is born instead, or none.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from suite.methods.method import (
     rng_from_state,
 )
 from suite.pareto import pareto_front
+
+_TRIES = 100  # moves, for one that is allowed
 
 
 class AgingEvolution(Generic[G]):
@@ -48,10 +51,13 @@ class AgingEvolution(Generic[G]):
         return tuple(dict.fromkeys(proposal.genome for proposal, _ in ranked))
 
     def ask(self) -> list[Proposal[G]]:
-        """The first population, and from then on children; one may have been judged before."""
+        """The first population, and from then on children; one may have been judged before.
+
+        Limits that leave nothing to move to, or to draw, give fewer.
+        """
         if self.generation == 0:
             return distinct_random(self._problem, self._size, self._rng)
-        return [self._child() for _ in range(self._batch)]
+        return [child for _ in range(self._batch) for child in self._born()]
 
     def tell(self, proposals: list[Proposal[G]], judged: Mapping[G, Judgement]) -> None:
         """The children live, and the oldest die for them."""
@@ -73,14 +79,16 @@ class AgingEvolution(Generic[G]):
             self._living.append((proposal, Judgement(tuple(values), violation)))
         self._rng = rng_from_state(state["rng"])
 
-    def _child(self) -> Proposal[G]:
+    def _born(self) -> list[Proposal[G]]:
+        """A child, or a stranger to the living if no move is allowed; nothing, if none of these is found either."""
         space = self._problem.space
-        while True:
+        for _ in range(_TRIES):
             parent = self._parent()
             chromosome = moved_gene(space, parent.chromosome, self._rng)
             genome = space.decode(chromosome)
             if self._problem.allowed(genome):
-                return Proposal(genome, chromosome, "mutation", (parent.genome,))
+                return [Proposal(genome, chromosome, "mutation", (parent.genome,))]
+        return distinct_random(self._problem, 1, self._rng, {proposal.genome for proposal, _ in self._living})
 
     def _parent(self) -> Proposal[G]:
         """The best of a sample."""

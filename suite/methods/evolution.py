@@ -43,7 +43,7 @@ class Evolution(Generic[G]):
         self._rng = rng
         self._population: list[_Individual[G]] = []
         self._seen: set[G] = set()
-        self._judged: dict[G, Judgement] = {}
+        self._judged: dict[G, Judgement] = {}  # for the surrogate; without pre-selection, nobody asks
         self._fitness_type = _fitness_type(problem.weights)
 
     @property
@@ -97,7 +97,8 @@ class Evolution(Generic[G]):
     def tell(self, proposals: list[Proposal[G]], judged: Mapping[G, Judgement]) -> None:
         """Survivors are the best of parents and offspring, each genome once."""
         self._seen.update(proposal.genome for proposal in proposals)
-        self._judged |= {p.genome: judged[p.genome] for p in proposals if p.genome in judged}
+        if self._settings.preselection > 1:
+            self._judged |= {p.genome: judged[p.genome] for p in proposals if p.genome in judged}
         contenders = {individual.genome: individual for individual in self._population}
         for proposal in proposals:
             judgement = judged.get(proposal.genome)
@@ -123,7 +124,7 @@ class Evolution(Generic[G]):
         self.generation = state["generation"]
         self._rng = rng_from_state(state["rng"])
         self._seen = {self._problem.space.parse(text) for text in state["seen"]}
-        self._judged = judgements_from_plain(self._problem.space, state["judged"])
+        self._judged = judgements_from_plain(self._problem.space, state.get("judged", ()))  # once not kept
         self._population = [
             _Individual.from_plain(plain, self._problem.space.parse(plain[1]), self._fitness_type)
             for plain in state["population"]

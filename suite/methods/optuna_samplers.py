@@ -15,7 +15,16 @@ from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESample
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
-from suite.methods.method import G, Judgement, Problem, Proposal, judgements_from_plain, judgements_to_plain
+from suite.methods.method import (
+    G,
+    Judgement,
+    Problem,
+    Proposal,
+    Space,
+    judgements_from_plain,
+    judgements_to_plain,
+)
+from suite.space import Chromosome
 
 _TRIES = 100  # proposals, for one that is allowed
 
@@ -132,20 +141,20 @@ class OptunaSampler(Generic[G]):
         ]
         return optuna.create_study(directions=directions, sampler=self._sampler(self._seed))
 
-    def _allowed(self) -> tuple[optuna.Trial, tuple[int, ...]]:
+    def _allowed(self) -> tuple[optuna.Trial, Chromosome]:
         for _ in range(_TRIES):
             trial = self._study.ask()
-            chromosome = self._suggested(trial)
+            chromosome = suggest_chromosome(trial, self._problem.space)
             if self._problem.allowed(self._problem.space.decode(chromosome)):
                 break
             self._study.tell(trial, state=TrialState.FAIL)
         return trial, chromosome
 
-    def _suggested(self, trial: optuna.Trial) -> tuple[int, ...]:
-        """A chromosome by the sampler; counts come before the genes that they make active."""
-        space = self._problem.space
-        chromosome = [0] * len(space.genes)
-        for place, gene in enumerate(space.genes):
-            if gene.name in space.active_genes(space.decode(chromosome)):
-                chromosome[place] = gene.choices.index(trial.suggest_categorical(gene.name, gene.choices))
-        return tuple(chromosome)
+
+def suggest_chromosome(trial: optuna.Trial, space: Space[G]) -> Chromosome:
+    """A chromosome by the trial's sampler; counts come before the genes that they make active."""
+    chromosome = [0] * len(space.genes)
+    for place, gene in enumerate(space.genes):
+        if gene.name in space.active_genes(space.decode(chromosome)):
+            chromosome[place] = gene.choices.index(trial.suggest_categorical(gene.name, gene.choices))
+    return tuple(chromosome)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from suite.errors import StudyFileError
-from suite.methods import Judgement, Method, Problem, Proposal, new_method
+from suite.methods import AgingEvolution, Judgement, Method, Problem, Proposal, new_method
 from suite.methods.evolution import Evolution, _Individual
 from suite.pareto import pareto_front
 from suite.space import Genome
@@ -132,6 +132,38 @@ def test_an_aging_population_forgets_its_oldest() -> None:
     assert set(method.population) == {p.genome for p in second}
     assert {p.parents[0] for p in second} <= {p.genome for p in first}
     assert all(p.genome != p.parents[0] or p.chromosome[0] for p in second)
+
+
+@pytest.mark.parametrize("left", [8, 2])
+def test_aging_evolution_ends_where_no_single_move_is_allowed(left: int) -> None:
+    """Of networks two moves apart and more; the living are told from strangers, which are drawn if any are left."""
+    few = space_of((1, 8, 8), depth=[1], filters=[4, 8], kernel=[3, 5], fc_layers=[1], fc_units=[8, 16])
+    apart = [g for g in few if sum(few.encode(g)) % 2 == 0][:left]
+    method = AgingEvolution(
+        Problem(few, (-1.0,), lambda g: g in apart), random.Random(0), population=2, batch=3, batches=4
+    )
+    generations = run(method, 1)
+    assert [len(proposals) for proposals in generations] == (
+        [2, 3, 3, 3, 3] if left == 8 else [2, 0, 0, 0, 0]
+    )
+    assert {p.genome for proposals in generations for p in proposals} <= set(apart)
+
+
+@pytest.mark.parametrize("factor", [1, 3])
+def test_judgements_are_kept_for_a_surrogate_alone(factor: int) -> None:
+    method = Evolution(small(preselection=factor, generations=2), problem(1), random.Random(5))
+    run(method, 1)
+    assert len(method.state()["judged"]) == (0 if factor == 1 else 44)
+
+
+def test_a_state_from_before_judgements_were_kept_is_read() -> None:
+    method = Evolution(small(), problem(), random.Random(1))
+    pool = method.ask()
+    method.tell(pool, {p.genome: judge(p.genome) for p in pool})
+    old = {key: value for key, value in method.state().items() if key != "judged"}
+    restored = Evolution(small(), problem(), random.Random(9))
+    restored.load(old)
+    assert run(restored) == run(method)
 
 
 def test_preselection_pays_for_offspring_that_a_surrogate_expects_to_survive() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,12 +22,10 @@ class Trace:
     proposed: int
     seconds: float  # spent by the method itself
 
-    def padded(self, budget: int) -> NDArray[np.int64]:
-        """(budget,) rows; a method that stopped early stays where it was."""
-        return np.pad(self.evaluated, (0, budget - len(self.evaluated)), mode="edge")
 
-
-def run_method(method: Method[G], judge: Callable[[G], Judgement], place: dict[G, int], budget: int) -> Trace:
+def run_method(
+    method: Method[G], judge: Callable[[G], Judgement], place: Mapping[G, int], budget: int
+) -> Trace:
     """Ask and tell until so many different networks are judged."""
     judged: dict[G, Judgement] = {}
     proposed, seconds = 0, 0.0

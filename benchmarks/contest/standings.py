@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wilcoxon
 
-from benchmarks.tabular.contest import Entry
-from benchmarks.tabular.contestants import OURS
+from benchmarks.contest.contestants import OURS
+from benchmarks.contest.entries import Entry
 
 Values = NDArray[np.float64]
 
 BUDGETS = (50, 100, 200, 500, 1_000)
-NEAR = 0.1  # points
-SURE = 0.05  # error over all comparisons of a task together
+SURE = 0.05  # error over all comparisons of a table together
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -14,14 +14,11 @@ from typing import Any
 import numpy as np
 import optuna
 
-from benchmarks.tabular.contestants import CONTESTANTS
-from benchmarks.tabular.harness import run_method
-from benchmarks.tabular.table import TableSpace, read_table
-from benchmarks.tabular.tasks import Task, deployment_task, front_task, search_task
+from benchmarks.contest.contestants import CONTESTANTS
+from benchmarks.contest.harness import run_method
+from benchmarks.contest.judge import Source
 from suite.atomic import written
 from suite.progress import Display
-
-TASKS = ("search", "deployment", "front")
 
 
 @dataclass(frozen=True)
@@ -38,38 +35,35 @@ class Entry:
 
 
 def hold_contest(
-    table: Path, folder: Path, budget: int, seeds: Sequence[int], display: Display
-) -> dict[Entry, dict[str, Any]]:
+    source: Source, folder: Path, budget: int, seeds: Sequence[int], display: Display
+) -> Mapping[Entry, dict[str, Any]]:
     """Every entry's outcome: `lacks` after each evaluation, `proposed`, and `seconds` of the method itself."""
-    entries = [Entry(task, name, seed) for seed in seeds for task in TASKS for name in CONTESTANTS]
+    tasks = source.judge().topics
+    entries = [Entry(task, name, seed) for seed in seeds for task in tasks for name in CONTESTANTS]
     missing = [entry for entry in entries if not entry.path(folder).exists()]
     folder.mkdir(parents=True, exist_ok=True)
     with (
         display.phase("Entries", len(entries)) as phase,
         ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool,
     ):
-        waiting = [pool.submit(_enter, entry, table, folder, budget) for entry in missing]
-        for done, future in enumerate(as_completed(waiting), start=len(entries) - len(missing) + 1):
-            future.result()
-            phase.update(done)
+        waiting = [pool.submit(_enter, entry, source, folder, budget) for entry in missing]
+        try:
+            for done, future in enumerate(as_completed(waiting), start=len(entries) - len(missing) + 1):
+                future.result()
+                phase.update(done)
+        except BaseException:  # Ctrl-C too: the pool would hold all that is left first
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
         phase.finish(len(entries))
     return dict(_outcomes(entries, folder))
 
 
-def task_of(name: str, space: TableSpace, seed: int) -> Task:
-    """The task of that name; for deployment, the trainings take turns from seed to seed."""
-    if name == "deployment":
-        return deployment_task(space, seed % space.accuracies.shape[1])
-    return search_task(space) if name == "search" else front_task(space)
-
-
-def _enter(entry: Entry, table: Path, folder: Path, budget: int) -> None:
+def _enter(entry: Entry, source: Source, folder: Path, budget: int) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    space = read_table(table)
-    task = task_of(entry.task, space, entry.seed)
-    trace = run_method(
-        CONTESTANTS[entry.contestant](task.problem, entry.seed), task.judge, space.place, budget
-    )
+    judge = source.judge()
+    task = judge.task(entry.task, entry.seed)
+    method = CONTESTANTS[entry.contestant].make(task.problem, entry.seed)
+    trace = run_method(method, task.judge, judge.place, budget)
     lacks = np.pad(task.lacks(trace.evaluated), (0, budget - len(trace.evaluated)), mode="edge")
     outcome = {"lacks": lacks.round(6).tolist(), "proposed": trace.proposed, "seconds": trace.seconds}
     with written(entry.path(folder)) as file:

@@ -1,0 +1,80 @@
+"""Who competes: every search method at its own pace, and our evolution with parts of it left out."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from benchmarks.contest.unstratified import Listed, Unstratified
+from suite.methods import AgingEvolution, Evolution, LocalSearch, Method, OptunaSampler, Problem, RandomSearch
+from suite.methods.optuna_samplers import nsga2, tpe, uniform
+from suite.study import SearchSettings
+
+Make = Callable[[Problem[Any], int], Method[Any]]
+"""A method at its beginning, from the problem and a seed."""
+
+OURS = "evolution, pre-selected"
+_FOR_EVER = 100_000  # generations: the budget ends a search here
+_PARTS = {"random_pool": 16, "population": 16, "offspring": 4, "preselection": 20}
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A method, and whether it is our own with a part left out rather than a rival."""
+
+    make: Make
+    ablation: bool = False
+
+
+def _evolution(**settings: int) -> Make:
+    def make(problem: Problem[Any], seed: int) -> Method[Any]:
+        asked = SearchSettings.model_validate({"generations": _FOR_EVER, **settings})
+        return Evolution(asked, problem, random.Random(seed))
+
+    return make
+
+
+def _unstratified(problem: Problem[Any], seed: int) -> Method[Any]:
+    space = Unstratified(cast(Listed[Any], problem.space))
+    return _evolution(**_PARTS)(replace(problem, space=space), seed)
+
+
+CONTESTANTS: dict[str, Contestant] = {
+    OURS: Contestant(_evolution(**_PARTS)),
+    "evolution, small pool": Contestant(_evolution(random_pool=16, population=16), ablation=True),
+    "evolution, as in the studies": Contestant(_evolution(random_pool=200, population=50)),
+    "random": Contestant(
+        lambda problem, seed: RandomSearch(
+            SearchSettings(random_pool=50, population=50, generations=_FOR_EVER), problem, random.Random(seed)
+        )
+    ),
+    "local search": Contestant(
+        lambda problem, seed: LocalSearch(problem, random.Random(seed), pool=10, batch=1, batches=_FOR_EVER)
+    ),
+    "aging evolution": Contestant(
+        lambda problem, seed: AgingEvolution(
+            problem, random.Random(seed), population=50, batch=1, batches=_FOR_EVER
+        )
+    ),
+    "Optuna TPE": Contestant(
+        lambda problem, seed: OptunaSampler(problem, tpe, _FOR_EVER * seed, batch=1, batches=_FOR_EVER)
+    ),
+    "Optuna NSGA-II": Contestant(
+        lambda problem, seed: OptunaSampler(problem, nsga2, _FOR_EVER * seed, batch=1, batches=_FOR_EVER)
+    ),
+    "Optuna random": Contestant(
+        lambda problem, seed: OptunaSampler(problem, uniform, _FOR_EVER * seed, batch=1, batches=_FOR_EVER)
+    ),
+    "without pre-selection": Contestant(_evolution(**{**_PARTS, "preselection": 1}), ablation=True),
+    "offspring as many as the population": Contestant(
+        _evolution(**{**_PARTS, "offspring": 0}), ablation=True
+    ),
+    "first population not stratified": Contestant(_unstratified, ablation=True),
+    "large pool": Contestant(_evolution(**{**_PARTS, "random_pool": 200}), ablation=True),
+}
+"""By the name under which entries are kept; settings are the same on every judge."""
+
+RIVALS = tuple(name for name, contestant in CONTESTANTS.items() if not contestant.ablation and name != OURS)
+ABLATIONS = tuple(name for name, contestant in CONTESTANTS.items() if contestant.ablation)

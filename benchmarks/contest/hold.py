@@ -1,0 +1,29 @@
+"""A whole contest on one judge: every entry, then the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.contest.entries import hold_contest
+from benchmarks.contest.judge import Source
+from benchmarks.contest.page import Contest, write_page
+from benchmarks.contest.standings import standings
+from suite.device import device_facts, open_device
+from suite.progress import Display
+from suite.run_directory import RUNS
+
+BUDGET = 1_000
+
+
+def contest_page(display: Display, source: Source, name: str, seeds: int, command: str, out: Path) -> Path:
+    """Hold the contest, going on with one that was stopped, and write its page; returns the page's path.
+
+    What is done is kept under `runs/benchmark-<name>-<budget>`.
+    """
+    judge = source.judge()
+    budget = min(BUDGET, judge.size)
+    kept = RUNS / f"benchmark-{name}-{budget}"
+    outcomes = hold_contest(source, kept, budget, range(seeds), display)
+    by_task = {task: standings(outcomes, task) for task in judge.topics}
+    device = device_facts(open_device("cpu")).name
+    return write_page(Contest(judge, seeds, budget, device, command, by_task), out)

@@ -1,0 +1,184 @@
+"""The page of a contest: the answer first, then curves and tables by task, then how it was held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+
+from benchmarks.contest.contestants import ABLATIONS, OURS, RIVALS
+from benchmarks.contest.judge import Judge, Topic
+from benchmarks.contest.standings import BUDGETS, SURE, Difference, Standing, differences
+from suite.report.style import CYCLE, STYLE, Figures, count, table
+from suite.run_directory import write_atomically
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What is to be told."""
+
+    judge: Judge[Any]
+    seeds: int
+    budget: int
+    device: str
+    command: str
+    standings: Mapping[str, Sequence[Standing]]  # by task
+
+
+@dataclass(frozen=True)
+class _Told:
+    """One task's outcome: rivals and our evolution's own parts, each set beside the whole of it."""
+
+    name: str
+    topic: Topic
+    rivals: list[Standing]
+    rivals_differ: list[Difference]
+    ablations: list[Standing]
+    ablations_differ: list[Difference]
+
+
+def write_page(contest: Contest, folder: Path) -> Path:
+    """Write report.md and its figures; returns the page's path."""
+    figures = Figures(folder / "figures")
+    told = [_told(name, topic, contest.standings[name]) for name, topic in contest.judge.topics.items()]
+    with matplotlib.rc_context(STYLE):
+        parts = [
+            f"# {contest.judge.heading}",
+            _conclusion(told),
+            *(_task(contest, of_task, figures) for of_task in told),
+            "## What each part of our evolution adds\n\n" + _ablation(contest, told),
+            "## How it was held\n\n" + _method(contest),
+        ]
+    figures.remove_others()
+    page = folder / "report.md"
+    write_atomically(page, ("\n\n".join(parts) + "\n").encode())
+    return page
+
+
+def _told(name: str, topic: Topic, standings: Sequence[Standing]) -> _Told:
+    rivals, ablations = (
+        [standing for standing in standings if standing.contestant in (OURS, *others)]
+        for others in (RIVALS, ABLATIONS)
+    )
+    return _Told(name, topic, rivals, differences(rivals), ablations, differences(ablations))
+
+
+def _conclusion(told: Sequence[_Told]) -> str:
+    lines = []
+    for of_task in told:
+        better = [d for d in of_task.rivals_differ if d.verdict == "better"]
+        worse = {d.rival for d in of_task.rivals_differ if d.verdict == "worse"}
+        who = (
+            "; ".join(f"{d.rival} after {count(d.budget)} evaluations" for d in better)
+            or "no rival at any budget"
+        )
+        lines.append(
+            f"- **{of_task.topic.title}.** Better than our evolution: {who}. Worse at one budget at least: "
+            f"{', '.join(sorted(worse)) or 'none'}."
+        )
+    return "\n".join(lines)
+
+
+def _task(contest: Contest, told: _Told, figures: Figures) -> str:
+    topic = told.topic
+    figure, (axes,) = figures.axes(width=11, height=6.2)
+    for place, standing in enumerate(told.rivals):
+        _curve(axes, standing, topic.scale, CYCLE[place % len(CYCLE)], dashed=place >= len(CYCLE))
+    axes.set(xlabel="evaluations", ylabel=topic.unit, xscale="log")
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="upper right", fontsize=12)
+    alt = f"{topic.unit} of each method over evaluations, mean over {contest.seeds} seeds with 95 % bands"
+    parts = [
+        f"## {topic.title}",
+        figures.save(figure, told.name, alt),
+        _medians(topic, told.rivals, told.rivals_differ, contest.budget),
+    ]
+    if topic.near is not None:
+        parts.append(_speed(topic, topic.near, told.rivals))
+    if topic.note:
+        parts.append(topic.note)
+    return "\n\n".join(parts)
+
+
+def _curve(axes: Axes, standing: Standing, scale: float, colour: str, *, dashed: bool) -> None:
+    lacks = scale * standing.lacks
+    evaluations = np.arange(1, lacks.shape[1] + 1)
+    mean = lacks.mean(axis=0)
+    band = 1.96 * lacks.std(axis=0, ddof=1) / np.sqrt(len(lacks)) if len(lacks) > 1 else 0 * mean
+    axes.plot(evaluations, mean, color=colour, linestyle="--" if dashed else "-", label=standing.contestant)
+    axes.fill_between(evaluations, mean - band, mean + band, color=colour, alpha=0.12, linewidth=0)
+    axes.set_xlim(10, lacks.shape[1])
+
+
+def _medians(topic: Topic, standings: Sequence[Standing], against: Sequence[Difference], budget: int) -> str:
+    budgets = [b for b in BUDGETS if b <= budget]
+    marks = {(d.rival, d.budget): {"better": " ▲", "worse": " ▼"}.get(d.verdict, "") for d in against}
+    rows = [
+        [
+            f"**{standing.contestant}**" if standing.contestant == OURS else standing.contestant,
+            *(
+                f"{topic.scale * np.median(standing.lacks[:, b - 1]):.3f}{marks.get((standing.contestant, b), '')}"
+                for b in budgets
+            ),
+        ]
+        for standing in standings
+    ]
+    return (
+        table([f"Median {topic.unit} after", *map(count, budgets)], rows)
+        + "\n\n▲ better, ▼ worse than our evolution: Wilcoxon's signed-rank test paired by seed, error "
+        f"{SURE:.0%} over all comparisons of this table (Holm)."
+    )
+
+
+def _speed(topic: Topic, near: float, standings: Sequence[Standing]) -> str:
+    rows = []
+    for standing in standings:
+        needed = standing.evaluations_to(near / topic.scale)
+        reached = np.isfinite(needed)
+        rows.append(
+            [
+                standing.contestant,
+                count(np.median(needed)) if reached.mean() > 0.5 else "not reached",
+                f"{reached.sum()} of {len(reached)}",
+                f"{standing.milliseconds:.2f}",
+            ]
+        )
+    header = [
+        "Method",
+        f"Evaluations to a {topic.unit} of {near}, median",
+        "Seeds that came so far",
+        "ms a proposal",
+    ]
+    return table(header, rows)
+
+
+def _ablation(contest: Contest, told: Sequence[_Told]) -> str:
+    parts = [
+        f"Our evolution ({OURS}) has a small first population, drawn evenly over strata, few offspring at a time, "
+        "and a surrogate that pre-selects them. Each row leaves one of these out, except that the one called small "
+        "pool has nothing but that and the strata; the evolution of the studies, above, has only the strata."
+    ]
+    for of_task in told:
+        missed = sorted({d.rival for d in of_task.ablations_differ if d.verdict == "worse"})
+        better = sorted({d.rival for d in of_task.ablations_differ if d.verdict == "better"})
+        parts += [
+            f"### {of_task.topic.title}",
+            _medians(of_task.topic, of_task.ablations, of_task.ablations_differ, contest.budget),
+            f"Worse for it at one budget at least: {', '.join(missed) or 'none'}. "
+            f"Better for it: {', '.join(better) or 'none'}.",
+        ]
+    return "\n\n".join(parts)
+
+
+def _method(contest: Contest) -> str:
+    return (
+        f"{contest.judge.method} Every method has {count(contest.budget)} evaluations of different networks, repeats "
+        f"being free, and is run from {contest.seeds} seeds. Milliseconds are the method's own time, a process a "
+        "core. Methods have the same settings on every judge.\n\n"
+        f"Made by `{contest.command}` on {contest.device}."
+    )

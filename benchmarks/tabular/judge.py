@@ -1,0 +1,88 @@
+"""The judge that really trained: every network of a table, its trainings and FLOPs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.contest.judge import Judge, Topic
+from benchmarks.contest.tasks import Front, Task, floor_of_choice, front_task, regret_task
+from benchmarks.tabular.table import Row, TableSpace, Values, read_table
+from suite.report.style import count
+
+NEAR = 0.1  # points
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """A table's file."""
+
+    path: Path
+
+    def judge(self) -> Judge[Row]:
+        """The table as a judge.
+
+        Raises:
+            DataError: it is missing, of another form, or not complete.
+        """
+        return _judge(self.path)
+
+
+def by_one_training(space: TableSpace, training: int) -> tuple[Values, Values]:
+    """(N,) accuracy of one training, and the mean of the others.
+
+    Even who knows the whole table chooses by one training, so the choice has a floor.
+    """
+    others: Values = np.delete(space.accuracies, training, axis=1).mean(axis=1)
+    return space.accuracies[:, training], others
+
+
+@lru_cache(maxsize=1)
+def _judge(path: Path) -> Judge[Row]:
+    space = read_table(path)
+    mean = space.accuracies.mean(axis=1)
+    both = np.column_stack([mean, space.flops])
+    front = Front.up_to(both, (float(mean.min()), float(space.flops.max())))
+
+    def task(name: str, seed: int) -> Task[Row]:
+        """For deployment, the trainings take turns from seed to seed."""
+        if name == "front":
+            return front_task(space, space.place, front)
+        values = (mean, mean) if name == "search" else by_one_training(space, seed % space.trainings)
+        return regret_task(space, space.place, *values)
+
+    return Judge(
+        f"Search methods on {path.stem}", space.place, _topics(space), task, _method(path.stem, space)
+    )
+
+
+def _topics(space: TableSpace) -> dict[str, Topic]:
+    floors = ", ".join(
+        f"{floor_of_choice(*by_one_training(space, training)):.3f}" for training in range(space.trainings)
+    )
+    return {
+        "search": Topic(
+            "Search regret: fitness is the mean of all trainings", "regret (points)", 1.0, near=NEAR
+        ),
+        "deployment": Topic(
+            "Deployment regret: fitness is one training",
+            "regret (points)",
+            1.0,
+            note=f"Who knew the whole table would choose by one training too: that loses {floors} points for the "
+            "trainings in turn, and a method can lose less only by luck.",
+        ),
+        "front": Topic("Two objectives: accuracy and FLOPs", "hypervolume lacking (%)", 100.0),
+    }
+
+
+def _method(name: str, space: TableSpace) -> str:
+    return (
+        f"{name} has {count(space.size)} networks, each really trained {space.trainings} times; "
+        f"{count(space.distinct)} of them differ in what was measured. Regret is what the network chosen so far "
+        "lacks of the best, on the mean of all trainings or, for deployment, of those that were not the fitness; "
+        "trainings take turns as the fitness. Hypervolume is of accuracy and FLOPs of all evaluated, as a share of "
+        "the whole table's."
+    )

@@ -1,0 +1,183 @@
+"""The page of the race: who has the better network after how many minutes, then curves, tables and how it was run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+
+from benchmarks.wall_clock.race import SURE, AtBudget, Race, Side, Values, read_races
+from suite.escaping import code, escaped
+from suite.report.style import BLUE, ORANGE, STYLE, Figures, count, duration, plural, table
+from suite.run_directory import write_atomically
+
+_OURS, _THEIRS = "the suite", "Optuna over trainings"
+
+
+def write_page(runs: Path, folder: Path) -> Path:
+    """Write report.md and its figures from all pieces kept under `runs`; returns the page's path."""
+    figures, races = Figures(folder / "figures"), read_races(runs)
+    with matplotlib.rc_context(STYLE):
+        parts = [
+            "# The suite against plain Optuna over trainings, by the clock",
+            *map(_conclusion, races),
+            *(_section(race, figures) for race in races),
+            "## How it was run\n\n" + _method(races),
+        ]
+    figures.remove_others()
+    page = folder / "report.md"
+    write_atomically(page, ("\n\n".join(parts) + "\n").encode())
+    return page
+
+
+def _conclusion(race: Race) -> str:
+    """Budget by budget, who is ahead and whether that is sure; in bold who surely wins."""
+    return "\n".join([f"**{escaped(race.study.name)}**", "", *map(_verdict, race.budgets)])
+
+
+def _verdict(at: AtBudget) -> str:
+    mean, seeds = float(at.ahead.mean()), len(at.seeds)
+    leader, in_front = (_OURS, at.ahead > 0) if mean > 0 else (_THEIRS, at.ahead < 0)
+    if at.winner is not None:
+        return f"- {at.minutes:g} minutes: **{leader} wins** by {100 * abs(mean):.2f} points."
+    if mean == 0:
+        return f"- {at.minutes:g} minutes: both reach the same."
+    return (
+        f"- {at.minutes:g} minutes: no sure difference; {leader} is ahead by {100 * abs(mean):.2f} points, in "
+        f"{int(in_front.sum())} of {plural(seeds, 'seed')}."
+    )
+
+
+def _section(race: Race, figures: Figures) -> str:
+    figure, (axes,) = figures.axes()
+    budgets = race.budgets
+    for name, sides, colour in (
+        (_OURS, [at.ours for at in budgets], BLUE),
+        (_THEIRS, [at.theirs for at in budgets], ORANGE),
+    ):
+        _curve(axes, name, sides, colour)
+    axes.set(xlabel="minutes in all", ylabel="test accuracy (%)")
+    axes.legend(loc="lower right")
+    alt = f"Test accuracy on {race.study.name} over minutes: the suite and Optuna over trainings, mean and each seed"
+    return "\n\n".join(
+        [
+            f"## {escaped(race.study.name)}",
+            figures.save(figure, race.name, alt),
+            _accuracies(budgets, race.test_pictures),
+            _seconds_a_genome(race),
+        ]
+    )
+
+
+def _curve(axes: Axes, name: str, sides: Sequence[Side], colour: str) -> None:
+    mean = [(side.minutes.mean(), 100 * side.accuracy.mean()) for side in sides]
+    axes.plot(*zip(*mean, strict=True), color=colour, marker="o", label=name)
+    for side in sides:
+        axes.scatter(side.minutes, 100 * side.accuracy, color=colour, alpha=0.4, s=25)
+
+
+def _accuracies(budgets: Sequence[AtBudget], pictures: int) -> str:
+    rows = [
+        [
+            f"{at.minutes:g}",
+            str(len(at.seeds)),
+            _mean_and_deviation(at.ours.accuracy),
+            _mean_and_deviation(at.theirs.accuracy),
+            _difference(at),
+            f"{at.ours.minutes.mean():.2f}",
+            f"{at.theirs.minutes.mean():.2f}",
+        ]
+        for at in budgets
+    ]
+    header = [
+        "Budget (minutes)",
+        "Seeds",
+        f"Test accuracy (%), {_OURS}",
+        _THEIRS,
+        "Ahead by (points)",
+        f"Minutes it took, {_OURS}",
+        _THEIRS,
+    ]
+    return (
+        table(header, rows)
+        + f"\n\nMean and standard deviation over seeds, on {count(pictures)} test pictures. Differences are paired "
+        f"by seed, with the {1 - SURE:.0%} interval of their mean by Student's t; there is no sure difference where "
+        "it holds 0."
+    )
+
+
+def _mean_and_deviation(accuracy: Values) -> str:
+    deviation = f" ± {100 * accuracy.std(ddof=1):.2f}" if len(accuracy) > 1 else ""
+    return f"{100 * accuracy.mean():.2f}{deviation}"
+
+
+def _difference(at: AtBudget) -> str:
+    mean = _points(at.ahead.mean())
+    if at.interval is None:
+        return mean
+    return f"{mean} ({_points(at.interval[0])} to {_points(at.interval[1])})"
+
+
+def _points(fraction: float) -> str:
+    return f"{100 * fraction:+.2f}"
+
+
+def _seconds_a_genome(race: Race) -> str:
+    """What it costs to know what a network is worth, on each side."""
+    rows = []
+    for minutes in sorted({piece["minutes"] for piece in race.ours}):
+        of_budget = [piece for piece in race.ours if piece["minutes"] == minutes]
+        evaluated = np.mean([piece["evaluated"] for piece in of_budget])
+        seconds = np.mean([piece["evaluating"] / piece["evaluated"] for piece in of_budget])
+        rows.append([f"{_OURS}, {minutes:g} minutes", count(evaluated), f"{seconds:.3g}"])
+    for piece in sorted(race.theirs, key=lambda piece: (piece["seconds"], piece["seed"])):
+        rows.append(
+            [
+                f"{_THEIRS}, {duration(piece['seconds'])}, seed {piece['seed']}",
+                f"{count(piece['trials'])}, {count(piece['pruned'])} pruned",
+                f"{piece['seconds'] / piece['trials']:.3g}",
+            ]
+        )
+    an_epoch = sum(piece["seconds"] for piece in race.theirs) / sum(piece["epochs"] for piece in race.theirs)
+    for epochs in sorted({piece["epochs_of_a_trial"] for piece in race.theirs}):
+        rows.append(
+            [f"a training of {plural(epochs, 'epoch')}, nothing pruned", "", f"{an_epoch * epochs:.3g}"]
+        )
+    note = (
+        "The suite's seconds have the training of the supernet in them, without which no network could be scored. "
+        "What is not pruned is reckoned from the rival's own seconds an epoch."
+    )
+    return table(["Side", "Networks evaluated", "Seconds a network"], rows) + f"\n\n{note}"
+
+
+def _method(races: Sequence[Race]) -> str:
+    devices = "; ".join(
+        dict.fromkeys(
+            f"{escaped(race.device['name'])}, {plural(race.device['threads'], 'thread')}, "
+            f"torch {escaped(race.device['torch'])}"
+            for race in races
+        )
+    )
+    commands = "; ".join(
+        code(
+            f"suite bench wall-clock --study studies/{race.study.name}.toml "
+            f"--budgets {','.join(f'{at.minutes:g}' for at in race.budgets)} "
+            f"--seeds {max(len(at.seeds) for at in race.budgets)}"
+        )
+        for race in races
+    )
+    return (
+        "The suite's side is a whole run, its epochs and generations shortened to the budget as `--time-budget` "
+        "does. The rival is what a practitioner would write with Optuna: its TPE sampler over all genes together "
+        "proposes a network of the same space, trained by itself by the same recipe (pictures, augmentation, "
+        "Adam, batch), its accuracy on val-B reported after every epoch to the Hyperband pruner. A network counts "
+        "with its weights after its best epoch, pruned or not. A trial is as long as a finalist of the suite at the "
+        "longest budget of that search. At each budget the rival has as many seconds as the suite took, for the same "
+        "seed, until it had chosen; both then fine-tune what they chose by the same recipe and test it once, through "
+        "the sealed test. One search of the rival, as long as the longest budget, also says what it had at the "
+        "shorter ones.\n\n"
+        f"Made by {commands} on {devices}."
+    )

@@ -1,0 +1,87 @@
+"""The contest that a finished run's oracle judges: its tasks by hand, its page, and what it refuses."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.contest.contestants import ABLATIONS, OURS, RIVALS
+from benchmarks.contest.entries import hold_contest
+from benchmarks.supernet import run as hold
+from benchmarks.supernet.judge import Oracle
+from suite.oracle_table import read_table
+from suite.progress import Display
+from suite.run_directory import RunDirectory
+from suite.space import Genome
+from suite.space_analysis import front_share
+from tests.conftest import refusal
+from tests.end_to_end.conftest import suite
+
+
+@pytest.fixture(scope="module")
+def walked(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A copy of the finished run, with an oracle."""
+    path = Path(shutil.copytree(finished, tmp_path_factory.mktemp("walked") / "runs" / "tiny" / "run"))
+    done = suite("oracle", path, cwd=path.parent)
+    assert done.returncode == 0, done.stderr
+    return RunDirectory(path)
+
+
+def test_a_method_is_judged_by_the_score_that_the_search_ranks_by(walked: RunDirectory) -> None:
+    judge, table = Oracle(walked.path).judge(), read_table(walked)
+    assert list(judge.topics) == ["optimiser", "selection", "front"]
+    assert [genome.text for genome in judge.place] == table["genome"].tolist()
+    on_a, on_b = table["loss_val_search"], table["loss_val_choice"]
+    best, worst = int(np.argmin(on_a)), int(np.argmax(on_a))
+    some = Genome.parse(table["genome"][best])
+    assert judge.task("optimiser", 0).judge(some).values == pytest.approx([-on_a[best]])
+    assert judge.task("front", 0).judge(some).values == pytest.approx(
+        [-on_a[best], table["latency_ms"][best]]
+    )
+    rows = np.array([worst, best])
+    assert judge.task("optimiser", 0).lacks(rows) == pytest.approx([on_a[worst] - on_a[best], 0])
+    assert judge.task("selection", 0).lacks(rows) == pytest.approx(on_b[rows] - on_b.min())
+    assert f"that loses {100 * (on_b[best] - on_b.min()):.3f}" in judge.topics["selection"].note
+
+
+def test_hypervolume_is_counted_as_the_report_counts_it(walked: RunDirectory) -> None:
+    table, task = read_table(walked), Oracle(walked.path).judge().task("front", 0)
+    rows = np.random.default_rng(1).permutation(len(table["genome"]))[:200]
+    both = np.column_stack([table["loss_val_search"], table["latency_ms"]]).astype(np.float64)
+    assert task.lacks(rows)[-1] == pytest.approx(1 - front_share(both, rows).share)
+    assert task.lacks(np.arange(len(both)))[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_the_page_of_a_contest_that_goes_on_where_it_was_stopped(
+    walked: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With few evaluations and few methods: what each of them does is another test's business."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("benchmarks.contest.hold.BUDGET", 24)
+    page = hold(Display(quiet=True), walked, 2, tmp_path / "out").read_text()
+    assert page.startswith("# Search methods on the supernet of tiny, run\n")
+    assert "Made by `suite bench supernet runs/tiny/run --seeds 2` on " in page
+    assert all(f"| {name} |" in page for name in (*RIVALS, *ABLATIONS))
+    assert page.count(f"| **{OURS}** |") == 2 * 3
+    for figure in ("optimiser", "selection", "front"):
+        assert (tmp_path / "out" / "figures" / f"{figure}.png").stat().st_size > 10_000
+    (kept,) = (tmp_path / "runs").iterdir()
+    times = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
+    removed = max(times)
+    removed.unlink()
+    hold_contest(Oracle(walked.path), kept, 24, range(2), Display(quiet=True))
+    again = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
+    assert {path for path in again if again[path] != times[path]} == {removed}
+
+
+def test_what_is_no_judge_is_refused(finished: Path, walked: RunDirectory, tmp_path: Path) -> None:
+    assert "has no oracle yet" in refusal("bench", "supernet", finished)
+    other = Path(shutil.copytree(walked.path, tmp_path / "run"))
+    text = (other / "study.toml").read_text()
+    (other / "study.toml").write_text(text.replace("kernel = [3, 5]", "kernel = [3, 7]"))
+    assert "another space" in refusal("bench", "supernet", other)
+    assert "takes no RUN" in refusal("bench", "tabular", other)
+    assert "needs --table FILE" in refusal("bench", "tabular")
