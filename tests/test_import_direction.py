@@ -60,6 +60,7 @@ ROOMS = (
     "report",
     "ask",
     "export",
+    "dashboard",
     "launch",
     "doctor",
     "cli",
