@@ -95,7 +95,7 @@ def test_a_finalist_has_its_note_and_its_pictures(opened: Chrome, served: Served
     opened.get(f"{served.address}/dashboard/studies/{served.studies['finalists']}/trials?numbers={number}")
     assert shows(opened, "Winner: test accuracy")
     pictures = WebDriverWait(opened, 60).until(
-        lambda c: [i for i in c.find_elements(By.CSS_SELECTOR, "img[src*='/artifacts/']")] or False
+        lambda c: c.find_elements(By.CSS_SELECTOR, "img[src*='/artifacts/']")
     )
     WebDriverWait(opened, 60).until(lambda c: all(i.get_property("naturalWidth") for i in pictures))
     names = {i.get_attribute("alt") for i in pictures}
