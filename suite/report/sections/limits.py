@@ -58,8 +58,8 @@ def _search(record: RunRecord) -> str:
     if record.oracle is not None:
         return "What the search missed by the supernet's scores is known, as every network was scored; see above."
     return (
-        f"{count(record.search['evaluations'])} of {count(record.space.size)} networks were looked at. What the others "
-        "would have scored is not known; `suite oracle` tells."
+        f"{count(record.search['evaluations'])} of {count(record.space.size)} networks were looked at. What the "
+        "others would have scored is not known; `suite oracle` tells."
     )
 
 
