@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import struct
@@ -42,7 +43,7 @@ def terminal_picture(words: Sequence[str], shown: str, cwd: Path) -> str:
     os.close(ours)
     if process.wait():
         raise subprocess.CalledProcessError(process.returncode, list(words))
-    console = Console(record=True, width=_COLUMNS, file=open(os.devnull, "w"), force_terminal=True)
+    console = Console(record=True, width=_COLUMNS, file=io.StringIO(), force_terminal=True)
     console.print(Text(f"$ {shown}", style="bold"))
     for number in range(_LINES):
         console.print(_line(screen, number))
