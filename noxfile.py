@@ -121,6 +121,12 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session
+def screenshots(session: nox.Session) -> None:
+    """Take the pictures of docs/ anew, of the latest run (or `-- RUN`), which needs an oracle; needs Chromium."""
+    session.run(_python(session), "-m", "tests.screenshots", *session.posargs)
+
+
+@nox.session
 def audit(session: nox.Session) -> None:
     """Ask PyPI for known vulnerabilities of the environment's packages; needs the network, so CI leaves it out."""
     python = _python(session)

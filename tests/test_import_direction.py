@@ -66,6 +66,7 @@ ROOMS = (
     "report",
     "ask",
     "export",
+    "dashboard",
     "launch",
     "doctor",
     "seeds",

@@ -25,15 +25,14 @@ def dashboard(
     ] = None,
 ) -> None:
     """Browse a run's trials in optuna-dashboard; nothing can be changed or deleted there."""
-    import optuna_dashboard
-
     from suite.cli.read_only import new_server
+    from suite.dashboard import dashboard_of
     from suite.trials import open_storage, storage_url
 
     directory = opened(run)
     url = storage_url(directory, absolute(storage))
     _check_is_there(url, directory.path)
-    page = optuna_dashboard.wsgi(open_storage(url))
+    page = dashboard_of(directory, open_storage(url))
     try:
         server = new_server(page, host, port)
     except (OSError, UnicodeError) as error:

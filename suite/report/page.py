@@ -1,4 +1,4 @@
-"""report.md: the sections in the order of a reader's questions, laid out by a template."""
+"""report.md and report.html: the sections in the order of a reader's questions, laid out by templates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import jinja2
 import matplotlib
 
 from suite.errors import SuiteError
-from suite.escaping import escaped
+from suite.escaping import escaped, one_line
+from suite.report.explorer import explorer
+from suite.report.html_page import write_html_page
 from suite.report.record import RunRecord, read_record
 from suite.report.section import Section
 from suite.report.sections import SECTIONS, Build
@@ -17,7 +19,7 @@ from suite.run_directory import RunDirectory, write_atomically
 
 
 def write_report(run: RunDirectory) -> Path:
-    """Write report/report.md and its figures from what the run has so far; returns the page's path.
+    """Write report/report.md, its figures and report.html from what the run has so far; returns report.md's path.
 
     A figure or a section that fails leaves a note in its place: the rest is worth having.
 
@@ -29,8 +31,10 @@ def write_report(run: RunDirectory) -> Path:
     figures = Figures(folder / "figures")
     with matplotlib.rc_context(STYLE):  # legends and ticks read the style when they are drawn
         sections = [section for build in SECTIONS if (section := _built(build, record, figures))]
-    page = folder / "report.md"
-    write_atomically(page, _render(record.study.name, run.run_id, sections, _missing(run)).encode())
+    page, missing = folder / "report.md", _missing(run)
+    write_atomically(page, _render(record.study.name, run.run_id, sections, missing).encode())
+    title = f"{one_line(record.study.name)}, run {one_line(run.run_id)}"
+    write_html_page(folder, title, missing, sections, _explorer(record))
     figures.remove_others()  # of an earlier report, which is whole until this one is
     return page
 
@@ -44,6 +48,16 @@ def _built(build: Build, record: RunRecord, figures: Figures) -> Section | None:
     except Exception as error:
         title = build.__module__.rpartition(".")[2].replace("_", " ").capitalize()
         return Section(title, f"*This part could not be written: {escaped(repr(error))}.*")
+
+
+def _explorer(record: RunRecord) -> str | None:
+    """The explorer, or what went wrong with it: the page around it is worth having."""
+    try:
+        return explorer(record)
+    except SuiteError:
+        raise
+    except Exception as error:
+        return f"<p><em>The explorer could not be made: {escaped(repr(error))}.</em></p>"
 
 
 def _missing(run: RunDirectory) -> list[str]:

@@ -1,4 +1,7 @@
-"""Publishing: a run's page, figures and results copied to reports/, never its weights or databases."""
+"""Publishing: a run's page, figures and results copied to reports/, never its weights or databases.
+
+report.html stays where it is: it holds the same, in megabytes that a repository would keep for ever.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def publish_report(run: RunDirectory, reports: Path) -> Path:
     target = reports / folder_name(results["study"], run) / folder_name(run.run_id, run)
     if target.exists():
         shutil.rmtree(target)
-    shutil.copytree(run.path / "report", target)
+    shutil.copytree(run.path / "report", target, ignore=shutil.ignore_patterns("report.html"))
     for name in _FILES:
         if (run.path / name).exists():
             shutil.copyfile(run.path / name, target / name)

@@ -73,10 +73,8 @@ class Figures:
 
     def save(self, figure: Figure, name: str, alt: str) -> str:
         """Write `<name>.png`; returns the Markdown image, with its alt text, or why it cannot be drawn."""
-        buffer = io.BytesIO()
         try:
-            figure.savefig(buffer, format="png", metadata={"Software": None})
-            write_atomically(self.folder / f"{name}.png", buffer.getvalue())
+            write_atomically(self.folder / f"{name}.png", png(figure))
         except Exception as error:  # whatever it is, the text around the figure is worth having
             return f"*{escaped(alt)}: this figure could not be drawn ({escaped(repr(error))}).*"
         self._written.add(f"{name}.png")
@@ -87,6 +85,13 @@ class Figures:
         for path in self.folder.glob("*.png"):
             if path.name not in self._written:
                 path.unlink()
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG file, the same for the same figure."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def log_ticks(axis: Axis) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-from matplotlib.ticker import MaxNLocator
-
+from suite.report.pictures import curves
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import CYCLE, Figures, count, duration, millions, percent, table
+from suite.report.style import Figures, count, duration, millions, percent, table
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -16,19 +15,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     if record.finalists is None:
         return None
     rows = record.finalists["finalists"]
-    figure, (axes,) = figures.axes()
-    for row, colour in zip(rows, CYCLE * len(rows), strict=False):
-        for i, curve in enumerate(row["curves"]):
-            axes.plot(
-                range(1, len(curve["val_accuracy"]) + 1),
-                curve["val_accuracy"],
-                "--" if row["pruned"] else "-",
-                color=colour,
-                label=row["genome"] + (" (pruned)" if row["pruned"] else "") if i == 0 else None,
-            )
-    axes.set(xlabel="epoch", ylabel="accuracy on val-B")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(fontsize=12, loc="lower right")
+    figure = curves(figures, rows)
     best = max(row["val_accuracy"] for row in rows)
     image = figures.save(figure, "finalists", f"{len(rows)} finalists' curves; the best ends at {best:.4f}.")
     return Section("The finalists", f"{_origin(record)}\n\n{image}\n\n{_table(record)}")

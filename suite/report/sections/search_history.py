@@ -1,17 +1,20 @@
-"""The search by evaluation and by generation."""
+"""The search by evaluation, by second and by generation."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from suite.choice import is_feasible
 from suite.pareto import hypervolume
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import BLUE, GREEN, PALE, VERMILION, Figures, count, duration
+from suite.report.style import BLUE, GREEN, PALE, PURPLE, VERMILION, Figures, count, duration
+from suite.space import SearchSpace
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -19,29 +22,70 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     search = record.search
     if search is None:
         return None
-    several = len(search["objectives"]) > 1
-    figure, axes = figures.axes(2 if several else 1, width=13 if several else 9, height=4.6)
     metric, weight = search["objectives"][0], search["weights"][0]
     values = [row["values"][0] for row in search["evaluated"] if is_feasible(row)]
     best = list(_running_best(values, weight))
-    axes[0].plot(range(1, len(values) + 1), values, ".", color=PALE, label="a network", markersize=5)
-    axes[0].plot(range(1, len(best) + 1), best, color=BLUE, label="best so far")
-    axes[0].axvline(
+    figure, ((by_evaluation, by_second), (below, beside)) = figures.grid([1, 1], 2, width=13, height=8.6)
+    by_evaluation.plot(range(1, len(values) + 1), values, ".", color=PALE, label="a network", markersize=5)
+    by_evaluation.plot(range(1, len(best) + 1), best, color=BLUE, label="best so far")
+    by_evaluation.axvline(
         record.study.search.random_pool + 0.5, color=VERMILION, linestyle=":", label="end of random pool"
     )
-    axes[0].set(xlabel="networks evaluated", ylabel=f"{metric} on val-A")
-    axes[0].legend()
-    if several:
-        volumes = _volumes(search)
-        axes[1].plot(range(len(volumes)), volumes, "o-", color=GREEN)
-        axes[1].set(xlabel="generation (0: random pool)", ylabel="share of final hypervolume")
-        axes[1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    by_evaluation.set(xlabel="networks evaluated", ylabel=f"{metric} on val-A")
+    by_evaluation.legend()
+    seconds, so_far = _by_second(search, weight)
+    by_second.step(seconds, so_far, where="post", color=BLUE)
+    by_second.set(xlabel="seconds of search", ylabel=f"best {metric} on val-A", xlim=(0, None))
+    _by_generation(below, _diversity(search, record.space), "genes in which two differ (%)", PURPLE)
+    if len(search["objectives"]) > 1:
+        _by_generation(beside, _volumes(search), "share of final hypervolume", GREEN)
+    else:
+        beside.set_axis_off()
     image = figures.save(
         figure,
         "search",
-        f"Search history: {metric} of {len(values)} networks, from {best[0]:.4g} to {best[-1]:.4g} at best.",
+        f"Search history: {metric} of {len(values)} networks, from {best[0]:.4g} to {best[-1]:.4g} at best; "
+        "the best by second; by generation, the population's diversity and the hypervolume.",
     )
     return Section("How the search went", f"{image}\n\n{_text(record, search)}")
+
+
+def _by_generation(axes: Axes, values: list[float], label: str, colour: str) -> None:
+    axes.plot(range(len(values)), values, "o-", color=colour)
+    axes.set(xlabel="generation (0: random pool)", ylabel=label)
+    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _by_second(search: dict[str, Any], weight: float) -> tuple[list[float], list[float]]:
+    """Seconds at the end of each generation, and the best value by then."""
+    rows = {row["genome"]: row["values"][0] for row in search["evaluated"] if is_feasible(row)}
+    better = max if weight > 0 else min
+    ends, found, spent, best = [], [], 0.0, None
+    for generation in search["generations"]:
+        spent += generation["seconds"]["total"]
+        values = [rows[genome] for genome in generation["proposed"] if genome in rows]
+        if values:
+            best = better(values) if best is None else better([best, *values])
+            ends.append(spent)
+            found.append(best)
+    return ends, found
+
+
+def _diversity(search: dict[str, Any], space: SearchSpace) -> list[float]:
+    """By generation, in how many of its genes a network of the population differs from another, on average, in %.
+
+    A gene that only one of two has counts as a difference.
+    """
+    means = []
+    for generation in search["generations"]:
+        genes = [space.active_genes(space.parse(text)) for text in generation["population"]]
+        shares = [
+            sum(one.get(name) != other.get(name) for name in one | other) / len(one | other)
+            for one, other in itertools.combinations(genes, 2)
+        ]
+        means.append(100 * sum(shares) / len(shares) if shares else 0.0)
+    return means
 
 
 def _running_best(values: list[float], weight: float) -> Iterator[float]:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from suite.data.dataset import are_unequal
-from suite.escaping import escaped, one_line
+from suite.escaping import escaped
+from suite.report.pictures import confusion
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, count, percent, table
@@ -17,31 +18,17 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     """The winner on the test pictures."""
     if record.final is None:
         return None
-    confusion = np.asarray(record.final["confusion"])
-    figure, (axes,) = figures.axes(width=8.6, height=7.6)
-    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.grid(visible=False)
-    names = [name if len(name) <= 14 else name[:13] + "…" for name in map(one_line, record.classes)]
-    axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
-    axes.set_yticks(range(len(names)), names)
-    axes.set(xlabel="said", ylabel="true")
-    if len(names) <= 20:
-        for i, j in np.ndindex(*shares.shape):
-            if shares[i, j] >= 0.005:
-                colour = "white" if shares[i, j] > 0.5 else "#222222"
-                axes.text(
-                    j, i, f"{100 * shares[i, j]:.0f}", ha="center", va="center", color=colour, fontsize=12
-                )
-    image = figures.save(figure, "confusion", _confusion_alt(confusion, record.classes))
+    matrix = np.asarray(record.final["confusion"])
+    figure = confusion(figures, matrix, record.classes)
+    image = figures.save(figure, "confusion", _confusion_alt(matrix, record.classes))
     caption = "Per cent of each true class (row); blanks are under 0.5 %."
-    body = [_fields(record.final["test"]), *_balanced(record.final, confusion), image, caption]
-    return Section("The test", "\n\n".join([*body, _per_class(confusion, record.classes)]))
+    body = [_fields(record.final["test"]), *_balanced(record.final, matrix), image, caption]
+    return Section("The test", "\n\n".join([*body, _per_class(matrix, record.classes)]))
 
 
-def _balanced(final: dict[str, Any], confusion: np.ndarray) -> list[str]:
+def _balanced(final: dict[str, Any], matrix: np.ndarray) -> list[str]:
     """Where accuracy says little of the small classes; runs of older suites have no such number."""
-    sizes = confusion.sum(axis=1)
+    sizes = matrix.sum(axis=1)
     if "balanced_accuracy" not in final or not are_unequal(sizes.tolist()):
         return []
     return [
@@ -65,18 +52,18 @@ def _fields(test: dict[str, Any]) -> str:
     )
 
 
-def _per_class(confusion: np.ndarray, classes: list[str]) -> str:
+def _per_class(matrix: np.ndarray, classes: list[str]) -> str:
     rows = []
     for i, name in enumerate(classes):
-        true, said, hit = confusion[i].sum(), confusion[:, i].sum(), confusion[i, i]
+        true, said, hit = matrix[i].sum(), matrix[:, i].sum(), matrix[i, i]
         recall, precision = hit / max(true, 1), hit / max(said, 1)
         f1 = 2 * recall * precision / (recall + precision) if hit else 0.0
         rows.append([escaped(name), count(true), percent(precision), percent(recall), f"{f1:.3f}"])
     return table(["Class", "Pictures", "Precision", "Recall", "F1"], rows)
 
 
-def _confusion_alt(confusion: np.ndarray, classes: list[str]) -> str:
-    off = confusion - np.diag(np.diag(confusion))
+def _confusion_alt(matrix: np.ndarray, classes: list[str]) -> str:
+    off = matrix - np.diag(np.diag(matrix))
     if not off.any():
         return "Confusion matrix; every picture is classed right."
     i, j = np.unravel_index(off.argmax(), off.shape)

@@ -1,0 +1,36 @@
+"""optuna-dashboard over a run's storage, its notes and pictures beside it, and the report under the same address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import optuna_dashboard
+from optuna.storages import BaseStorage
+
+from suite.dashboard.annotations import Annotations, annotate
+from suite.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+REPORT = "/report"
+
+
+def dashboard_of(run: RunDirectory, storage: BaseStorage) -> WSGIApplication:
+    """The application; nothing is written to the run or to its storage."""
+    annotations = Annotations(run, storage)
+    annotate(storage, annotations)
+    dashboard: WSGIApplication = optuna_dashboard.wsgi(storage, artifact_store=annotations)
+    page = run.path / "report" / "report.html"
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO", "").rstrip("/") != REPORT:
+            return dashboard(environ, start_response)
+        if not page.is_file():
+            start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
+            return [f"There is no report yet: suite report {run.path}".encode()]
+        start_response("200 OK", [("Content-Type", "text/html; charset=utf-8")])
+        return [page.read_bytes()]
+
+    return application

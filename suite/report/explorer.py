@@ -1,0 +1,115 @@
+"""The explorer of report.html: every network of the oracle's table, packed into the page and filtered there."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shlex
+import zlib
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+from plotly.offline import get_plotlyjs
+
+from suite.oracle_table import Table, costs
+from suite.report.record import RunRecord
+from suite.report.style import count
+from suite.space import Genome, SearchSpace
+
+MOST = 500_000  # networks: a page of more is slow to open
+_INACTIVE = 255
+_TYPES: dict[str, Any] = {"u1": np.uint8, "u4": np.uint32, "f4": np.float32}
+_PRICES = {
+    "params": ("parameters", "parameters", ""),
+    "macs": ("multiply-accumulates", "multiply-accumulates", "MACs"),
+    "latency_ms": ("predicted latency", "predicted latency (ms)", "ms"),
+}
+
+
+def explorer(record: RunRecord) -> str | None:
+    """The explorer as HTML, everything inside; None without an oracle."""
+    if record.oracle is None:
+        return None
+    table = record.walked.everything
+    rows = _rows(table, record.walked.score)
+    table = {name: column[rows] for name, column in table.items()}
+    texts = table["genome"].tolist()
+    layout, packed = _packed(_columns(table, record.walked.score, record.space))
+    prices = [
+        {"name": name, "words": words, "axis": axis, "unit": unit or words}
+        for name, (words, axis, unit) in _PRICES.items()
+        if name in table
+    ]
+    facts = {
+        "columns": layout,
+        "prices": prices,
+        "genes": [{"name": gene.name, "choices": gene.choices} for gene in record.space.genes],
+        "marked": [{"row": row, "words": words} for row, words in _marked(record, texts)],
+        "shape": record.space.shape,
+        "classes": record.space.classes,
+        "export": f"suite export {shlex.quote(f'runs/{record.study.name}/{record.run.run_id}')} --genome",
+    }
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("suite.report"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.get_template("explorer.html.j2").render(
+        networks=count(len(texts)),
+        which="of the space" if len(texts) == record.space.size else "that are best",
+        has_latency="latency_ms" in table,
+        plotly=Markup(get_plotlyjs()),
+        facts=Markup(json.dumps(facts).replace("<", "\\u003c")),
+        columns=packed,
+    )
+
+
+def _rows(table: Table, score: str) -> NDArray[np.int64]:
+    """The best networks, in the order of the space; all, if they are not too many."""
+    kept: NDArray[np.int64] = np.sort(np.argsort(costs(table, "val_search", score), kind="stable")[:MOST])
+    return kept
+
+
+def _marked(record: RunRecord, texts: list[str]) -> list[tuple[int, str]]:
+    """Networks that the page speaks of elsewhere."""
+    winner = record.winner
+    return [(texts.index(winner.text), "the winner")] if winner and winner.text in texts else []
+
+
+def _columns(table: Table, score: str, space: SearchSpace) -> list[tuple[str, str, NDArray[Any]]]:
+    """Name, type and values of each column; the largest types first, so that each begins where it may."""
+    texts = np.frombuffer("\n".join(table["genome"]).encode(), dtype=np.uint8)
+    genes = _genes(table["genome"].tolist(), space)
+    return [
+        ("badness", "f4", costs(table, "val_search", score)),
+        ("accuracy", "f4", table["accuracy_val_search"]),
+        ("choice", "f4", table["accuracy_val_choice"]),
+        *((name, "f4" if name == "latency_ms" else "u4", table[name]) for name in _PRICES if name in table),
+        *((f"gene{place}", "u1", values) for place, values in enumerate(genes.T)),
+        ("texts", "u1", texts),
+    ]
+
+
+def _genes(texts: list[str], space: SearchSpace) -> NDArray[np.uint8]:
+    """(N, genes) choice indices, _INACTIVE where a gene plays no part."""
+    choices = [{value: index for index, value in enumerate(gene.choices)} for gene in space.genes]
+    names = [gene.name for gene in space.genes]
+    found = np.full((len(texts), len(names)), _INACTIVE, dtype=np.uint8)
+    for row, text in enumerate(texts):
+        active = space.active_genes(Genome.parse(text))
+        for place, name in enumerate(names):
+            if name in active:
+                found[row, place] = choices[place][active[name]]
+    return found
+
+
+def _packed(columns: list[tuple[str, str, NDArray[Any]]]) -> tuple[list[dict[str, Any]], str]:
+    """Where each column lies in the bytes, and the bytes: deflated, as base64."""
+    layout, pieces, start = [], [], 0
+    for name, kind, values in columns:
+        piece = np.ascontiguousarray(values, dtype=_TYPES[kind]).tobytes()
+        layout.append({"name": name, "type": kind, "start": start, "count": len(values)})
+        pieces.append(piece)
+        start += len(piece)
+    return layout, base64.b64encode(zlib.compress(b"".join(pieces), 9)).decode()

@@ -1,0 +1,76 @@
+"""Limits of the claim: what the run does not say, and what would."""
+
+from __future__ import annotations
+
+import math
+
+from suite.escaping import escaped
+from suite.fidelity.in_words import number, supernet_row
+from suite.report.record import RunRecord
+from suite.report.section import Section
+from suite.report.style import Figures, count, plural
+
+
+def section(record: RunRecord, figures: Figures) -> Section | None:
+    """Only of a finished run: others claim nothing yet."""
+    if record.final is None or record.search is None:
+        return None
+    limits = [_training(record), _test(record), _latency(record), _search(record), _ranking(record)]
+    return Section("Limits of the claim", "\n".join(f"- {limit}" for limit in limits))
+
+
+def _training(record: RunRecord) -> str:
+    seeds = record.study.finalists.seeds
+    text = (
+        f"The winner's accuracy is that of one network, of {plural(seeds, 'training')} as a finalist. Another seed "
+        "gives another accuracy"
+    )
+    perfect = record.fidelity and record.fidelity["perfect"]
+    if not perfect:
+        return f"{text}; how far off, this run does not say."
+    assert record.fidelity is not None
+    deviation = 100 * math.sqrt(perfect["seeds"])
+    return (
+        f"{text}: trainings of one network lie {deviation:.2f} points apart (standard deviation, in the truth "
+        f"table's {record.fidelity['epochs']} epochs on {count(record.fidelity['train_images'])} pictures)."
+    )
+
+
+def _test(record: RunRecord) -> str:
+    assert record.final is not None
+    counts = record.facts["dataset"]["counts"]
+    return (
+        f"The interval is for the chance of {count(len(record.final['predicted']))} test pictures, and for nothing "
+        f"else: not for pictures of another kind than the {count(counts['train'])} it was trained on."
+    )
+
+
+def _latency(record: RunRecord) -> str:
+    settings, device = record.study.latency, record.facts["device"]
+    return (
+        f"Latency is that of PyTorch on {escaped(device['name'])}, batch {settings.batch}, "
+        f"{plural(settings.threads, 'thread')}. Another device, or another runtime, may order networks otherwise."
+    )
+
+
+def _search(record: RunRecord) -> str:
+    assert record.search is not None
+    if record.oracle is not None:
+        return "What the search missed by the supernet's scores is known, as every network was scored; see above."
+    return (
+        f"{count(record.search['evaluations'])} of {count(record.space.size)} networks were looked at. What the "
+        "others would have scored is not known; `suite oracle` tells."
+    )
+
+
+def _ranking(record: RunRecord) -> str:
+    if record.fidelity is None:
+        return (
+            "Whether the supernet ranks networks as training each would is not known for this run; `suite fidelity` "
+            "tells."
+        )
+    tau = supernet_row(record.fidelity, record.study.search.score)["against_one"]["tau"]
+    return (
+        f"The supernet ranks networks with Kendall's tau {number(tau)} against one training of each, so a better "
+        "network may have been passed over."
+    )

@@ -1,0 +1,211 @@
+"use strict";
+// The explorer: every network of the space in typed arrays, filtered anew at each move of a limit.
+(async () => {
+  const byId = (id) => document.getElementById(id);
+  const facts = JSON.parse(byId("explorer-facts").textContent);
+  const columns = await unpacked(byId("explorer-columns").textContent, facts.columns);
+  const texts = new TextDecoder().decode(columns.texts).split("\n");
+  const accuracy = columns.accuracy;
+  const prices = facts.prices.map((price) => ({ ...price, values: columns[price.name] }));
+  const steps = 400;
+  for (const price of prices) {
+    price.order = Uint32Array.from(texts.keys()).sort((a, b) => price.values[a] - price.values[b]);
+    price.most = Infinity;
+  }
+  const dropped = facts.genes.map(() => new Set());
+  let across = prices[prices.length - 1], shown = new Uint8Array(texts.length), best = -1;
+
+  for (const price of prices) {
+    const label = document.createElement("label");
+    const output = document.createElement("output");
+    const range = Object.assign(document.createElement("input"), { type: "range", min: 0, max: steps, value: steps });
+    range.setAttribute("aria-label", `At most, ${price.words}`);
+    range.id = `limit-${price.name}`;
+    range.addEventListener("input", () => {
+      // A step is a share of the networks, so that a slider moves as many at every place.
+      const place = Math.floor((Number(range.value) / steps) * (texts.length - 1));
+      price.most = Number(range.value) === steps ? Infinity : price.values[price.order[place]];
+      output.textContent = price.most === Infinity ? "any" : said(price, price.most);
+      update();
+    });
+    output.textContent = "any";
+    label.append(output, `At most, ${price.words}`, range);
+    byId("limits").append(label);
+    byId("across").append(new Option(price.words, price.name, false, price === across));
+    price.reset = () => { range.value = steps; price.most = Infinity; output.textContent = "any"; };
+  }
+  byId("across").addEventListener("change", (event) => {
+    across = prices.find((price) => price.name === event.target.value);
+    update();
+  });
+  facts.genes.forEach((gene, place) => {
+    const row = document.createElement("div");
+    row.append(Object.assign(document.createElement("span"), { textContent: gene.name }));
+    gene.choices.forEach((choice, index) => {
+      const button = Object.assign(document.createElement("button"), { type: "button", textContent: choice });
+      button.setAttribute("aria-pressed", "true");
+      button.setAttribute("aria-label", `${gene.name} ${choice}`);
+      button.addEventListener("click", () => {
+        const out = dropped[place];
+        if (!out.delete(index)) out.add(index);
+        button.setAttribute("aria-pressed", String(!out.has(index)));
+        update();
+      });
+      row.append(button);
+    });
+    byId("genes").append(row);
+  });
+  byId("reset").addEventListener("click", () => {
+    prices.forEach((price) => price.reset());
+    dropped.forEach((out) => out.clear());
+    byId("genes").querySelectorAll("button").forEach((button) => button.setAttribute("aria-pressed", "true"));
+    update();
+  });
+
+  function filter() {
+    shown.fill(1);
+    for (const { values, most } of prices) {
+      if (most !== Infinity) for (let i = 0; i < shown.length; i++) if (values[i] > most) shown[i] = 0;
+    }
+    dropped.forEach((out, place) => {
+      if (!out.size) return;
+      const values = columns[`gene${place}`];
+      for (let i = 0; i < shown.length; i++) if (out.has(values[i])) shown[i] = 0;
+    });
+  }
+
+  function update() {
+    filter();
+    let count = 0;
+    best = -1;
+    for (let i = 0; i < shown.length; i++) {
+      if (!shown[i]) continue;
+      count++;
+      if (best < 0 || columns.badness[i] < columns.badness[best]) best = i;
+    }
+    byId("within").textContent = `${count.toLocaleString("en")} of ${texts.length.toLocaleString("en")} networks`;
+    draw();
+    describe(byId("best"), best, "The best within these limits");
+  }
+
+  function draw() {
+    const log = Math.log10, width = 110, height = 70;
+    const low = log(across.values[across.order[0]]), high = log(across.values[across.order[texts.length - 1]]);
+    const stepX = (high - low) / width || 1;
+    let least = Infinity, most = -Infinity;
+    for (const value of accuracy) { least = Math.min(least, value); most = Math.max(most, value); }
+    const stepY = (most - least) / height || 1;
+    const cells = Array.from({ length: height }, () => new Float64Array(width));
+    for (let i = 0; i < shown.length; i++) {
+      if (!shown[i]) continue;
+      const x = Math.min(width - 1, Math.floor((log(across.values[i]) - low) / stepX));
+      const y = Math.min(height - 1, Math.floor((accuracy[i] - least) / stepY));
+      cells[y][x]++;
+    }
+    const z = cells.map((row) => Array.from(row, (n) => (n ? log(n) : null)));
+    const style = getComputedStyle(document.documentElement);
+    const ink = style.getPropertyValue("--ink").trim(), line = style.getPropertyValue("--line").trim();
+    const axis = { gridcolor: line, zeroline: false, linecolor: line };
+    const ticks = [];
+    for (let power = Math.floor(low); power <= high; power++) ticks.push(...[1, 2, 5].map((n) => n * 10 ** power));
+    const traces = [
+      { type: "heatmap", z, x: Array.from({ length: width }, (_, i) => 10 ** (low + (i + 0.5) * stepX)),
+        y: Array.from({ length: height }, (_, i) => 100 * (least + (i + 0.5) * stepY)), showscale: false,
+        colorscale: [[0, "#cfe3f1"], [1, "#0b3d66"]], hovertemplate: "%{x:.4~s}, %{y:.2f} %<extra></extra>" },
+      front(), mark(best, "best within the limits", "star", "#D55E00"),
+      ...facts.marked.map(({ row, words }) => mark(row, words, "diamond", "#E69F00")),
+    ];
+    Plotly.react("cloud", traces, {
+      margin: { l: 60, r: 10, t: 10, b: 48 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      font: { color: ink, size: 13 }, legend: { x: 1, y: 0, xanchor: "right", yanchor: "bottom", bgcolor: "rgba(0,0,0,0)" },
+      xaxis: { ...axis, type: "log", title: { text: across.axis }, tickvals: ticks, ticktext: ticks.map(short) },
+      yaxis: { ...axis, title: { text: "accuracy on val-A (%)" } },
+    }, { displayModeBar: false, responsive: true });
+  }
+
+  function front() {
+    const x = [], y = [], names = [];
+    let most = -Infinity;
+    for (const i of across.order) {
+      if (!shown[i] || accuracy[i] <= most) continue;
+      most = accuracy[i];
+      x.push(across.values[i]); y.push(100 * accuracy[i]); names.push(texts[i]);
+    }
+    return { type: "scatter", mode: "lines+markers", x, y, text: names, name: "front of these",
+      line: { color: "#009E73", width: 1.5, shape: "hv" }, marker: { size: 5 }, hovertemplate: "%{text}<extra></extra>" };
+  }
+
+  function mark(row, name, symbol, color) {
+    const there = row >= 0 && row < texts.length;
+    return { type: "scatter", mode: "markers", name, x: there ? [across.values[row]] : [], y: there ? [100 * accuracy[row]] : [],
+      text: there ? [texts[row]] : [], marker: { symbol, size: 14, color, line: { color: "#ffffff", width: 1.5 } },
+      hovertemplate: "%{text}<extra></extra>" };
+  }
+
+  function nearest(x, y) {
+    const log = Math.log10, wide = log(across.values[across.order[texts.length - 1]] / across.values[across.order[0]]) || 1;
+    let found = -1, least = Infinity;
+    for (let i = 0; i < shown.length; i++) {
+      if (!shown[i]) continue;
+      const distance = (log(across.values[i] / x) / wide) ** 2 + (accuracy[i] - y / 100) ** 2;
+      if (distance < least) { least = distance; found = i; }
+    }
+    return found;
+  }
+
+  function describe(card, row, title) {
+    card.hidden = false;
+    card.replaceChildren(Object.assign(document.createElement("h3"), { textContent: title }));
+    if (row < 0) { card.append("No network of the space is within these limits."); return; }
+    card.dataset.genome = texts[row];
+    const values = prices.map((price) => said(price, price.values[row])).join(" · ");
+    const layers = Object.assign(document.createElement("div"), { className: "layers" });
+    for (const [words, shape, color] of boxes(row)) {
+      const box = Object.assign(document.createElement("div"), { textContent: words });
+      box.style.background = color;
+      box.append(Object.assign(document.createElement("small"), { textContent: shape }));
+      layers.append(box);
+    }
+    const command = Object.assign(document.createElement("code"), { textContent: `${facts.export} ${texts[row]}` });
+    card.append(`${(100 * accuracy[row]).toFixed(2)} % on val-A, ${(100 * columns.choice[row]).toFixed(2)} % on val-B · ${values}`,
+      layers, "To take it on: ", command);
+  }
+
+  function boxes(row) {
+    const drawn = [["picture", facts.shape.join("×"), "#8A8A8A"]];
+    let [, height, width] = facts.shape;
+    for (const part of texts[row].split("-")) {
+      const conv = /^(\d+)k(\d+)(max|avg)$/.exec(part);
+      if (conv) {
+        height = Math.floor(height / 2); width = Math.floor(width / 2);
+        drawn.push([`conv ${conv[2]}×${conv[2]}\n${conv[3]} pool`, `${conv[1]}×${height}×${width}`, "#0072B2"]);
+      } else drawn.push(["dense", part.slice(2), "#009E73"]);
+    }
+    drawn.push(["classifier", String(facts.classes), "#B9770E"]);
+    return drawn;
+  }
+
+  function said(price, value) {
+    if (price.name === "latency_ms") return `${value.toPrecision(3)} ms`;
+    return value >= 1e6 ? `${(value / 1e6).toPrecision(3)} M ${price.unit}` : `${value.toLocaleString("en")} ${price.unit}`;
+  }
+
+  function short(value) {
+    if (value >= 1e6) return `${value / 1e6}M`;
+    return value >= 1e3 ? `${value / 1e3}k` : String(Number(value.toPrecision(1)));
+  }
+
+  async function unpacked(text, layout) {
+    const packed = Uint8Array.from(atob(text.trim()), (c) => c.charCodeAt(0));
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+    const bytes = await new Response(stream).arrayBuffer();
+    const types = { u1: Uint8Array, u4: Uint32Array, f4: Float32Array };
+    return Object.fromEntries(layout.map(({ name, type, start, count }) => [name, new types[type](bytes, start, count)]));
+  }
+
+  update();
+  byId("cloud").on("plotly_click", ({ points: [point] }) => {
+    const row = point.text && typeof point.text === "string" ? texts.indexOf(point.text) : nearest(point.x, point.y);
+    if (row >= 0) describe(byId("picked"), row, "The network you picked");
+  });
+})();

@@ -1,0 +1,136 @@
+"""The dashboard in a real browser, over a finished run: notes, pictures, and nothing that leaves the machine."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+from suite.cli.read_only import new_server
+from suite.dashboard import dashboard_of
+from suite.run_directory import RunDirectory
+from suite.trials import open_storage, storage_url
+from tests.browser import browser, complaints, requested
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A run under an address."""
+
+    run: RunDirectory
+    address: str
+    studies: dict[str, int]  # by phase
+
+
+@pytest.fixture(scope="module")
+def served(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    run = RunDirectory.open(Path(shutil.copytree(finished, tmp_path_factory.mktemp("served") / "run")))
+    storage = open_storage(storage_url(run, None))
+    studies = {s.study_name.rpartition("/")[2]: s._study_id for s in storage.get_all_studies()}
+    server = new_server(dashboard_of(run, storage), "127.0.0.1", 0)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield Served(run, f"http://127.0.0.1:{server.server_port}", studies)
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Chrome]:
+    with browser() as chrome:
+        yield chrome
+
+
+def shows(opened: Chrome, text: str) -> bool:
+    """Whether the page comes to show a text."""
+    WebDriverWait(opened, 60).until(lambda c: text in c.find_element(By.TAG_NAME, "body").text)
+    return True
+
+
+def nothing_left_the_machine(opened: Chrome, served: Served) -> bool:
+    asked = requested(opened)
+    assert asked
+    return all(url.startswith(served.address) for url in asked)
+
+
+def test_the_study_list_names_every_phase(opened: Chrome, served: Served) -> None:
+    opened.get(f"{served.address}/dashboard")
+    assert shows(opened, "tiny/run/search")
+    assert shows(opened, "tiny/run/finalists")
+    assert nothing_left_the_machine(opened, served)
+    assert complaints(opened) == []
+
+
+def test_a_study_says_what_was_found_and_leads_to_the_report(opened: Chrome, served: Served) -> None:
+    final = served.run.read_result("final")
+    assert final is not None
+    opened.get(f"{served.address}/dashboard/studies/{served.studies['search']}/note")
+    assert shows(opened, "Winner")
+    assert shows(opened, final["genome"])
+    (link,) = opened.find_elements(By.LINK_TEXT, "The whole report")
+    opened.get(link.get_attribute("href"))
+    assert shows(opened, "Test accuracy")
+    assert nothing_left_the_machine(opened, served)
+    assert complaints(opened) == []
+
+
+def test_a_finalist_has_its_note_and_its_pictures(opened: Chrome, served: Served) -> None:
+    final = served.run.read_result("final")
+    assert final is not None
+    storage = open_storage(storage_url(served.run, None))
+    study = optuna.load_study(study_name="tiny/run/finalists", storage=storage)
+    (number,) = [t.number for t in study.get_trials() if t.user_attrs["genome"] == final["genome"]]
+    opened.get(f"{served.address}/dashboard/studies/{served.studies['finalists']}/trials?numbers={number}")
+    assert shows(opened, "Winner: test accuracy")
+    pictures = WebDriverWait(opened, 60).until(
+        lambda c: c.find_elements(By.CSS_SELECTOR, "img[src*='/artifacts/']")
+    )
+    WebDriverWait(opened, 60).until(lambda c: all(i.get_property("naturalWidth") for i in pictures))
+    names = {i.get_attribute("alt") for i in pictures}
+    assert {"architecture.png", "curve.png", "confusion.png"} <= names
+    assert nothing_left_the_machine(opened, served)
+    assert complaints(opened) == []
+
+
+def test_every_network_of_the_front_has_a_note_and_a_diagram(served: Served) -> None:
+    search = served.run.read_result("search")
+    assert search is not None
+    storage = open_storage(storage_url(served.run, None))
+    dashboard_of(served.run, storage)
+    attributes = storage.get_study_system_attrs(served.studies["search"])
+    notes = [key for key in attributes if key.endswith(":note_ver") and key != "dashboard:note_ver"]
+    pictures = [key.split(":")[2:] for key in attributes if key.startswith("dashboard:artifacts:")]
+    assert len(notes) == len(pictures) == len(search["front"])
+    for trial, artifact in pictures:
+        address = f"{served.address}/artifacts/{served.studies['search']}/{trial}/{artifact}"
+        with urllib.request.urlopen(address, timeout=30) as answer:
+            assert answer.read(8) == PNG
+
+
+def test_the_record_itself_is_not_annotated(served: Served) -> None:
+    for study in served.studies.values():
+        stored = open_storage(storage_url(served.run, None)).get_study_system_attrs(study)
+        assert not [key for key in stored if key.startswith("dashboard:")]
+
+
+def test_a_run_under_way_has_a_note_too(finished: Path, tmp_path: Path) -> None:
+    run = RunDirectory.open(Path(shutil.copytree(finished, tmp_path / "run")))
+    for phase in ("finalists", "final", "search"):
+        (run.path / "results" / f"{phase}.json").unlink()
+    storage = open_storage(storage_url(run, None))
+    dashboard_of(run, storage)
+    (search,) = [s._study_id for s in storage.get_all_studies() if s.study_name == "tiny/run/search"]
+    note = storage.get_study_system_attrs(search)["dashboard:note_str:0"]
+    assert "The run has no winner yet." in note

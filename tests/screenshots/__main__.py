@@ -1,0 +1,119 @@
+"""Screenshots of a finished run: its report and explorer, its dashboard, and a search in a terminal.
+
+    python -m tests.screenshots runs/cifar10-quick/20261125-120000
+
+Writes docs/*.png and docs/terminal.svg.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+from suite.cli.read_only import new_server
+from suite.dashboard import dashboard_of
+from suite.run_directory import RUNS, RunDirectory, latest_run
+from suite.trials import open_storage, storage_url
+from tests.browser import browser
+from tests.conftest import ROOT
+from tests.screenshots.terminal import terminal_picture
+
+DOCS = ROOT / "docs"
+
+
+def main() -> None:
+    """Take them all."""
+    words = argparse.ArgumentParser(prog="python -m tests.screenshots", description=__doc__.splitlines()[0])
+    words.add_argument(
+        "run", nargs="?", type=Path, help="a finished run with an oracle; the latest, if left out"
+    )
+    asked = words.parse_args()
+    run = RunDirectory.open(asked.run) if asked.run else latest_run(RUNS)
+    DOCS.mkdir(exist_ok=True)
+    with browser() as opened:
+        _report(opened, run)
+        _dashboard(opened, run)
+    _terminal()
+
+
+def _report(opened: Chrome, run: RunDirectory) -> None:
+    opened.get((run.path / "report" / "report.html").as_uri())
+    _until(opened, lambda: opened.find_element(By.ID, "within").text)
+    _shoot(opened, "report")
+    opened.execute_script("document.getElementById('explorer').scrollIntoView()")
+    opened.execute_script(
+        "const slider = document.getElementById('limit-params'); slider.value = 120;"
+        "slider.dispatchEvent(new Event('input'))"
+    )
+    _shoot(opened, "explorer")
+
+
+def _dashboard(opened: Chrome, run: RunDirectory) -> None:
+    storage = open_storage(storage_url(run, None))
+    studies = {study.study_name.rpartition("/")[2]: study._study_id for study in storage.get_all_studies()}
+    final = run.read_result("final") or {}
+    trials = storage.get_all_trials(studies["finalists"], deepcopy=False)
+    (winner,) = [trial.number for trial in trials if trial.user_attrs["genome"] == final["genome"]]
+    with _served(run) as address:
+        pages = {
+            "dashboard-study": f"{studies['search']}",
+            "dashboard-note": f"{studies['search']}/note",
+            "dashboard-trial": f"{studies['finalists']}/trials?numbers={winner}",
+        }
+        for name, page in pages.items():
+            opened.get(f"{address}/dashboard/studies/{page}")
+            _until(opened, lambda: run.run_id in opened.find_element(By.TAG_NAME, "body").text)
+            _shoot(opened, name)
+
+
+@contextmanager
+def _served(run: RunDirectory) -> Iterator[str]:
+    server = new_server(dashboard_of(run, open_storage(storage_url(run, None))), "127.0.0.1", 0)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _terminal() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        study = ROOT / "studies" / "digits.toml"
+        picture = terminal_picture(
+            [sys.executable, "-m", "suite", "search", str(study)],
+            "suite search studies/digits.toml",
+            Path(folder),
+        )
+    (DOCS / "terminal.svg").write_text(picture, encoding="utf-8")
+
+
+def _until(opened: Chrome, condition: object) -> None:
+    WebDriverWait(opened, 60).until(lambda _: condition())  # type: ignore[operator]
+
+
+def _shoot(opened: Chrome, name: str) -> None:
+    """Once what moves in it has come to rest: two pictures, a moment apart, that are the same."""
+    before = b""
+    for _ in range(40):
+        taken = opened.get_screenshot_as_png()
+        if taken == before:
+            break
+        before = taken
+        opened.execute_async_script("setTimeout(arguments[0], 250)")
+    (DOCS / f"{name}.png").write_bytes(taken)
+
+
+if __name__ == "__main__":
+    main()
