@@ -67,7 +67,7 @@ def run_study(
     """
     settings = read_study(Path(study), overrides)
     place = find_data(settings.data, None if data_dir is None else Path(data_dir))
-    request = Request(settings, place, device, storage=None, budget_seconds=None)
+    request = Request(settings, place, device, storage=None, budget_seconds=None, set_folder=None)
     finished = begin(request, None if run_dir is None else Path(run_dir), Display(quiet=quiet))
     return read_run(finished.run.path)
 
