@@ -5,6 +5,7 @@ from __future__ import annotations
 from scipy.stats import binomtest
 
 from suite.escaping import escaped
+from suite.fidelity.in_words import conclusion
 from suite.references.in_words import beside_base
 from suite.report.record import RunRecord
 from suite.report.section import Section
@@ -47,9 +48,20 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         f"> {escaped(note)}"
         for note in (*record.facts["dataset"]["notes"], *record.facts["dataset"]["warnings"])
     ]
+    return Section(
+        "The answer", "\n\n".join([table(["", ""], rows, left=2), *_how_far_to_believe(record), *notes])
+    )
+
+
+def _how_far_to_believe(record: RunRecord) -> list[str]:
+    """Where these are known: the winner beside a network made by hand, and whether the supernet ranks."""
     base = beside_base(record.references) if record.references else None
-    rival = [escaped(base)] if base else []
-    return Section("The answer", "\n\n".join([table(["", ""], rows, left=2), *rival, *notes]))
+    said = [escaped(base)] if base else []
+    if record.fidelity is not None:
+        said.append(
+            f"Does the supernet rank? {escaped(conclusion(record.fidelity, record.study.search.score))}"
+        )
+    return said
 
 
 def _times_seen(record: RunRecord) -> str:
