@@ -237,6 +237,7 @@ class Outcome:
     losses: Tensor  # (N,) float64, cross-entropy per picture
     predicted: Tensor  # (N,) int64
     labels: Tensor  # (N,) int64
+    confidences: Tensor  # (N,) float64, the probability of what it said
 
     @property
     def correct(self) -> Tensor:
@@ -265,11 +266,12 @@ class Outcome:
 def evaluate(network: nn.Module, data: Data, split: Split, device: torch.device, batch: int = 250) -> Outcome:
     """Run a network in evaluation mode over a split, in picture order."""
     network = network.to(device).eval()
-    losses, predicted = [], []
+    losses, predicted, confidences = [], [], []
     for pictures, labels in zip(
         torch.split(split.pictures, batch), torch.split(split.labels, batch), strict=True
     ):
         logits = network(data.normalise(pictures.to(device)))
         losses.append(F.cross_entropy(logits, labels.to(device), reduction="none").double().cpu())
         predicted.append(logits.argmax(1).cpu())
-    return Outcome(torch.cat(losses), torch.cat(predicted), split.labels)
+        confidences.append(logits.double().softmax(1).amax(1).cpu())
+    return Outcome(torch.cat(losses), torch.cat(predicted), split.labels, torch.cat(confidences))

@@ -19,6 +19,7 @@ from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
 from suite.standalone import fine_tuning_recipe
 from suite.study import LatencySettings, StudySettings
+from suite.telling_pictures import write_telling_pictures
 from suite.training import Outcome, Training, evaluate, train_to_end
 
 PHASE = "final"
@@ -78,10 +79,10 @@ def finish_winner(
         "confusion": _confusion(outcome, len(data.classes)),
         "classes": list(data.classes),
         "predicted": outcome.predicted.tolist(),
-        "wrong": outcome.correct.logical_not()
-        .nonzero()
-        .flatten()
-        .tolist(),  # for paired tests, without the labels
+        # For paired tests, without the labels.
+        "wrong": outcome.correct.logical_not().nonzero().flatten().tolist(),
+        "confidences": outcome.confidences.numpy().round(4).tolist(),
+        "telling": write_telling_pictures(run, outcome, pictures),
         "latency": _latencies(network, study, space, device),
     }
     run.write_result(PHASE, result)

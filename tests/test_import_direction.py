@@ -55,6 +55,7 @@ ROOMS = (
     "halving",
     "finalists",
     "reference_networks",
+    "telling_pictures",
     "winner",
     "references",
     "fidelity",

@@ -84,7 +84,9 @@ def test_class_weights_make_every_class_count_alike(
 
 def test_balanced_accuracy_is_the_mean_over_classes() -> None:
     labels, predicted = torch.tensor([0, 0, 0, 0, 2, 2]), torch.tensor([0, 0, 0, 1, 2, 0])
-    outcome = Outcome(torch.zeros(6, dtype=torch.float64), predicted, labels)
+    outcome = Outcome(
+        torch.zeros(6, dtype=torch.float64), predicted, labels, torch.ones(6, dtype=torch.float64)
+    )
     assert outcome.accuracy == pytest.approx(4 / 6)
     assert outcome.balanced_accuracy == pytest.approx((3 / 4 + 1 / 2) / 2)
 

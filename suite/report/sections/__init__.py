@@ -10,6 +10,7 @@ from suite.report.sections import (
     answer,
     architecture,
     best_practice,
+    calibration,
     cost,
     fidelity,
     finalists,
@@ -28,6 +29,7 @@ from suite.report.sections import (
     search_history,
     settings,
     supernet,
+    telling,
     test_result,
 )
 from suite.report.style import Figures
@@ -49,6 +51,8 @@ SECTIONS: tuple[Build, ...] = (
     promise.section,
     finalists.section,
     test_result.section,
+    telling.section,
+    calibration.section,
     references.section,
     limits.section,
     cost.section,

@@ -69,7 +69,7 @@ def _by_second(search: dict[str, Any], weight: float) -> tuple[list[float], list
             best = better(values) if best is None else better([best, *values])
             ends.append(spent)
             found.append(best)
-    return ends, found
+    return [*ends, spent], [*found, *found[-1:]]
 
 
 def _diversity(search: dict[str, Any], space: SearchSpace) -> list[float]:
