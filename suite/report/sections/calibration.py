@@ -39,8 +39,8 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     )
     text = (
         f"On average the winner is {100 * confidences.mean():.1f} % sure and {100 * right.mean():.1f} % right: "
-        f"{words}. Bin by bin, the two are {100 * error:.1f} points apart (expected calibration error, equal counts a "
-        "bin; Naeini et al. 2015). Bars are 95 %."
+        f"{words}. Bin by bin, the two are {100 * error:.1f} points apart (expected calibration error, equal counts "
+        "a bin; Naeini et al. 2015). Bars are 95 %."
     )
     return Section("How sure it is", f"{figures.save(figure, 'calibration', text)}\n\n{text}")
 
