@@ -10,7 +10,6 @@ from typing import Any
 from suite.data import find_data
 from suite.errors import RunDirectoryError
 from suite.export import Classifier, load_model
-from suite.launch import Request, begin
 from suite.progress import Display
 from suite.run_directory import RUNS, RunDirectory, latest_run
 from suite.study import StudySettings, read_study
@@ -65,6 +64,8 @@ def run_study(
     Raises:
         SuiteError: the study, the data or the device cannot be used, or a phase failed.
     """
+    from suite.launch import Request, begin  # late: all of the suite, which reading and loading do without
+
     settings = read_study(Path(study), overrides)
     place = find_data(settings.data, None if data_dir is None else Path(data_dir))
     request = Request(settings, place, device, storage=None, budget_seconds=None, set_folder=None)

@@ -3,7 +3,7 @@
 from suite.export.card import ModelFacts
 from suite.export.classifier import Classifier, Prediction
 from suite.export.folder import load_exported, read_facts, write_export
-from suite.export.from_run import load_model
+from suite.export.loading import load_model
 
 __all__ = [
     "Classifier",

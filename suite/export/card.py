@@ -6,8 +6,6 @@ import textwrap
 from dataclasses import dataclass
 from typing import Any
 
-from scipy.stats import binomtest
-
 from suite import __version__
 from suite.blocks import Norm
 from suite.escaping import escaped
@@ -107,6 +105,8 @@ def model_card(facts: ModelFacts, onnx: OnnxFacts | None = None) -> str:
 
 
 def _accuracies(facts: ModelFacts) -> list[str]:
+    from scipy.stats import binomtest  # late: whoever only loads a network does without it
+
     lines = []
     for name, value in facts.accuracies.items():
         interval = ""

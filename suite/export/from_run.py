@@ -17,7 +17,7 @@ from suite.data.begun_on import check_begun_on
 from suite.errors import RunDirectoryError
 from suite.export.card import SUBNET, WINNER, ModelFacts, licence_of
 from suite.export.classifier import Classifier
-from suite.export.folder import load_exported, weights_of, write_export
+from suite.export.folder import weights_of, write_export
 from suite.export.onnx_file import examine, onnx_bytes
 from suite.oracle_table import TABLE_FILE, read_table
 from suite.run_directory import RunDirectory
@@ -171,19 +171,6 @@ def export_network(
     folder = output or run.path / "model" / facts.genome
     write_export(folder, classifier, facts, converted)
     return folder
-
-
-def load_model(path: Path | str) -> Classifier:
-    """The network of an exported folder, or the winner of a run directory, ready to class pictures.
-
-    Raises:
-        ExportError: the folder is no export, or is damaged.
-        RunDirectoryError: the run has no winner yet.
-    """
-    path = Path(path)
-    if (path / "run.json").is_file():
-        return NetworksOfRun(RunDirectory.open(path), None).take(None).classifier
-    return load_exported(path)
 
 
 def _known_accuracies(run: RunDirectory, genome: Genome) -> dict[str, float]:
