@@ -6,6 +6,7 @@ would change the record, so they are added to what is read: a run of any age has
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import json
@@ -17,6 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.storages import BaseStorage
+from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial
 
 from suite.dashboard.notes import finalist_note, study_note, trial_note
@@ -119,13 +121,20 @@ class Annotations:
 
 
 def annotate(storage: BaseStorage, annotations: Annotations) -> None:
-    """Have a storage tell the annotations whenever it is asked for a study's attributes."""
-    stored = storage.get_study_system_attrs
+    """Have a storage tell the annotations wherever it tells a study's attributes."""
+    attributes_of, all_studies = storage.get_study_system_attrs, storage.get_all_studies
 
-    def with_annotations(study_id: int) -> dict[str, Any]:
-        return {**annotations.of_study(study_id), **stored(study_id)}
+    def get_study_system_attrs(study_id: int) -> dict[str, Any]:
+        return {**annotations.of_study(study_id), **attributes_of(study_id)}
 
-    storage.get_study_system_attrs = with_annotations  # type: ignore[method-assign]
+    def get_all_studies() -> list[FrozenStudy]:
+        studies = [copy.copy(study) for study in all_studies()]
+        for study in studies:
+            study.system_attrs = {**annotations.of_study(study._study_id), **study.system_attrs}
+        return studies
+
+    storage.get_study_system_attrs = get_study_system_attrs  # type: ignore[method-assign]
+    storage.get_all_studies = get_all_studies  # type: ignore[method-assign]
 
 
 def _note(trial: int | None, text: str) -> Iterator[tuple[str, Any]]:
