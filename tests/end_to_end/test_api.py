@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -99,3 +101,16 @@ def test_the_example_that_classes_pictures(finished: Path, tmp_path: Path) -> No
     printed = _example("classify", finished, tmp_path / "black.png", cwd=tmp_path)
     assert printed.startswith(f"{tmp_path / 'black.png'}: ")
     assert "A white picture: " in printed
+
+
+def test_the_notebook_runs_from_its_first_cell_to_its_last(tmp_path: Path) -> None:
+    notebook = json.loads((ROOT / "examples" / "digits.ipynb").read_text())
+    assert not any(cell.get("outputs") for cell in notebook["cells"])  # what it prints is made by who runs it
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    shutil.copytree(ROOT / "studies", tmp_path / "studies")
+    done = python("-c", "\n".join(cells), cwd=tmp_path, MPLBACKEND="agg")
+    assert done.returncode == 0, done.stderr
+    assert "271,296 networks; three of them:" in done.stdout
+    assert "of the test pictures" in done.stdout
+    assert "It says 7" in done.stdout
+    assert Path(done.stdout.splitlines()[-1]).is_file()
