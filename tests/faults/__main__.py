@@ -127,6 +127,7 @@ def _page(tally: Tally, scenarios: list[Scenario], rounds: int, seconds: float) 
         f"{', '.join(sorted(set(lost))) or 'nothing'} |"
         for phase in _ORDER
         for storage, lost in tally.lost.items()
+        if tally.kills[storage, phase]
     ]
     rows += [
         f"| {s.fault} | {s.storage} | {s.times} | {'nothing' if s.passed else 'THE TEST FAILED'} |"
