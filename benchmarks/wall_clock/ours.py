@@ -19,7 +19,7 @@ def run_ours(plan: Plan, minutes: float, seed: int, place: Place, display: Displ
     if plan.kept.read_json(piece) is not None:
         return
     path = (plan.kept.path / piece).with_suffix("")
-    request = Request(plan.within(minutes, seed), place, "auto", None, None)
+    request = Request(plan.within(minutes, seed), place, "auto", None, None, None)
     stopped_before = (path / "run.json").is_file()
     try:
         run = RunDirectory(path)
