@@ -74,7 +74,7 @@ def _rows(front: list[dict[str, Any]], search: dict[str, Any]) -> str:
         for row in front[::step]
     ]
     header = ["Genome", "Supernet accuracy", "Loss", "Latency (ms)", "Parameters", "MACs"]
-    thinned = f"\n\nEvery {step}th of {len(front)}; all are in trials.csv." if step > 1 else ""
+    thinned = f"\n\n{len(rows)} of {len(front)}, evenly spread; all are in trials.csv." if step > 1 else ""
     return (
         "Accuracies here are the supernet's, with shared weights, on val-A: good for ranking, "
         "not what a network reaches when trained alone.\n\n" + table(header, rows) + thinned
