@@ -32,6 +32,10 @@ def conclusion(result: dict[str, Any]) -> str:
         f"The winner ({_percent(accuracy)}) is surely more accurate than {len(behind)} of {len(every)} reference "
         "networks trained by its recipe."
     ]
+    if result["from_supernet"]:
+        texts.append(
+            "It began with the supernet's weights, all others with drawn ones, which is part of the difference."
+        )
     texts += [_beaten(rival, winner_row(result)) for rival in ahead]
     if not ahead:
         texts.append("None is surely more accurate than it.")
@@ -45,12 +49,14 @@ def beside_base(result: dict[str, Any]) -> str | None:
     """The winner beside the hand-made CNN, in one sentence; None as long as that is not tested."""
     for rival in rivals(result):
         if rival.row.name == BASE:
+            points = f"{100 * abs(rival.ahead):.2f} points"
             better = "less" if rival.ahead > 0 else "more"
             verdict = "a sure difference" if rival.corrected < SURE else "which may be chance"
             winner = winner_row(result)
+            start = " from drawn weights" if result["from_supernet"] else ""
             return (
-                f"The hand-made base CNN, trained by the same recipe, reaches {_percent(rival.accuracy)}; the winner "
-                f"has {100 * abs(rival.ahead):.2f} points {better} ({verdict}: p {p_value(rival.corrected)}), with "
+                f"The hand-made base CNN, trained by the same recipe{start}, reaches {_percent(rival.accuracy)}; the "
+                f"winner has {points} {better} ({verdict}: p {p_value(rival.corrected)}), with "
                 f"{_times(winner.params, rival.row.params)} the parameters and "
                 f"{_times(winner.macs, rival.row.macs)} the multiply-accumulates."
             )

@@ -22,7 +22,7 @@ def timed(match: RunToMatch, networks: Sequence[ReferenceNetwork], display: Disp
     distinct = {network.architecture.text: network for network in networks}
     drawn = [network.drawn(space, study.seed) for network in distinct.values()]
     settings = {
-        "batch_1": study.latency.model_copy(update={"batch": 1}),
+        "batch_1": throughput(study).model_copy(update={"batch": 1, "threads": study.latency.threads}),
         "batch_64_all_threads": throughput(study),
     }
     latencies: dict[str, dict[str, Any]] = {text: {} for text in distinct}

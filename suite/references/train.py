@@ -112,6 +112,7 @@ def _begun(
             "seed": match.study.seed,
             "seeds": [],
             "pictures": len(final["predicted"]),
+            "from_supernet": match.study.finalists.start == "supernet",  # the winner alone
             "networks": timed(match, networks, display),
             "trainings": [_winners_own(match, final)],
         }

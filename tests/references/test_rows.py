@@ -44,6 +44,7 @@ def result_of(*trainings: dict[str, Any], seeds: tuple[int, ...] = (0,)) -> dict
         "seed": 0,
         "seeds": list(seeds),
         "pictures": PICTURES,
+        "from_supernet": False,
         "networks": [network(name, 1000 * (place + 1)) for place, name in enumerate(names)],
         "trainings": list(trainings),
     }
@@ -107,6 +108,14 @@ def test_the_summary_has_search_seconds_for_the_winner_alone_and_quoted_figures_
     assert [row["eval_accuracy"] for row in references[2:]] == [0.856, 0.487]
     assert all(row["quoted"].startswith("not comparable") for row in references[2:])
     assert summary(None, 60.0) == []
+
+
+def test_a_winner_that_began_from_the_supernet_is_said_to_have() -> None:
+    result = result_of(WINNER, training(BASE, range(50)))
+    assert "supernet" not in conclusion(result)
+    ahead = result | {"from_supernet": True}
+    assert "It began with the supernet's weights, all others with drawn ones" in conclusion(ahead)
+    assert "trained by the same recipe from drawn weights, reaches" in (beside_base(ahead) or "")
 
 
 def test_nothing_is_claimed_before_a_rival_is_tested() -> None:

@@ -5,13 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from suite.escaping import escaped
-from suite.reference_networks import RANDOM
+from suite.reference_networks import BASE, EXTREMES, MLPS, RANDOM
 from suite.references.in_words import conclusion, notes, p_value, spread
-from suite.references.rows import MEAN_OF_RANDOM, QUOTED, Rival, Row, rivals, rows
+from suite.references.rows import QUOTED, Rival, Row, rivals, rows
 from suite.references.train import WINNER
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import BLUE, GREY, SKY, Figures, count, duration, log_ticks, millions, percent, table
+from suite.report.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    SKY,
+    VERMILION,
+    Figures,
+    count,
+    duration,
+    log_ticks,
+    millions,
+    percent,
+    table,
+)
 
 _HEADER = (
     "Network",
@@ -24,6 +37,8 @@ _HEADER = (
     "Training",
     "Search",
 )
+
+_KINDS = {"base CNN": (BASE,), "extremes": EXTREMES, "random": RANDOM, "MLPs": MLPS, "winner": (WINNER,)}
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -38,35 +53,30 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         _architectures(result, record),
         *(escaped(note) for note in notes(result)),
     ]
-    if record.study.finalists.start == "supernet":
-        texts.append("The winner's first weights are the supernet's; those of all others are drawn.")
     if any(record.study.search.limits.model_dump().values()):
         texts.append("The study's limits hold for the winner alone.")
     return Section("Against rivals", "\n\n".join(texts))
 
 
 def _figure(result: dict[str, Any], figures: Figures) -> str:
-    """Accuracy by parameters, the winner apart."""
+    """Accuracy by parameters, a colour for each kind of network; the winner last, so that nothing hides it."""
     figure, (axes,) = figures.axes()
-    for row in rows(result):
-        if row.name == MEAN_OF_RANDOM:
-            continue
-        colour = BLUE if row.name == WINNER else SKY if row.name in RANDOM else GREY
-        error = 0.0 if row.deviation is None else 100 * row.deviation
-        axes.errorbar(row.params, 100 * row.accuracy, error, fmt="o", color=colour, markersize=9)
-        if row.name not in RANDOM:
-            axes.annotate(
-                row.name.partition(",")[0],
-                (row.params, 100 * row.accuracy),
-                xytext=(6, 5),
-                textcoords="offset points",
-                fontsize=11,
-            )
+    found = {row.name: row for row in rows(result)}
+    for (label, names), colour in zip(_KINDS.items(), (VERMILION, GREEN, SKY, GREY, BLUE), strict=True):
+        kind = [found[name] for name in names if name in found]
+        axes.errorbar(
+            [row.params for row in kind],
+            [100 * row.accuracy for row in kind],
+            [100 * (row.deviation or 0.0) for row in kind],
+            fmt="o",
+            color=colour,
+            markersize=9,
+            label=label,
+        )
     axes.set(xlabel="parameters", ylabel="test accuracy, %", xscale="log")
     log_ticks(axes.xaxis)
-    alt = (
-        "Test accuracy by parameters: the winner, the base CNN, the extremes, random networks (light), MLPs."
-    )
+    axes.legend(loc="lower right")
+    alt = "Test accuracy by parameters of the winner, the base CNN, extremes of the space, random networks and MLPs."
     return figures.save(figure, "references", alt)
 
 
