@@ -86,6 +86,9 @@ def _scatter(result: dict[str, Any], score: str, figures: Figures) -> str:
             axes.plot(
                 np.array(at)[chosen], means[chosen], "o", color=colour, mfc=face, markersize=8, label=label
             )
+    for row in (row for row in result["rows"] if row["drawn"] == "winner"):
+        mean = 100 * np.mean(row["truth"])
+        axes.plot(scale * row[score], mean, "*", color=VERMILION, markersize=17, label="winner", zorder=3)
     if result["favourites"] is not None:
         axes.plot([], [], "o", color=GREY, mfc="white", markersize=8, label="favourites")
     unit = "loss (better to the right)" if score == "loss" else "accuracy, %,"
