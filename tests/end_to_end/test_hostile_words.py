@@ -38,12 +38,12 @@ SHOWS = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough
 class Seen(HTMLParser):
     """What a browser would make of a page: its elements, where they lead, and what is read."""
 
-    def __init__(self, page: str) -> None:
+    def __init__(self, page: str, *, is_html: bool = False) -> None:
         super().__init__()
         self.elements: list[str] = []
         self.leads: list[str] = []
         self.text = ""
-        self.feed(SHOWS.render(page))
+        self.feed(page if is_html else SHOWS.render(page))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append(tag)
@@ -109,6 +109,18 @@ def test_a_report_of_hostile_words_has_the_elements_of_any_other(hostile: RunDir
     assert [name for name in CLASSES if in_a_line(name) not in seen.text] == []
     assert bare_addresses(page) == []
     assert "\x1b" not in page
+
+
+def test_the_same_report_as_html(hostile: RunDirectory) -> None:
+    pages = [
+        Seen(write_report(run).with_name("report.html").read_text(), is_html=True)
+        for run in (RunDirectory(hostile.path.with_name("benign")), hostile)
+    ]
+    benign, seen = pages
+    assert seen.elements == benign.elements
+    assert "script" not in seen.elements
+    assert all(lead.startswith(("#part-", "data:image/png;base64,")) for lead in seen.leads)
+    assert [name for name in CLASSES if in_a_line(name) not in seen.text] == []
 
 
 def test_a_published_report_of_hostile_words(hostile: RunDirectory, tmp_path: Path) -> None:

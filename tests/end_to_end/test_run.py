@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import shutil
 import signal
 import socket
@@ -91,8 +92,8 @@ def test_the_report_answers_first_and_shows_every_figure(finished: Path) -> None
         "Test ledger",
         "How to repeat it",
     } <= set(titles)
-    figures = {line.split("(")[1].split(")")[0] for line in page.splitlines() if line.startswith("![")}
-    assert len(figures) == 7
+    figures = set(re.findall(r"\]\((figures/[^)]+)\)", page))
+    assert len(figures) == 10
     for figure in figures:
         assert (finished / "report" / figure).read_bytes().startswith(b"\x89PNG")
     for line in page.splitlines():

@@ -42,7 +42,8 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         f"{words}. Bin by bin, the two are {100 * error:.1f} points apart (expected calibration error, equal counts "
         "a bin; Naeini et al. 2015). Bars are 95 %."
     )
-    return Section("How sure it is", f"{figures.save(figure, 'calibration', text)}\n\n{text}")
+    alt = f"How often the winner was right by how sure it was: bin by bin {100 * error:.1f} points apart."
+    return Section("How sure it is", f"{figures.save(figure, 'calibration', alt)}\n\n{text}")
 
 
 def _expected_error(
