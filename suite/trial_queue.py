@@ -10,10 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import filelock
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
@@ -119,10 +121,11 @@ def _end_with_parent() -> None:
 
 
 def _claim(study: optuna.Study) -> optuna.Trial | None:
-    """A waiting trial made ours; None if there is none. The storage sees to it that no other process has it too."""
+    """A waiting trial made ours; None if there is none. No other process is given it too."""
     for waiting in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         try:
-            ours = study._storage.set_trial_state_values(waiting._trial_id, state=TrialState.RUNNING)
+            with _one_at_a_time(study):
+                ours = study._storage.set_trial_state_values(waiting._trial_id, state=TrialState.RUNNING)
         except UpdateFinishedTrialError:  # another has done all of it since it was listed
             continue
         if ours:
@@ -130,3 +133,15 @@ def _claim(study: optuna.Study) -> optuna.Trial | None:
             trial.set_user_attr("worker", {"host": socket.gethostname(), "pid": os.getpid()})
             return trial
     return None
+
+
+def _one_at_a_time(study: optuna.Study) -> AbstractContextManager[object]:
+    """A lock beside a SQLite file, which has none of its own for a row: of two at once, both would be told yes.
+
+    Servers lock the row, and a journal is read in one order by all.
+    """
+    storage: Any = study._storage
+    engine = getattr(getattr(storage, "_backend", storage), "engine", None)
+    if engine is None or engine.url.get_backend_name() != "sqlite":
+        return nullcontext()
+    return filelock.FileLock(f"{engine.url.database}.claims")

@@ -63,6 +63,28 @@ def test_two_workers_do_every_trial_once(tmp_path: Path) -> None:
     assert done == {number: 2.0 * number for number in range(9)}
 
 
+def do_once(folder: str) -> None:
+    """Each trial leaves a file that must not be there yet."""
+    study = optuna.load_study(study_name="queue", storage=open_storage(storage(Path(folder))))
+
+    def do(trial: optuna.Trial) -> float:
+        (Path(folder) / f"done-{trial.number}").touch(exist_ok=False)
+        return 1.0
+
+    (Path(folder) / f"ready-{os.getpid()}").touch()
+    while len(list(Path(folder).glob("ready-*"))) < 3:  # so that all claim at once
+        os.sched_yield()
+    work_off(study, do)
+
+
+def test_workers_that_claim_at_once_are_never_given_the_same_trial(tmp_path: Path) -> None:
+    study = new_study(tmp_path)
+    enqueue(study, waiting(range(60)), number_of)
+    workers = run_workers(do_once, str(tmp_path), 3, lambda: None)
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    assert len(list(tmp_path.glob("done-*"))) == 60
+
+
 def test_what_fails_is_told_with_its_reason_and_the_rest_is_done(tmp_path: Path) -> None:
     study = new_study(tmp_path)
     enqueue(study, waiting(range(3)), number_of)
