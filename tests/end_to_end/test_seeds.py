@@ -110,6 +110,16 @@ def test_a_set_stopped_before_its_first_run_leaves_nothing(tmp_path: Path) -> No
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.fault("the disk is full while a seed of a set is trained")
+def test_a_full_disk_says_how_to_go_on_with_the_set(tmp_path: Path) -> None:
+    stopped = search_with(
+        "RunDirectory.save_checkpoint = full", quick_study(tmp_path), tmp_path, "--seeds", "2"
+    )
+    assert stopped.returncode == 1
+    assert stopped.stderr.endswith(f"go on: the same command with --resume --run-dir {tmp_path / 'run'}\n")
+    assert (tmp_path / "run" / "set.json").is_file()
+
+
 def test_a_set_grows_in_the_place_and_the_storage_it_was_begun_in(tmp_path: Path) -> None:
     study = quick_study(tmp_path)
     words = ("search", study, "--quiet", "--seed", 5)
