@@ -231,7 +231,8 @@ def _searches(searches: str, fronts: str | None) -> str:
     explained = (
         "On one objective, the best value so far; on several, the hypervolume from the worst value of each, as a "
         "share of what these searches found together. Losses and accuracies are each run's own supernet's, on val-A, "
-        "so a better supernet lifts a curve as a better search does, and latencies are as each run measured them. Runs on other pictures or objectives have axes of their own."
+        "so a better supernet lifts a curve as a better search does, and latencies are as each run measured "
+        "them. Runs on other pictures or objectives have axes of their own."
     )
     return "\n\n".join(part for part in (searches, explained, fronts) if part)
 
