@@ -134,7 +134,17 @@ def _notes(comparison: Comparison) -> list[str]:
 
 
 def _winners(comparison: Comparison) -> str:
-    header = ["Run", "Winner", "Seed", "Test accuracy", "95 % interval", "Parameters", "MACs", "Latency (ms)"]
+    header = [
+        "Run",
+        "Winner",
+        "Seed",
+        "Test accuracy",
+        "95 % interval",
+        "Pictures",
+        "Parameters",
+        "MACs",
+        "Latency (ms)",
+    ]
     rows = [
         [
             escaped(label),
@@ -142,17 +152,14 @@ def _winners(comparison: Comparison) -> str:
             str(run.study.seed),
             percent(run.accuracy),
             "{} to {}".format(*map(percent, accuracy_interval(run))),
+            count(run.pictures),
             count(run.results["winner"]["params"]),
             millions(run.results["winner"]["macs"]),
             f"{run.latency_ms:.3f}",
         ]
         for label, run in comparison.labelled()
     ]
-    tested = "; ".join(
-        f"{escaped(label)}: {code(f'{run.study.name}/{run.run_id}')}, tested on {plural(run.pictures, 'picture')}"
-        for label, run in comparison.labelled()
-    )
-    return f"{table(header, rows, left=2)}\n\nThe runs are {tested}."
+    return table(header, rows, left=2)
 
 
 def _over_seeds(comparison: Comparison) -> str | None:
@@ -223,17 +230,19 @@ def _tests(verdicts: list[Verdict], untested: list[str]) -> str:
 def _searches(searches: str, fronts: str | None) -> str:
     explained = (
         "On one objective, the best value so far; on several, the hypervolume from the worst value of each, as a "
-        "share of what these searches found together. Values are each run's own supernet's, on val-A, so a better "
-        "supernet lifts a curve as a better search does. Runs on other pictures or objectives have axes of their own."
+        "share of what these searches found together. Losses and accuracies are each run's own supernet's, on val-A, "
+        "so a better supernet lifts a curve as a better search does, and latencies are as each run measured "
+        "them. Runs on other pictures or objectives have axes of their own."
     )
     return "\n\n".join(part for part in (searches, explained, fronts) if part)
 
 
 def _cost(comparison: Comparison) -> str:
-    header = ["Run", "Evaluations", *(phase.capitalize() for phase in PHASES), "All phases"]
+    header = ["Run", "Directory", "Evaluations", *(phase.capitalize() for phase in PHASES), "All phases"]
     rows = [
         [
             escaped(label),
+            code(f"{run.study.name}/{run.run_id}"),
             count(run.results["search"]["evaluations"]),
             *(duration(run.seconds[phase]) for phase in (*PHASES, "total")),
         ]
@@ -243,7 +252,7 @@ def _cost(comparison: Comparison) -> str:
     where = f"Measured on {escaped('; '.join(machines))}."
     if len(machines) > 1:
         where += " Times and latencies of different machines are not comparable."
-    return f"{table(header, rows)}\n\n{where}"
+    return f"{table(header, rows, left=2)}\n\n{where}"
 
 
 def _accuracy(run: FinishedRun) -> float:
