@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from suite.errors import DataError
 
@@ -85,7 +85,10 @@ def resized(pictures: Pixels, size: tuple[int, int]) -> Pixels:
 def _open(encoded: bytes) -> Image.Image:
     if not encoded:
         raise ValueError("there is no picture in it")
-    image = Image.open(io.BytesIO(encoded))
+    try:
+        image = Image.open(io.BytesIO(encoded))
+    except UnidentifiedImageError:  # whose own words name an object in memory
+        raise ValueError("it is no picture of a known kind, or its beginning is damaged") from None
     if image.width * image.height > _MOST_PIXELS:
         raise ValueError(f"{image.width}x{image.height} pixels are more than a picture here may have")
     return image

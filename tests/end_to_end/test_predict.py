@@ -101,13 +101,17 @@ def test_a_broken_picture_is_said_and_the_rest_goes_on(finished: Path, data: Dat
     whole = (tmp_path / "a.png").read_bytes()
     (tmp_path / "b.png").write_bytes(whole[: len(whole) // 2])
     _picture(data, 1).save(tmp_path / "c.png")
+    (tmp_path / "d.png").write_text("no picture")
     done = _predict(finished, tmp_path, tmp_path / "missing.png")
     assert (done.returncode, len(done.stdout.splitlines())) == (1, 2)
     assert f"{tmp_path / 'b.png'}: cannot be read as a picture" in done.stderr
+    assert (
+        f"{tmp_path / 'd.png'}: cannot be read as a picture: it is no picture of a known kind" in done.stderr
+    )
     assert f"{tmp_path / 'missing.png'}: cannot be read as a picture: No such file" in done.stderr
     assert "Traceback" not in done.stderr
     rows = json.loads(_predict(finished, tmp_path, "--json").stdout)
-    assert ["error" in row for row in rows] == [False, True, False]
+    assert ["error" in row for row in rows] == [False, True, False, True]
 
 
 def test_an_exported_folder_says_the_same(finished: Path, data: Data, tmp_path: Path) -> None:
