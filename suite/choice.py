@@ -65,10 +65,10 @@ def supernet_quality(
     study: StudySettings, search_result: dict[str, Any], space: SearchSpace, scorer: Scorer, data: Data
 ) -> dict[Genome, float]:
     """By the supernet on val-B: of the search's population, and of the best it evaluated of each depth."""
-    rows = {space.parse(row["genome"]): row for row in search_result["evaluated"] if is_feasible(row)}
-    genomes = dict.fromkeys(g for g in map(space.parse, search_result["population"]) if g in rows)
+    feasible = {space.parse(text): values for text, values in feasible_values(search_result).items()}
+    genomes = dict.fromkeys(g for g in map(space.parse, search_result["population"]) if g in feasible)
     for depth in study.space.depth:
-        values = {g: tuple(row["values"]) for g, row in rows.items() if len(g.convs) == depth}
+        values = {g: of for g, of in feasible.items() if len(g.convs) == depth}
         best = sorted(values, key=lambda g: values[g][0] * search_result["weights"][0], reverse=True)
         genomes |= dict.fromkeys(
             [*pareto_front(values, search_result["weights"]), *best[: study.finalists.count]]
@@ -91,6 +91,11 @@ def costs(search_result: dict[str, Any]) -> dict[str, float]:
 def is_feasible(row: dict[str, Any]) -> bool:
     """Whether an evaluated row of results/search.json succeeded and keeps to the limits."""
     return row["values"] is not None and row["violation"] == 0
+
+
+def feasible_values(search_result: dict[str, Any]) -> dict[str, tuple[float, ...]]:
+    """Objective values by genome text, of all that was evaluated and keeps to the limits, in that order."""
+    return {row["genome"]: tuple(row["values"]) for row in search_result["evaluated"] if is_feasible(row)}
 
 
 def choose_winner(study: StudySettings, result: dict[str, Any], cost: dict[str, float]) -> dict[str, Any]:

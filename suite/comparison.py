@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from suite.accuracy_interval import accuracy_interval
 from suite.errors import RunDirectoryError
-from suite.paired_test import PairedTest, Right, holm, mcnemar
+from suite.paired_test import PairedTest, Right, holm, mcnemar, right_of
 from suite.run_directory import RunDirectory
 from suite.study import StudySettings, read_study, validate_study
 
@@ -42,6 +43,11 @@ class FinishedRun:
         return float(self.results["test"]["eval_accuracy"])
 
     @property
+    def interval(self) -> tuple[float, float]:
+        """95 % of the accuracy."""
+        return accuracy_interval(self.accuracy, self.pictures)
+
+    @property
     def latency_ms(self) -> float:
         """The winner's, in the median."""
         return float(self.results["winner"]["latency_ms"]["median"])
@@ -59,11 +65,7 @@ class FinishedRun:
     @property
     def right(self) -> Right | None:
         """(pictures,) whether the winner has each test picture right; None if the run is too old to have it."""
-        if "wrong" not in self.final:
-            return None
-        right = np.ones(self.pictures, dtype=np.bool_)
-        right[self.final["wrong"]] = False
-        return right
+        return right_of(self.final["wrong"], self.pictures) if "wrong" in self.final else None
 
 
 @dataclass(frozen=True)

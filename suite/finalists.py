@@ -142,7 +142,7 @@ class Finalist:
                 curve.train_loss.append(train_loss)
                 curve.val_loss.append(outcome.loss)
                 curve.val_accuracy.append(outcome.accuracy)
-                curve.wrong = (~outcome.correct).nonzero().flatten().tolist()
+                curve.wrong = outcome.wrong
                 self.seconds += time.monotonic() - clock
                 self._save()
                 phase.update(done, f"{self.genome.text} at {outcome.accuracy:.4f}")

@@ -26,7 +26,6 @@ from suite.methods import evaluations_at_most
 from suite.oracle import score_space
 from suite.progress import Display
 from suite.report import write_report
-from suite.report.style import duration
 from suite.run_directory import RUNS, RunDirectory, new_run_path, utc_now, write_atomically
 from suite.shortlist import shortlist_space
 from suite.space import SearchSpace, space_of_run
@@ -34,6 +33,7 @@ from suite.study import StudySettings, read_study, study_toml, validate_study
 from suite.supernet import Scorer, load_supernet
 from suite.supernet.scoring import MEMORY
 from suite.trials import open_storage, shown_url, storage_url
+from suite.wording import duration
 
 
 @dataclass(frozen=True)

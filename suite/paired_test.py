@@ -21,6 +21,13 @@ class PairedTest:
     p_value: float  # two-sided, before any correction
 
 
+def right_of(wrong: Sequence[int], pictures: int) -> Right:
+    """(pictures,) whether each is classed right, from the numbers of those that are not."""
+    right = np.ones(pictures, dtype=np.bool_)
+    right[wrong] = False
+    return right
+
+
 def mcnemar(first: Right, second: Right) -> PairedTest:
     """The exact test of McNemar (1947) for which pictures (N,) two networks have right, in the same order."""
     only_first, only_second = int(np.sum(first & ~second)), int(np.sum(second & ~first))

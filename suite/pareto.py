@@ -33,6 +33,12 @@ def front_rows(values: NDArray[np.float64], weights: Sequence[float]) -> NDArray
     return ordered
 
 
+def worst_corner(values: Sequence[tuple[float, ...]], weights: Sequence[float]) -> tuple[float, ...]:
+    """The worst value of each objective: up to there all of `values` dominate something."""
+    columns = zip(zip(*values, strict=True), weights, strict=True)
+    return tuple(min(column) if weight > 0 else max(column) for column, weight in columns)
+
+
 def hypervolume(
     values: Sequence[tuple[float, ...]], weights: Sequence[float], reference: tuple[float, ...]
 ) -> float:

@@ -17,17 +17,19 @@ from suite.study import StudySettings
 BASE = "base CNN"
 EXTREMES = ("most parameters", "fewest parameters", "most MACs", "fewest MACs")
 RANDOM = tuple(f"random {number}" for number in range(1, 6))
+_PERCEPTRONS = tuple(
+    itertools.product(
+        (Mlp((64, 32), (0.0, 0.0)), Mlp((128, 64, 32), (0.2, 0.2, 0.0))),
+        ((0.001, 32), (0.0005, 64)),  # learning rate, batch
+    )
+)
 MLPS = tuple(
-    f"MLP {units}, rate {rate}, batch {batch}"
-    for units in ("64-32", "128-64-32")
-    for rate, batch in ((0.001, 32), (0.0005, 64))
+    f"MLP {'-'.join(map(str, mlp.units))}, rate {rate}, batch {batch}" for mlp, (rate, batch) in _PERCEPTRONS
 )
 NAMES = (BASE, *EXTREMES, *RANDOM, *MLPS)
 SEEDS = 5  # at most: the study's own and the next ones
 
 _BASE_GENOME = Genome.parse("32k3max-64k3max-fc128")
-_MLPS = (Mlp((64, 32), (0.0, 0.0)), Mlp((128, 64, 32), (0.2, 0.2, 0.0)))
-_PACES = ((0.001, 32), (0.0005, 64))  # learning rate, batch; as in the names
 _TRIES = 100
 
 
@@ -67,17 +69,12 @@ def reference_networks(study: StudySettings, space: SearchSpace) -> list[Referen
     """All of NAMES, in order. The base CNN need not be in the space; pictures under 4x4 are too small for it."""
     small = min(space.shape[1:]) < 4
     genomes = {} if small else {BASE: _BASE_GENOME}
-    genomes |= {
-        "most parameters": largest(space, "params"),
-        "fewest parameters": smallest(space, "params"),
-        "most MACs": largest(space, "macs"),
-        "fewest MACs": smallest(space, "macs"),
-    }
+    extremes = (pick(space, size) for size in ("params", "macs") for pick in (largest, smallest))
+    genomes |= zip(EXTREMES, extremes, strict=True)
     genomes |= zip(RANDOM, _drawn(study.seed, space), strict=True)
     convolutional = [as_trained(name, genome, study) for name, genome in genomes.items()]
-    settings = itertools.product(_MLPS, _PACES)
     perceptrons = [
-        ReferenceNetwork(name, mlp, *pace) for name, (mlp, pace) in zip(MLPS, settings, strict=True)
+        ReferenceNetwork(name, mlp, *pace) for name, (mlp, pace) in zip(MLPS, _PERCEPTRONS, strict=True)
     ]
     return [*convolutional, *perceptrons]
 

@@ -209,14 +209,34 @@ def latest_run(root: Path, study: str | None = None) -> RunDirectory:
     Raises:
         RunDirectoryError: there is none.
     """
-    runs = sorted(
-        root.glob(f"{study or '*'}/*/run.json"), key=lambda file: (file.stat().st_mtime, file.parent.name)
-    )
-    if not runs:
+    latest = latest_with(root, f"{study or '*'}/*/run.json")
+    if latest is None:
         raise RunDirectoryError(
             "holds no run yet.", where=str(root), remedy="Make one: suite search studies/digits.toml"
         )
-    return RunDirectory(runs[-1].parent)
+    return RunDirectory(latest)
+
+
+def latest_with(root: Path, pattern: str) -> Path | None:
+    """The folder whose file, by a pattern under `root`, was written last; None if there is no such file."""
+    files = sorted(root.glob(pattern), key=lambda file: (file.stat().st_mtime, file.parent.name))
+    return files[-1].parent if files else None
+
+
+def finished_search(run: RunDirectory) -> dict[str, Any]:
+    """A run's results/search.json.
+
+    Raises:
+        RunDirectoryError: its search is not finished.
+    """
+    searched = run.read_result("search")
+    if searched is None:
+        raise RunDirectoryError(
+            "has no finished search yet.",
+            where=str(run.path),
+            remedy="Let it go on: suite search ... --resume",
+        )
+    return searched
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from suite import run_lock
 from suite.errors import RunDirectoryError
-from suite.run_directory import RUNS, RunDirectory, new_run_path
+from suite.run_directory import RUNS, RunDirectory, latest_with, new_run_path
 
 SET_FILE = "set.json"
 
@@ -161,16 +161,14 @@ def latest_set(root: Path, study: str) -> RunSet:
     Raises:
         RunDirectoryError: there is none.
     """
-    files = sorted(
-        root.glob(f"{study}/*/{SET_FILE}"), key=lambda file: (file.stat().st_mtime, file.parent.name)
-    )
-    if not files:
+    latest = latest_with(root, f"{study}/*/{SET_FILE}")
+    if latest is None:
         raise RunDirectoryError(
             f"holds no set of seeds of {study} yet.",
             where=str(root),
             remedy="Begin one: the same command without --resume.",
         )
-    return RunSet.open(files[-1].parent)
+    return RunSet.open(latest)
 
 
 def _seed(value: Any) -> int:

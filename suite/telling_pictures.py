@@ -31,8 +31,8 @@ def write_telling_pictures(run: RunDirectory, outcome: Outcome, pictures: Split)
     buffer = io.BytesIO()
     np.save(buffer, pictures.pictures[rows].cpu().numpy(), allow_pickle=False)
     write_atomically(run.path / FILE, buffer.getvalue())
-    labels = {index: int(outcome.labels[index]) for index in hardest}
-    return {"hardest": hardest, "labels": [labels[i] for i in hardest], "confused": confused, "rows": rows}
+    labels = outcome.labels[hardest].tolist()
+    return {"hardest": hardest, "labels": labels, "confused": confused, "rows": rows}
 
 
 def read_telling_pictures(run: RunDirectory) -> NDArray[np.uint8]:
@@ -60,9 +60,8 @@ def _hardest(outcome: Outcome) -> list[int]:
 
 def _confused(outcome: Outcome) -> list[tuple[int, int, list[int]]]:
     """The pairs of classes that are confused most often, and for each the pictures it is surest about."""
-    wrong = outcome.correct.logical_not().nonzero().flatten().tolist()
     pairs: dict[tuple[int, int], list[int]] = {}
-    for index in wrong:
+    for index in outcome.wrong:
         pairs.setdefault((int(outcome.labels[index]), int(outcome.predicted[index])), []).append(index)
     often = sorted(pairs.items(), key=lambda pair: (-len(pair[1]), pair[0]))[:PAIRS]
     return [

@@ -245,6 +245,12 @@ class Outcome:
         return self.predicted == self.labels
 
     @property
+    def wrong(self) -> list[int]:
+        """The pictures classed wrong, by their numbers: what paired tests need, without the labels."""
+        indices: list[int] = self.correct.logical_not().nonzero().flatten().tolist()
+        return indices
+
+    @property
     def accuracy(self) -> float:
         """Fraction of pictures classed right."""
         return self.correct.double().mean().item()

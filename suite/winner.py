@@ -79,8 +79,7 @@ def finish_winner(
         "confusion": _confusion(outcome, len(data.classes)),
         "classes": list(data.classes),
         "predicted": outcome.predicted.tolist(),
-        # For paired tests, without the labels.
-        "wrong": outcome.correct.logical_not().nonzero().flatten().tolist(),
+        "wrong": outcome.wrong,
         "confidences": outcome.confidences.numpy().round(4).tolist(),
         "telling": write_telling_pictures(run, outcome, pictures),
         "latency": _latencies(network, study, space, device),

@@ -5,9 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,10 @@ import pytest
 from optuna.trial import create_trial
 from sqlalchemy import create_engine, text
 
-from suite.cli.read_only import new_server
 from suite.run_directory import RunDirectory
 from suite.trials import open_storage
 from tests.conftest import refusal
+from tests.serving import serving
 
 HOSTILE = "<script>alert(1)</script> | `x` \n[a](javascript:alert(2))"
 
@@ -72,17 +71,14 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=["127.0.0.1", "::1"])
 def served(request: pytest.FixtureRequest, database: Path) -> Iterator[Dashboard]:
     """The dashboard on a free port."""
-    try:
-        server = new_server(optuna_dashboard.wsgi(open_storage(f"sqlite:///{database}")), request.param, 0)
-    except OSError:
-        assert request.param == "::1", "loopback is everywhere"
-        pytest.skip("no IPv6 here")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield Dashboard(request.param, server.server_port, database)
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    application = optuna_dashboard.wsgi(open_storage(f"sqlite:///{database}"))
+    with ExitStack() as stack:
+        try:
+            port = stack.enter_context(serving(application, request.param))
+        except OSError:
+            assert request.param == "::1", "loopback is everywhere"
+            pytest.skip("no IPv6 here")
+        yield Dashboard(request.param, port, database)
 
 
 def test_a_viewer_sees_the_trials(served: Dashboard) -> None:

@@ -15,6 +15,7 @@ from tests.conftest import ROOT
 ROOMS = (
     "errors",
     "escaping",
+    "wording",
     "clean_stop",
     "atomic",
     "study",
@@ -41,6 +42,7 @@ ROOMS = (
     "latency_model",
     "pareto",
     "paired_test",
+    "accuracy_interval",
     "methods",
     "storages",
     "foreign_study",

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.contest.contestants import ABLATIONS, CONTESTANTS, OURS, RIVALS
 from benchmarks.contest.entries import hold_contest
 from benchmarks.contest.harness import PROPOSALS, run_method
-from benchmarks.contest.standings import Standing, differences, holm
+from benchmarks.contest.standings import Standing, differences
 from benchmarks.contest.tasks import floor_of_choice
 from benchmarks.contest.unstratified import Unstratified
 from benchmarks.tabular import run
@@ -21,6 +21,7 @@ from benchmarks.tabular.judge import TableFile, by_one_training
 from benchmarks.tabular.table import Row, TableSpace, read_table
 from suite.errors import DataError
 from suite.methods import Judgement, RandomSearch
+from suite.paired_test import holm
 from suite.progress import Display
 from suite.study import SearchSettings
 from tests.conftest import ROOT, space_of

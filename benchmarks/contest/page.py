@@ -14,8 +14,9 @@ from matplotlib.axes import Axes
 from benchmarks.contest.contestants import ABLATIONS, OURS, RIVALS
 from benchmarks.contest.judge import Judge, Topic
 from benchmarks.contest.standings import BUDGETS, SURE, Difference, Standing, differences
-from suite.report.style import CYCLE, STYLE, Figures, count, table
+from suite.report.style import CYCLE, STYLE, Figures, table
 from suite.run_directory import write_atomically
+from suite.wording import count
 
 
 @dataclass(frozen=True)

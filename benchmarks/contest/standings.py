@@ -12,6 +12,7 @@ from scipy.stats import wilcoxon
 
 from benchmarks.contest.contestants import OURS
 from benchmarks.contest.entries import Entry
+from suite.paired_test import holm
 
 Values = NDArray[np.float64]
 
@@ -72,15 +73,6 @@ def differences(of_task: Sequence[Standing]) -> list[Difference]:
         Difference(standing.contestant, budget, _signed_median(values), p)
         for (standing, budget), values, p in zip(pairs, more, corrected, strict=True)
     ]
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """P values corrected for being many (Holm 1979, "A simple sequentially rejective multiple test procedure")."""
-    order = np.argsort(p_values)
-    stepped = np.asarray(p_values)[order] * np.arange(len(order), 0, -1)
-    corrected = np.empty(len(order))
-    corrected[order] = np.minimum(1.0, np.maximum.accumulate(stepped))
-    return [float(p) for p in corrected]
 
 
 def _standing(outcomes: Mapping[Entry, dict[str, Any]], task: str, name: str) -> Standing:

@@ -15,11 +15,11 @@ from benchmarks.contest.tasks import Front, Task, floor_of_choice, front_task, r
 from suite.errors import RunDirectoryError
 from suite.escaping import code, escaped
 from suite.oracle_table import costs, read_table
-from suite.report.style import count
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace, space_of_run
 from suite.space_analysis import front, reference_point
 from suite.study import StudySettings, read_study
+from suite.wording import count
 
 Values = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.contest.judge import Judge, Topic
 from benchmarks.contest.tasks import Front, Task, floor_of_choice, front_task, regret_task
 from benchmarks.tabular.table import Row, TableSpace, Values, read_table
-from suite.report.style import count
+from suite.wording import count
 
 NEAR = 0.1  # points
 

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 
 from benchmarks.wall_clock.race import SURE, AtBudget, Race, Side, Values, read_races
 from suite.escaping import code, escaped
-from suite.report.style import BLUE, ORANGE, STYLE, Figures, count, duration, plural, table
+from suite.report.style import BLUE, ORANGE, STYLE, Figures, table
 from suite.run_directory import write_atomically
+from suite.wording import count, duration, plural
 
 _OURS, _THEIRS = "the suite", "Optuna over trainings"
 

@@ -10,10 +10,10 @@ from typing import Any, Literal
 import numpy as np
 
 from suite.ask.limits import Limit
-from suite.ask.words import aligned, listed
 from suite.errors import LimitsError, RunDirectoryError
 from suite.oracle_table import Table, costs, read_table, within
 from suite.run_directory import RunDirectory
+from suite.wording import aligned, listed
 
 _SIZES: tuple[str, ...] = ("params", "macs", "latency_ms")
 
@@ -139,7 +139,7 @@ def _page(
         [
             f"The best of {len(table['genome']):,} networks{asked}, by {by} on val-A:",
             "",
-            *aligned(rows),
+            *aligned(rows, left=(0, len(rows[0]) - 1)),
             "",
             "Accuracies are those of the supernet's shared weights, not of a trained network; val-B had no say in",
             "the order. To take the first one on:",

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from suite.ask.limits import Limit
-from suite.ask.words import aligned, listed
-from suite.errors import LimitsError, RunDirectoryError, TimingsError
+from suite.errors import LimitsError, TimingsError
 from suite.escaping import one_line
 from suite.noise_floor import rounded_to_floor
 from suite.pareto import pareto_front
-from suite.run_directory import RunDirectory
+from suite.run_directory import RunDirectory, finished_search
 from suite.study import StudySettings
+from suite.wording import aligned, listed, plural
 
 FORMAT_VERSION = 1
 _AGAIN = "Export and time the front again: suite export RUN --front --timer"
@@ -55,14 +55,7 @@ def answer_there(
         TimingsError: the file is damaged, or of networks that are not on the run's front.
         LimitsError: no network is within the limits.
     """
-    searched = run.read_result("search")
-    if searched is None:
-        raise RunDirectoryError(
-            "has no finished search yet.",
-            where=str(run.path),
-            remedy="Let it go on: suite search ... --resume",
-        )
-    rows = {row["genome"]: row for row in searched["front"]}
+    rows = {row["genome"]: row for row in finished_search(run)["front"]}
     timings = read_timings(file, f"{study.name}/{run.run_id}", rows)
     score = study.search.score
     quality = {
@@ -82,12 +75,13 @@ def answer_there(
     by = "cross-entropy" if score == "loss" else "accuracy"
     beaten = [genome for genome in within if genome not in front]
     asked = f" within {listed(limit.text for limit in limits)}" if limits else ""
+    table = _table(front[:top], rows, timings)
     return "\n".join(
         [
             f"The search's front by its time on {timings.device}: {len(front)} of {len(rows)} networks{asked}, "
             f"by {by} on val-A:",
             "",
-            *aligned(_table(front[:top], rows, timings)),
+            *aligned(table, left=(0, len(table[0]) - 1)),
             "",
             *_notes(front, beaten, top, timings, [genome for genome in rows if genome not in timings.of]),
             "To take the first one on:",
@@ -153,10 +147,9 @@ def _milliseconds(value: Any) -> float:
 
 
 def _device(facts: Mapping[str, Any]) -> str:
-    threads = int(facts["threads"])
     return (
         f"{one_line(str(facts['name']))[:100]} (ONNX Runtime {one_line(str(facts['onnxruntime']))[:20]}, "
-        f"{threads} thread{'s' if threads > 1 else ''})"
+        f"{plural(int(facts['threads']), 'thread')})"
     )
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from suite.cli.options import INTERRUPTED, DataDir, Device, Quiet, absolute
+from suite.cli.options import DataDir, Device, Quiet, absolute, interruptible
 from suite.fidelity.truth_table import TRUTH
 from suite.progress import Display
 from suite.run_directory import RUNS
@@ -48,12 +47,9 @@ def ablate(
     from suite.trials import shown_url, storage_url
 
     run = open_ablation(run_dir or RUNS / "ablations" / ablation.name, ablation.name)
-    try:
-        with run.locked(), clean_stop(run.path, shown_url(storage_url(run, storage)), "the same command"):
-            run_ablation(ablation, Asked(truth, place, device, absolute(storage)), run, Display(quiet=quiet))
-            print(write_ablation_page(run))
-            if publish:
-                print(publish_ablation(run, Path("reports")))
-    except KeyboardInterrupt:
-        print("Interrupted; the same command goes on.", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
+    url = shown_url(storage_url(run, storage))
+    with interruptible(), run.locked(), clean_stop(run.path, url, "the same command"):
+        run_ablation(ablation, Asked(truth, place, device, absolute(storage)), run, Display(quiet=quiet))
+        print(write_ablation_page(run))
+        if publish:
+            print(publish_ablation(run, Path("reports")))

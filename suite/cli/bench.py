@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from suite.cli.options import INTERRUPTED, Run, opened
+from suite.cli.options import Run, interruptible, opened
 from suite.errors import RunDirectoryError, StudyFileError
 from suite.progress import Display
 
@@ -70,7 +70,7 @@ def bench(
             remedy="Benchmarks are part of a checkout; run this from its folder.",
         ) from None
     display, page = Display(), REPORTS / f"benchmark-{what}"
-    try:
+    with interruptible() if what in CONTESTS else nullcontext():
         match what:
             case "tabular":
                 print(benchmark.run(display, _given(table, what, "--table FILE"), seeds or 30, page))
@@ -81,11 +81,6 @@ def bench(
                 print(benchmark.run(display, asked, _minutes(budgets), seeds or 3, page))
             case _:
                 print(benchmark.show(benchmark.run(display, urls=storage or [])))
-    except KeyboardInterrupt:
-        if what not in CONTESTS:
-            raise
-        print("Interrupted; the same command goes on.", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def _given(path: Path | None, what: str, option: str) -> Path:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from suite.cli.options import INTERRUPTED, DataDir, Device, Quiet, Run, absolute, opened
+from suite.cli.options import DataDir, Device, Quiet, Run, absolute, interruptible, opened
 from suite.fidelity.truth_table import TRUTH
 from suite.progress import Display
 from suite.study import read_study
@@ -54,8 +53,5 @@ def fidelity(
     from suite.launch import measure_fidelity
 
     asked = Asked(networks, seeds, epochs, train_images, top, truth, absolute(storage), place, device)
-    try:
+    with interruptible():
         print(in_words(measure_fidelity(directory, asked, Display(quiet=quiet)), study.search.score))
-    except KeyboardInterrupt:
-        print("Interrupted; the same command goes on.", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +27,16 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but erro
 def opened(run: Path | None) -> RunDirectory:
     """The run directory a user named, or the latest one."""
     return latest_run(RUNS) if run is None else RunDirectory.open(run)
+
+
+@contextmanager
+def interruptible(kept: str = "the same command goes on") -> Iterator[None]:
+    """Work that Ctrl-C ends with the exit code for it; `kept` says what becomes of what was done."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"Interrupted; {kept}.", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def absolute(storage: str | None) -> str | None:

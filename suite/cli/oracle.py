@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from suite.cli.options import INTERRUPTED, DataDir, Device, Quiet, Run, opened
+from suite.cli.options import DataDir, Device, Quiet, Run, interruptible, opened
 from suite.errors import StudyFileError
 from suite.progress import Display
 from suite.study import read_study
@@ -50,12 +49,9 @@ def oracle(
     from suite.shortlist import in_words
 
     asked, display = Walk(place, device, memory << 20), Display(quiet=quiet)
-    try:
-        if shortlist:
+    if shortlist:
+        with interruptible("nothing was kept"):
             print(in_words(shortlist_networks(directory, asked, order, display, screen=screen)))
-        else:
+    else:
+        with interruptible():
             print(score_every_network(directory, asked, pictures, display))
-    except KeyboardInterrupt:
-        what = "nothing was kept" if shortlist else "the same command goes on"
-        print(f"Interrupted; {what}.", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from suite.cli.options import INTERRUPTED, DataDir, Quiet, Run, opened
+from suite.cli.options import DataDir, Quiet, Run, interruptible, opened
 from suite.progress import Display
 from suite.study import read_study
 
@@ -35,9 +34,6 @@ def references(
     from suite.launch_references import set_references_beside
     from suite.references.in_words import in_words
 
-    try:
+    with interruptible():
         result, report = set_references_beside(directory, place, seeds, Display(quiet=quiet))
-    except KeyboardInterrupt:
-        print("Interrupted; the same command goes on.", file=sys.stderr)
-        raise typer.Exit(INTERRUPTED) from None
     print(f"{in_words(result)}\n\nReport   {report}")

@@ -15,6 +15,7 @@ from suite.progress import Display
 from suite.run_directory import RUNS
 from suite.run_set import RunSet, is_set, latest_set
 from suite.study import MOST_SEED, StudySettings
+from suite.wording import aligned
 
 if TYPE_CHECKING:  # torch, which mistakes are told without
     from suite.comparison import Comparison, FinishedRun
@@ -74,11 +75,4 @@ def _table(comparison: Comparison) -> str:
         spreads = [(group.spread(value), form) for value, form in columns.values()]
         numbers = [f"{spread.mean:{form}} ± {spread.deviation:{form}}" for spread, form in spreads]
         rows.append(["", "mean ± deviation", *numbers])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(_aligned(row, widths)) for row in rows)
-
-
-def _aligned(row: list[str], widths: list[int]) -> list[str]:
-    """The winner to the left, numbers to the right."""
-    cells = enumerate(zip(row, widths, strict=True))
-    return [cell.ljust(width) if place == 1 else cell.rjust(width) for place, (cell, width) in cells]
+    return "\n".join(aligned(rows, left=(1,)))

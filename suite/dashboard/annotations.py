@@ -28,7 +28,7 @@ from suite.report.style import STYLE, Figures, png
 from suite.run_directory import RunDirectory
 
 _PART = 2_000  # characters of a note in one attribute, as optuna-dashboard has it
-_RESULTS = ("search", "finalists", "final", "promise")  # what notes are made from
+_RESULTS = ("search", "finalists", "final")  # what notes are made from
 
 Draw = Callable[[Figures], Figure]
 

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial
 from suite.escaping import escaped
 from suite.report.pictures import architecture_in_words
 from suite.report.record import RunRecord
-from suite.report.style import count, duration, millions, percent
+from suite.wording import count, duration, millions, percent
 
 _PHASES = {
     "search": "Each trial is a network, scored with the supernet's weights on val-A and timed.",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from suite import __version__
+from suite.accuracy_interval import accuracy_interval
 from suite.blocks import Norm
 from suite.escaping import escaped
 from suite.export.onnx_file import OnnxFacts
@@ -105,15 +106,12 @@ def model_card(facts: ModelFacts, onnx: OnnxFacts | None = None) -> str:
 
 
 def _accuracies(facts: ModelFacts) -> list[str]:
-    from scipy.stats import binomtest  # late: whoever only loads a network does without it
-
     lines = []
     for name, value in facts.accuracies.items():
         interval = ""
         if name == "test" and facts.test_pictures:
-            right = round(value * facts.test_pictures)
-            ends = binomtest(right, facts.test_pictures).proportion_ci(method="wilson")
-            interval = f", {facts.test_pictures:,} of them (95 % interval, Wilson: {ends.low:.2%} to {ends.high:.2%})"
+            low, high = accuracy_interval(value, facts.test_pictures)
+            interval = f", {facts.test_pictures:,} of them (95 % interval, Wilson: {low:.2%} to {high:.2%})"
         lines.append(f"- Accuracy on {_SPLITS[name]}{interval}: {value:.2%}.")
     return lines
 

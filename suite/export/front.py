@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from suite.errors import RunDirectoryError
 from suite.export.folder import as_json, refuse_other_content, write_files
 from suite.export.from_run import NetworksOfRun
 from suite.export.onnx_file import compare, onnx_bytes
 from suite.progress import Display
-from suite.run_directory import RunDirectory
-from suite.search import PHASE as SEARCH
+from suite.run_directory import RunDirectory, finished_search
 from suite.space import Genome
 
 FORMAT_VERSION = 1
@@ -35,13 +33,7 @@ def export_front(
         ExportError: the folder holds something else, or cannot be written.
         ConversionError: an ONNX file says something else than torch.
     """
-    searched = run.read_result(SEARCH)
-    if searched is None:
-        raise RunDirectoryError(
-            "has no finished search yet.",
-            where=str(run.path),
-            remedy="Let it go on: suite search ... --resume",
-        )
+    searched = finished_search(run)
     networks = NetworksOfRun(run, data_dir)
     genomes = [networks.space.parse(row["genome"]) for row in searched["front"]]
     folder = output or run.path / "model" / "front"

@@ -128,9 +128,7 @@ def examine(content: bytes, classifier: Classifier, pictures: Tensor, budget_ms:
     return OnnxFacts(
         opset=OPSET,
         sha256=hashlib.sha256(content).hexdigest(),
-        pictures=agreement.pictures,
-        max_difference=agreement.max_difference,
-        other_classes=agreement.other_classes,
+        **asdict(agreement),
         onnxruntime=runtime,
         torch=eager,
         device=device_facts(torch.device("cpu")).name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from suite.fidelity.measures import TOP
+from suite.wording import aligned
 
 _KINDS = {
     "supernet": "supernet, by {}",
@@ -16,14 +17,7 @@ _KINDS = {
 
 def in_words(result: dict[str, Any], score: str) -> str:
     """All of it as lines of text; `score` is the one that the study ranks by."""
-    header, *rows = lines(result)
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    table = [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]
-        ).rstrip()
-        for row in (header, *rows)
-    ]
+    table = aligned(lines(result))
     return "\n".join([conclusion(result, score), "", *table, "", *notes(result, score)])
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from suite.reference_networks import BASE
 from suite.references.rows import Rival, Row, rivals, rows, trainings_wanted, winner_row
+from suite.wording import percent, plural
 
 SURE = 0.05  # error of calling any one of the rivals different that is not
 
@@ -29,7 +30,7 @@ def conclusion(result: dict[str, Any]) -> str:
     unsure = [rival for rival in every if rival.corrected >= SURE]
     accuracy = every[0].accuracy - every[0].ahead
     texts = [
-        f"The winner ({_percent(accuracy)}) is surely more accurate than {len(behind)} of {len(every)} reference "
+        f"The winner ({percent(accuracy)}) is surely more accurate than {len(behind)} of {len(every)} reference "
         "networks trained by its recipe."
     ]
     if result["from_supernet"]:
@@ -55,7 +56,7 @@ def beside_base(result: dict[str, Any]) -> str | None:
             winner = winner_row(result)
             start = " from drawn weights" if result["from_supernet"] else ""
             return (
-                f"The hand-made base CNN, trained by the same recipe{start}, reaches {_percent(rival.accuracy)}; the "
+                f"The hand-made base CNN, trained by the same recipe{start}, reaches {percent(rival.accuracy)}; the "
                 f"winner has {points} {better} ({verdict}: p {p_value(rival.corrected)}), with "
                 f"{_times(winner.params, rival.row.params)} the parameters and "
                 f"{_times(winner.macs, rival.row.macs)} the multiply-accumulates."
@@ -69,7 +70,7 @@ def notes(result: dict[str, Any]) -> list[str]:
     seeds = len(result["seeds"])
     texts = [
         "All are trained like the winner: a finalist's epochs on train, then fine-tuning on train + val, last epoch, "
-        f"one test each, from {seeds} seed{'s' if seeds > 1 else ''}; ± is the standard deviation over seeds, and "
+        f"one test each, from {plural(seeds, 'seed')}; ± is the standard deviation over seeds, and "
         "over networks in the mean of the random ones. The MLPs have the learning rate and batch in their names.",
         "p: exact McNemar test of the winner against each on the same test pictures, both from the run's own seed, "
         "with Holm's correction for all of them.",
@@ -89,13 +90,13 @@ def p_value(value: float) -> str:
 
 def spread(row: Row) -> str:
     """Mean accuracy, and the deviation where there are several."""
-    text = _percent(row.accuracy)
+    text = percent(row.accuracy)
     return text if row.deviation is None else f"{text} ± {100 * row.deviation:.2f}"
 
 
 def _beaten(rival: Rival, winner: Row) -> str:
     return (
-        f"{rival.row.name} is surely more accurate than the winner: {_percent(rival.accuracy)} "
+        f"{rival.row.name} is surely more accurate than the winner: {percent(rival.accuracy)} "
         f"({_points(rival.ahead)}, p {p_value(rival.corrected)}), with {_times(rival.row.params, winner.params)} the "
         f"parameters and {_times(rival.row.macs, winner.macs)} the multiply-accumulates."
     )
@@ -104,10 +105,6 @@ def _beaten(rival: Rival, winner: Row) -> str:
 def _times(one: float, other: float) -> str:
     ratio = one / other
     return f"{ratio:.2f} times" if ratio < 10 else f"{ratio:.0f} times"
-
-
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.2f} %"
 
 
 def _points(fraction: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from suite.paired_test import PairedTest, Right, holm, mcnemar
+from suite.paired_test import PairedTest, holm, mcnemar, right_of
 from suite.reference_networks import NAMES, RANDOM
 from suite.references.train import WINNER
 
@@ -86,9 +86,9 @@ def winner_row(result: dict[str, Any]) -> Row:
 def rivals(result: dict[str, Any]) -> list[Rival]:
     """Every reference network that was tested from the run's own seed, in order of NAMES."""
     of_seed = {row["name"]: row for row in result["trainings"] if row["seed"] == result["seed"]}
-    winner = _right(of_seed[WINNER], result["pictures"])
+    winner = right_of(of_seed[WINNER]["wrong"], result["pictures"])
     found = [row for row in rows(result) if row.name in NAMES and row.name in of_seed]
-    tests = [mcnemar(winner, _right(of_seed[row.name], result["pictures"])) for row in found]
+    tests = [mcnemar(winner, right_of(of_seed[row.name]["wrong"], result["pictures"])) for row in found]
     corrected = holm([test.p_value for test in tests])
     return [
         Rival(
@@ -158,10 +158,3 @@ def _mean(drawn: Sequence[Row]) -> Row:
         tuple(row.accuracy for row in drawn),
         mean("seconds"),
     )
-
-
-def _right(training: dict[str, Any], pictures: int) -> Right:
-    """(pictures,) whether the network has each test picture right."""
-    right = np.ones(pictures, dtype=np.bool_)
-    right[training["wrong"]] = False
-    return right

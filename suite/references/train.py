@@ -21,6 +21,7 @@ from suite.standalone import alone_recipe, fine_tuning_recipe
 from suite.training import Training, evaluate, train_on
 from suite.winner import CHOICE_FILE, LEDGER_FILE
 from suite.winner import PHASE as FINAL
+from suite.wording import plural
 
 PHASE = "references"
 WINNER = "winner"
@@ -174,7 +175,7 @@ def _trained_and_tested(match: RunToMatch, want: _Wanted, phase: Phase, behind: 
         "seed": want.seed,
         "accuracy": outcome.accuracy,
         "loss": outcome.loss,
-        "wrong": outcome.correct.logical_not().nonzero().flatten().tolist(),
+        "wrong": outcome.wrong,
         "seconds": seconds,
         "machine": _machine(device_facts(match.device).to_json()),
     }
@@ -217,5 +218,4 @@ def _drop_checkpoints(run: RunDirectory, want: _Wanted) -> None:
 
 
 def _machine(device: dict[str, Any]) -> str:
-    threads = f"{device['threads']} thread{'s' if device['threads'] > 1 else ''}"
-    return f"{device['name']}, {threads}, torch {device['torch']}"
+    return f"{device['name']}, {plural(device['threads'], 'thread')}, torch {device['torch']}"

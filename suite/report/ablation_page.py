@@ -18,8 +18,9 @@ from suite.ablation.summary import CellSummary, Summary, summarise
 from suite.ablation.worker import OTHERS
 from suite.escaping import code, escaped, one_line
 from suite.report.publish import folder_name, write_index
-from suite.report.style import CYCLE, GREY, STYLE, Figures, count, percent, table
+from suite.report.style import CYCLE, GREY, STYLE, Figures, table
 from suite.run_directory import RunDirectory, write_atomically
+from suite.wording import count, percent
 
 _SURE = 0.1  # two-sided error of calling two cells different
 

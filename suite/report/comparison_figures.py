@@ -9,16 +9,14 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from scipy.stats import binomtest
 
-from suite.choice import is_feasible
+from suite.choice import feasible_values
 from suite.comparison import Comparison, FinishedRun
 from suite.escaping import one_line
-from suite.pareto import hypervolume
+from suite.pareto import hypervolume, worst_corner
 from suite.report.sections.pareto import LABELS
-from suite.report.style import CYCLE, Figures, log_ticks, percent
-
-Values = dict[str, tuple[float, ...]]  # objective values by genome, of networks within the limits
+from suite.report.style import CYCLE, Figures, log_ticks
+from suite.wording import percent
 
 
 @dataclass(frozen=True)
@@ -50,18 +48,12 @@ class Curve:
     values: list[float]
 
 
-def accuracy_interval(run: FinishedRun) -> tuple[float, float]:
-    """95 % of the winner's accuracy, by Wilson."""
-    interval = binomtest(round(run.accuracy * run.pictures), run.pictures).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
-
-
 def draw_accuracies(comparison: Comparison, figures: Figures) -> str:
     """A line a run: the winner's test accuracy with its 95 % interval."""
     labelled = list(comparison.labelled())
     figure, (axes,) = figures.axes(height=0.5 * len(labelled) + 1.4)
     for place, ((_, run), drawn) in enumerate(zip(labelled, _drawn(comparison), strict=True)):
-        low, high = (100 * end for end in accuracy_interval(run))
+        low, high = (100 * end for end in run.interval)
         axes.plot([low, high], [place, place], color=drawn.colour, alpha=0.6)
         axes.plot([100 * run.accuracy], [place], "o", color=drawn.colour, markersize=9)
     axes.set_yticks(range(len(labelled)), [one_line(label) for label, _ in labelled])
@@ -139,12 +131,9 @@ def _curves(drawn: list[Drawn]) -> Iterator[Curve]:
     objective among all these runs, as a share of what all of them found together.
     """
     weights = drawn[0].run.search["weights"]
-    of_runs = [_values(one.run) for one in drawn]
+    of_runs = [feasible_values(one.run.search) for one in drawn]
     everything = [values for of_run in of_runs for values in of_run.values()]
-    worst = tuple(
-        min(column) if weight > 0 else max(column)
-        for column, weight in zip(zip(*everything, strict=True), weights, strict=True)
-    )
+    worst = worst_corner(everything, weights)
     whole = hypervolume(everything, weights, worst) if len(weights) > 1 else 1.0
 
     def reached(found: list[tuple[float, ...]]) -> float:
@@ -164,7 +153,3 @@ def _curves(drawn: list[Drawn]) -> Iterator[Curve]:
             curve.seconds.append(seconds)
             curve.values.append(reached([values[genome] for genome in seen if genome in values]))
         yield curve
-
-
-def _values(run: FinishedRun) -> Values:
-    return {row["genome"]: tuple(row["values"]) for row in run.search["evaluated"] if is_feasible(row)}

@@ -18,11 +18,12 @@ from suite.comparison import (
 )
 from suite.errors import RunDirectoryError
 from suite.escaping import code, escaped
-from suite.report.comparison_figures import accuracy_interval, draw_accuracies, draw_fronts, draw_searches
+from suite.report.comparison_figures import draw_accuracies, draw_fronts, draw_searches
 from suite.report.publish import folder_name, write_index
-from suite.report.style import STYLE, Figures, count, duration, millions, percent, plural, table
+from suite.report.style import STYLE, Figures, table
 from suite.run_directory import RunDirectory, write_atomically
 from suite.run_set import RunSet
+from suite.wording import count, duration, millions, percent, plural
 
 _HEADING = "# Comparison: "
 _SURE = 0.05  # two-sided error of calling any pair different
@@ -122,7 +123,7 @@ def _answer(comparison: Comparison, verdicts: list[Verdict]) -> str:
 def _accuracies(group: Group) -> str:
     spread = group.spread(_accuracy)
     if len(group.runs) == 1:
-        low, high = accuracy_interval(group.runs[0])
+        low, high = group.runs[0].interval
         return f"**{percent(spread.mean)}** (95 % interval {percent(low)} to {percent(high)})"
     return f"**{100 * spread.mean:.2f} ± {percent(spread.deviation)}** over {len(group.runs)} seeds"
 
@@ -151,7 +152,7 @@ def _winners(comparison: Comparison) -> str:
             code(run.results["winner"]["genome"]),
             str(run.study.seed),
             percent(run.accuracy),
-            "{} to {}".format(*map(percent, accuracy_interval(run))),
+            "{} to {}".format(*map(percent, run.interval)),
             count(run.pictures),
             count(run.results["winner"]["params"]),
             millions(run.results["winner"]["macs"]),

@@ -8,16 +8,16 @@ import shlex
 import zlib
 from typing import Any
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 from plotly.offline import get_plotlyjs
 
 from suite.oracle_table import Table, costs
+from suite.report.filled import filled
 from suite.report.record import RunRecord
-from suite.report.style import count
 from suite.space import Genome, SearchSpace
+from suite.wording import count
 
 MOST = 500_000  # networks: a page of more is slow to open
 _INACTIVE = 255
@@ -52,10 +52,9 @@ def explorer(record: RunRecord) -> str | None:
         "classes": record.space.classes,
         "export": f"suite export {shlex.quote(f'runs/{record.study.name}/{record.run.run_id}')} --genome",
     }
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("suite.report"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    return environment.get_template("explorer.html.j2").render(
+    return filled(
+        "explorer.html.j2",
+        html=True,
         networks=count(len(texts)),
         which="of the space" if len(texts) == record.space.size else "that are best",
         has_latency="latency_ms" in table,

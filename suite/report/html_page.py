@@ -7,10 +7,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import jinja2
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from suite.report.filled import filled
 from suite.report.section import Section
 from suite.run_directory import write_atomically
 
@@ -21,16 +21,11 @@ def write_html_page(
     folder: Path, title: str, missing: Sequence[str], sections: Sequence[Section], explorer: str | None
 ) -> Path:
     """Write report.html beside the report's figures; `explorer` is the HTML of `suite.report.explorer`."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("suite.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     parts = [(section.title, Markup(_html(section.body, folder))) for section in sections]
     page = folder / "report.html"
-    text = environment.get_template("report.html.j2").render(
+    text = filled(
+        "report.html.j2",
+        html=True,
         title=title,
         missing=missing,
         parts=parts,

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-import jinja2
 import matplotlib
 
 from suite.errors import SuiteError
 from suite.escaping import escaped, one_line
 from suite.report.explorer import explorer
+from suite.report.filled import filled
 from suite.report.html_page import write_html_page
 from suite.report.record import RunRecord, read_record
 from suite.report.section import Section
 from suite.report.sections import SECTIONS, Build
 from suite.report.style import STYLE, Figures
 from suite.run_directory import RunDirectory, write_atomically
+
+Made = TypeVar("Made")
 
 
 def write_report(run: RunDirectory) -> Path:
@@ -32,8 +36,11 @@ def write_report(run: RunDirectory) -> Path:
     with matplotlib.rc_context(STYLE):  # legends and ticks read the style when they are drawn
         sections = [section for build in SECTIONS if (section := _built(build, record, figures))]
     page, missing = folder / "report.md", _missing(run)
-    write_atomically(page, _render(record.study.name, run.run_id, sections, missing).encode())
-    title = f"{one_line(record.study.name)}, run {one_line(run.run_id)}"
+    study, run_id = record.study.name, run.run_id
+    names = {"study": escaped(study), "run_id": escaped(run_id)}
+    text = filled("report.md.j2", html=False, **names, sections=sections, missing=missing)
+    write_atomically(page, text.encode())
+    title = f"{one_line(study)}, run {one_line(run_id)}"
     write_html_page(folder, title, missing, sections, _explorer(record))
     figures.remove_others()  # of an earlier report, which is whole until this one is
     return page
@@ -41,37 +48,30 @@ def write_report(run: RunDirectory) -> Path:
 
 def _built(build: Build, record: RunRecord, figures: Figures) -> Section | None:
     """A section, None if it has nothing to say, or what went wrong with it."""
-    try:
-        return build(record, figures)
-    except SuiteError:  # a damaged or newer result: to be mended, not reported around
-        raise
-    except Exception as error:
-        title = build.__module__.rpartition(".")[2].replace("_", " ").capitalize()
-        return Section(title, f"*This part could not be written: {escaped(repr(error))}.*")
+    title = build.__module__.rpartition(".")[2].replace("_", " ").capitalize()
+    return _attempted(
+        lambda: build(record, figures),
+        lambda why: Section(title, f"*This part could not be written: {why}.*"),
+    )
 
 
 def _explorer(record: RunRecord) -> str | None:
-    """The explorer, or what went wrong with it: the page around it is worth having."""
+    """The explorer, None without an oracle, or what went wrong with it."""
+    return _attempted(
+        lambda: explorer(record), lambda why: f"<p><em>The explorer could not be made: {why}.</em></p>"
+    )
+
+
+def _attempted(make: Callable[[], Made], instead: Callable[[str], Made]) -> Made:
+    """A part of the report, or what is said in its place: the page around it is worth having."""
     try:
-        return explorer(record)
-    except SuiteError:
+        return make()
+    except SuiteError:  # a damaged or newer result: to be mended, not reported around
         raise
     except Exception as error:
-        return f"<p><em>The explorer could not be made: {escaped(repr(error))}.</em></p>"
+        return instead(escaped(repr(error)))
 
 
 def _missing(run: RunDirectory) -> list[str]:
     """Phases without a result, in order."""
     return [phase for phase in ("supernet", "search", "finalists", "final") if run.read_result(phase) is None]
-
-
-def _render(study: str, run_id: str, sections: list[Section], missing: list[str]) -> str:
-    environment = jinja2.Environment(  # Markdown: sections escape a user's own words themselves
-        loader=jinja2.PackageLoader("suite.report"),
-        autoescape=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    template = environment.get_template("report.md.j2")
-    return template.render(study=escaped(study), run_id=escaped(run_id), sections=sections, missing=missing)

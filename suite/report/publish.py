@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 from suite.errors import RunDirectoryError
 from suite.escaping import escaped
-from suite.report.style import count, duration, percent, table
+from suite.report.style import table
 from suite.run_directory import RunDirectory, write_atomically
+from suite.wording import count, duration, percent
 
 _FILES = ("results.json", "trials.csv", "study.toml")
 

@@ -106,30 +106,3 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 
     """A Markdown table: the first `left` columns to the left, the rest (numbers) to the right."""
     rule = [":---" if i < left else "---:" for i in range(len(headers))]
     return "\n".join("| " + " | ".join(row) + " |" for row in (headers, rule, *rows))
-
-
-def count(number: float) -> str:
-    """1234567 -> `1,234,567`."""
-    return f"{number:,.0f}"
-
-
-def millions(number: float) -> str:
-    """In millions, with three digits: 39719936 -> `39.7 M`."""
-    return f"{number / 1e6:#.3g} M"
-
-
-def percent(fraction: float) -> str:
-    """0.8123 -> `81.23 %`."""
-    return f"{100 * fraction:.2f} %"
-
-
-def plural(number: int, noun: str) -> str:
-    """`1 thread`, `2 threads`."""
-    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds, minutes or hours, whichever reads best."""
-    if seconds < 120:
-        return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.2f} h"

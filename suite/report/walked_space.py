@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from suite.oracle_table import Table, costs, read_table, within
-from suite.report.style import count
 from suite.run_directory import RunDirectory
 from suite.space_analysis import Costs, Rows
 from suite.study import Limits, StudySettings
+from suite.wording import count
 
 
 @dataclass(frozen=True)

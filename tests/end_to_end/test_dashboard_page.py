@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,11 +14,11 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from suite.cli.read_only import new_server
 from suite.dashboard import dashboard_of
 from suite.run_directory import RunDirectory
 from suite.trials import open_storage, storage_url
 from tests.browser import browser, complaints, requested
+from tests.serving import serving
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -38,13 +37,8 @@ def served(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     run = RunDirectory.open(Path(shutil.copytree(finished, tmp_path_factory.mktemp("served") / "run")))
     storage = open_storage(storage_url(run, None))
     studies = {s.study_name.rpartition("/")[2]: s._study_id for s in storage.get_all_studies()}
-    server = new_server(dashboard_of(run, storage), "127.0.0.1", 0)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield Served(run, f"http://127.0.0.1:{server.server_port}", studies)
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(dashboard_of(run, storage)) as port:
+        yield Served(run, f"http://127.0.0.1:{port}", studies)
 
 
 @pytest.fixture(scope="module")

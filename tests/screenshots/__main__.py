@@ -10,22 +10,19 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from suite.cli.read_only import new_server
 from suite.dashboard import dashboard_of
 from suite.run_directory import RUNS, RunDirectory, latest_run
 from suite.trials import open_storage, storage_url
 from tests.browser import browser
 from tests.conftest import ROOT
 from tests.screenshots.terminal import terminal_picture
+from tests.serving import serving
 
 DOCS = ROOT / "docs"
 
@@ -63,29 +60,16 @@ def _dashboard(opened: Chrome, run: RunDirectory) -> None:
     final = run.read_result("final") or {}
     trials = storage.get_all_trials(studies["finalists"], deepcopy=False)
     (winner,) = [trial.number for trial in trials if trial.user_attrs["genome"] == final["genome"]]
-    with _served(run) as address:
+    with serving(dashboard_of(run, open_storage(storage_url(run, None)))) as port:
         pages = {
             "dashboard-study": f"{studies['search']}",
             "dashboard-note": f"{studies['search']}/note",
             "dashboard-trial": f"{studies['finalists']}/trials?numbers={winner}",
         }
         for name, page in pages.items():
-            opened.get(f"{address}/dashboard/studies/{page}")
+            opened.get(f"http://127.0.0.1:{port}/dashboard/studies/{page}")
             _until(opened, lambda: run.run_id in opened.find_element(By.TAG_NAME, "body").text)
             _shoot(opened, name)
-
-
-@contextmanager
-def _served(run: RunDirectory) -> Iterator[str]:
-    server = new_server(dashboard_of(run, open_storage(storage_url(run, None))), "127.0.0.1", 0)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _terminal() -> None:

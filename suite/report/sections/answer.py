@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from scipy.stats import binomtest
-
+from suite.accuracy_interval import accuracy_interval
 from suite.escaping import escaped
 from suite.fidelity.in_words import conclusion
 from suite.references.in_words import beside_base
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import Figures, count, duration, millions, percent, table
+from suite.report.style import Figures, table
+from suite.wording import count, duration, millions, percent, plural
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -18,7 +18,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         return None
     final, test = record.final, record.final["test"]
     pictures = len(final["predicted"])
-    interval = binomtest(round(test["eval_accuracy"] * pictures), pictures).proportion_ci(method="wilson")
+    low, high = accuracy_interval(test["eval_accuracy"], pictures)
     latency = final["latency"]["objective"]
     device = record.facts["device"]
     rows = [
@@ -27,7 +27,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
             "Test accuracy",
             f"**{percent(test['eval_accuracy'])}** on {count(pictures)} pictures, {_times_seen(record)}",
         ],
-        ["95 % interval (Wilson)", f"{percent(interval.low)} to {percent(interval.high)}"],
+        ["95 % interval (Wilson)", f"{percent(low)} to {percent(high)}"],
         ["Test loss", f"{test['eval_loss']:.4f}"],
         ["Parameters", count(final["params"])],
         ["Multiply-accumulates", f"{millions(final['macs'])} a picture"],
@@ -71,4 +71,4 @@ def _times_seen(record: RunRecord) -> str:
 
 
 def _threads(threads: int, device: str) -> str:
-    return "default stream" if device == "cuda" else f"{threads} thread{'s' if threads > 1 else ''}"
+    return "default stream" if device == "cuda" else plural(threads, "thread")

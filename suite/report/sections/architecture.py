@@ -5,8 +5,9 @@ from __future__ import annotations
 from suite.report.pictures import architecture, architecture_in_words, shape_in_words
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import Figures, count, millions, table
+from suite.report.style import Figures, table
 from suite.space import Genome, SearchSpace
+from suite.wording import count, millions
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:

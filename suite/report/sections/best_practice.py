@@ -11,7 +11,8 @@ from suite.escaping import escaped
 from suite.reference_networks import RANDOM
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import Figures, count, duration, plural, table
+from suite.report.style import Figures, table
+from suite.wording import count, duration, plural
 
 Verdict = Literal["yes", "partly", "no"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from suite.paired_test import right_of
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import BLUE, GREY, Figures
@@ -18,8 +19,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     if record.final is None or "confidences" not in record.final:
         return None
     confidences = np.array(record.final["confidences"])
-    right = np.ones(len(confidences), dtype=bool)
-    right[record.final["wrong"]] = False
+    right = right_of(record.final["wrong"], len(confidences))
     bins = np.array_split(np.argsort(confidences, kind="stable"), max(1, min(_BINS, len(right) // _FEWEST)))
     sure = np.array([confidences[rows].mean() for rows in bins])
     hit = np.array([right[rows].mean() for rows in bins])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import BLUE, Figures, duration, table
+from suite.report.style import BLUE, Figures, table
+from suite.wording import duration
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:

@@ -7,7 +7,8 @@ import math
 from suite.report.pictures import curves
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import Figures, count, duration, millions, percent, table
+from suite.report.style import Figures, table
+from suite.wording import count, duration, millions, percent
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:

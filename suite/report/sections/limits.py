@@ -8,7 +8,8 @@ from suite.escaping import escaped
 from suite.fidelity.in_words import number, supernet_row
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import Figures, count, plural
+from suite.report.style import Figures
+from suite.wording import count, plural
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:

@@ -9,9 +9,10 @@ import numpy as np
 from suite.escaping import escaped
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import Figures, count, duration, percent, plural, table
+from suite.report.style import Figures, table
 from suite.report.walked_space import WalkedSpace
 from suite.space_analysis import rank
+from suite.wording import count, duration, percent, plural
 
 _SPLITS = {"val_search": ("val-A", "Optimiser"), "val_choice": ("val-B", "Selection")}
 

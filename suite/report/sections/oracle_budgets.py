@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import Figures, count, millions, percent, table
+from suite.report.style import Figures, table
 from suite.report.walked_space import WalkedSpace
 from suite.space_analysis import best_within, round_budgets
+from suite.wording import count, millions, percent
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:

@@ -12,8 +12,9 @@ from matplotlib.axes import Axes
 from suite.choice_effects import DepthEffects, Pair, Values, depth_effects, share_of_depth
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import CYCLE, GREY, Figures, percent, table
+from suite.report.style import CYCLE, GREY, Figures, table
 from suite.space import Gene
+from suite.wording import percent
 
 _SHOWN_PAIRS = 5
 

@@ -8,9 +8,10 @@ import numpy as np
 
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import Figures, count, plural, table
+from suite.report.style import Figures, table
 from suite.report.walked_space import WalkedSpace
 from suite.space_analysis import Costs, expected_random_draws, first_within
+from suite.wording import count, plural
 
 _POINTS = 0.1
 _SHARE = 1e-4

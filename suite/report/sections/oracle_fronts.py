@@ -11,9 +11,10 @@ from matplotlib.ticker import MaxNLocator
 
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import BLUE, ORANGE, VERMILION, Figures, count, log_ticks, percent, table
+from suite.report.style import BLUE, ORANGE, VERMILION, Figures, log_ticks, table
 from suite.report.walked_space import WalkedSpace
 from suite.space_analysis import FrontShare, Rows, front, front_share
+from suite.wording import count, percent
 
 Shares = dict[tuple[str, str], FrontShare]
 

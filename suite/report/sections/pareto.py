@@ -6,18 +6,8 @@ from typing import Any
 
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import (
-    BLUE,
-    ORANGE,
-    PALE,
-    VERMILION,
-    Figures,
-    count,
-    log_ticks,
-    millions,
-    percent,
-    table,
-)
+from suite.report.style import BLUE, ORANGE, PALE, VERMILION, Figures, log_ticks, table
+from suite.wording import count, millions, percent
 
 LABELS = {
     "loss": "cross-entropy on val-A",

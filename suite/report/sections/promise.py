@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import BLUE, GREY, ORANGE, VERMILION, Figures, count, percent, plural, table
+from suite.report.style import BLUE, GREY, ORANGE, VERMILION, Figures, table
+from suite.wording import count, percent, plural
 
 _NAMES = {
     "loss": "supernet loss, as it is",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from suite.escaping import escaped
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import Figures, count, table
+from suite.report.style import Figures, table
+from suite.wording import count
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:

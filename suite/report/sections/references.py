@@ -11,20 +11,8 @@ from suite.references.rows import QUOTED, Rival, Row, rivals, rows
 from suite.references.train import WINNER
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    SKY,
-    VERMILION,
-    Figures,
-    count,
-    duration,
-    log_ticks,
-    millions,
-    percent,
-    table,
-)
+from suite.report.style import BLUE, GREEN, GREY, SKY, VERMILION, Figures, log_ticks, table
+from suite.wording import count, duration, millions, percent
 
 _HEADER = (
     "Network",

@@ -9,12 +9,13 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from suite.choice import is_feasible
-from suite.pareto import hypervolume
+from suite.choice import feasible_values
+from suite.pareto import hypervolume, worst_corner
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import BLUE, GREEN, PALE, PURPLE, VERMILION, Figures, count, duration
+from suite.report.style import BLUE, GREEN, PALE, PURPLE, VERMILION, Figures
 from suite.space import SearchSpace
+from suite.wording import count, duration
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -23,7 +24,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     if search is None:
         return None
     metric, weight = search["objectives"][0], search["weights"][0]
-    values = [row["values"][0] for row in search["evaluated"] if is_feasible(row)]
+    values = [objectives[0] for objectives in feasible_values(search).values()]
     best = list(_running_best(values, weight))
     figure, ((by_evaluation, by_second), (below, beside)) = figures.grid([1, 1], 2, width=13, height=8.6)
     by_evaluation.plot(range(1, len(values) + 1), values, ".", color=PALE, label="a network", markersize=5)
@@ -59,12 +60,12 @@ def _by_generation(axes: Axes, values: list[float], label: str, colour: str) -> 
 
 def _by_second(search: dict[str, Any], weight: float) -> tuple[list[float], list[float]]:
     """Seconds at the end of each generation, and the best value by then."""
-    rows = {row["genome"]: row["values"][0] for row in search["evaluated"] if is_feasible(row)}
+    rows = feasible_values(search)
     better = max if weight > 0 else min
     ends, found, spent, best = [], [], 0.0, None
     for generation in search["generations"]:
         spent += generation["seconds"]["total"]
-        values = [rows[genome] for genome in generation["proposed"] if genome in rows]
+        values = [rows[genome][0] for genome in generation["proposed"] if genome in rows]
         if values:
             best = better(values) if best is None else better([best, *values])
             ends.append(spent)
@@ -100,12 +101,8 @@ def _volumes(search: dict[str, Any]) -> list[float]:
 
     The reference point is the worst value of each objective among them.
     """
-    rows = {row["genome"]: tuple(row["values"]) for row in search["evaluated"] if is_feasible(row)}
-    weights = search["weights"]
-    reference = tuple(
-        min(column) if weight > 0 else max(column)
-        for column, weight in zip(zip(*rows.values(), strict=True), weights, strict=True)
-    )
+    rows, weights = feasible_values(search), search["weights"]
+    reference = worst_corner(list(rows.values()), weights)
     seen: set[str] = set()
     volumes = []
     for generation in search["generations"]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import Figures, duration
+from suite.report.style import Figures
 from suite.study import study_toml
+from suite.wording import duration
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:

@@ -11,7 +11,8 @@ from suite.escaping import escaped
 from suite.report.pictures import confusion
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import Figures, count, percent, table
+from suite.report.style import Figures, table
+from suite.wording import count, percent
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:

@@ -1,0 +1,50 @@
+"""Numbers and tables in words, alike wherever the suite speaks: on pages, in a terminal, in notes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+
+def aligned(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> list[str]:
+    """Rows as lines of text, their columns one below the other: those of `left` to the left, others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if place in left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def listed(texts: Iterable[str]) -> str:
+    """Such as `a, b and c`."""
+    *firsts, last = texts
+    return f"{', '.join(firsts)} and {last}" if firsts else last
+
+
+def count(number: float) -> str:
+    """1234567 -> `1,234,567`."""
+    return f"{number:,.0f}"
+
+
+def millions(number: float) -> str:
+    """In millions, with three digits: 39719936 -> `39.7 M`."""
+    return f"{number / 1e6:#.3g} M"
+
+
+def percent(fraction: float) -> str:
+    """0.8123 -> `81.23 %`."""
+    return f"{100 * fraction:.2f} %"
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 thread`, `2 threads`."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, whichever reads best."""
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.2f} h"
