@@ -29,18 +29,19 @@ _STUDY = Path("studies/cifar10-quick.toml")
 
 
 def run(
-    display: Display, urls: Sequence[str] = (), study: StudySettings | None = None, pairs: int = 3
+    display: Display, urls: Sequence[str] = (), study: StudySettings | None = None, seeds: int = 3
 ) -> dict[str, Any]:
-    """Seconds of each run, kept and not kept; `urls` names a storage other than SQLite."""
+    """Seconds of each run, kept and not kept, a pair from each seed; `urls` names a storage other than SQLite."""
     study = study or read_study(_STUDY)
     data = open_data(study.data, find_data(study.data))
     seconds: dict[str, list[float]] = {"kept": [], "not kept": []}
-    with display.phase("Runs", 2 * pairs) as phase:
-        for pair in range(pairs):
-            for kind in list(seconds) if pair % 2 == 0 else reversed(list(seconds)):
-                seconds[kind].append(_seconds(study, data, urls, kept=kind == "kept"))
+    with display.phase("Runs", 2 * seeds) as phase:
+        for seed in range(seeds):
+            seeded = study.model_copy(update={"seed": seed})
+            for kind in list(seconds) if seed % 2 == 0 else reversed(list(seconds)):
+                seconds[kind].append(_seconds(seeded, data, urls, kept=kind == "kept"))
                 phase.update(sum(map(len, seconds.values())), f"{kind}: {seconds[kind][-1]:.1f} s")
-        phase.finish(2 * pairs)
+        phase.finish(2 * seeds)
     shares = [1 - without / with_ for with_, without in zip(*seconds.values(), strict=True)]
     share = float(np.median(shares))
     return {"study": study.name, "seconds": seconds, "shares": shares, "share": share, "below": share < LIMIT}

@@ -1,4 +1,4 @@
-"""What finalists gain by starting from the supernet's weights: `suite bench start`, on the latest run.
+"""What finalists gain by starting from the supernet's weights: `suite bench start [RUN]`.
 
 Each finalist of the run is trained twice by the study's recipe, from weights drawn anew and from the supernet's,
 epoch by epoch in turn: what an epoch takes is the same, so equal epochs are equal seconds.
@@ -6,7 +6,6 @@ epoch by epoch in turn: what an epoch takes is the same, so equal epochs are equ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from suite.data import find_data, open_data
 from suite.device import open_device
 from suite.progress import Display
-from suite.run_directory import RUNS, RunDirectory, latest_run
+from suite.run_directory import RunDirectory
 from suite.space import space_of_run
 from suite.standalone import standalone_training
 from suite.study import read_study
@@ -24,9 +23,8 @@ from suite.training import evaluate
 STARTS = ("scratch", "supernet")
 
 
-def run(display: Display, urls: Sequence[str] = (), directory: RunDirectory | None = None) -> dict[str, Any]:
-    """Accuracy on val-B after every epoch of each finalist from each start; no storage is written to."""
-    directory = directory or latest_run(RUNS)
+def run(display: Display, directory: RunDirectory) -> dict[str, Any]:
+    """Accuracy on val-B after every epoch of each finalist of a run, from each start."""
     facts, study = directory.read_json("run.json") or {}, read_study(directory.path / "study.toml")
     space, device = space_of_run(study.space, facts), open_device("auto")
     data = open_data(study.data, find_data(study.data))

@@ -18,7 +18,7 @@ def test_recording_is_measured_on_each_storage_and_never_overlaps_timing() -> No
 
 
 def test_durability_is_measured_in_pairs_of_whole_runs(tiny_study: StudySettings) -> None:
-    result = durability.run(Display(quiet=True), study=tiny_study, pairs=2)
+    result = durability.run(Display(quiet=True), study=tiny_study, seeds=2)
     assert {kind: len(seconds) for kind, seconds in result["seconds"].items()} == {"kept": 2, "not kept": 2}
     assert all(seconds > 0 for kind in result["seconds"].values() for seconds in kind)
     assert result["below"] == (result["share"] < 0.05)

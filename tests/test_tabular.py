@@ -184,10 +184,10 @@ def test_a_contest_from_table_to_page_goes_on_where_it_was_stopped(
     for figure in ("search", "deployment", "front"):
         assert (tmp_path / "out" / "figures" / f"{figure}.png").stat().st_size > 10_000
     kept = tmp_path / "runs" / "benchmark-tabular-table-24"
-    times = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
+    times = {path: path.stat().st_mtime_ns for path in kept.glob("*.json")}
     assert len(times) == 3 * 2 * len(CONTESTANTS)
     removed = min(times)
     removed.unlink()
     hold_contest(TableFile(table), kept, 24, range(2), Display(quiet=True))
-    again = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
+    again = {path: path.stat().st_mtime_ns for path in kept.glob("*.json")}
     assert {path for path in again if again[path] != times[path]} == {removed}

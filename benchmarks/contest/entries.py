@@ -37,7 +37,11 @@ class Entry:
 def hold_contest(
     source: Source, folder: Path, budget: int, seeds: Sequence[int], display: Display
 ) -> Mapping[Entry, dict[str, Any]]:
-    """Every entry's outcome: `lacks` after each evaluation, `proposed`, and `seconds` of the method itself."""
+    """Every entry's outcome.
+
+    `evaluated` has the judge's rows in the order of evaluation, `lacks` what was lacking after each, `seconds` are
+    the method's own.
+    """
     tasks = source.judge().topics
     entries = [Entry(task, name, seed) for seed in seeds for task in tasks for name in CONTESTANTS]
     missing = [entry for entry in entries if not entry.path(folder).exists()]
@@ -65,7 +69,12 @@ def _enter(entry: Entry, source: Source, folder: Path, budget: int) -> None:
     method = CONTESTANTS[entry.contestant].make(task.problem, entry.seed)
     trace = run_method(method, task.judge, judge.place, budget)
     lacks = np.pad(task.lacks(trace.evaluated), (0, budget - len(trace.evaluated)), mode="edge")
-    outcome = {"lacks": lacks.round(6).tolist(), "proposed": trace.proposed, "seconds": trace.seconds}
+    outcome = {
+        "evaluated": trace.evaluated.tolist(),
+        "lacks": lacks.round(6).tolist(),
+        "proposed": trace.proposed,
+        "seconds": trace.seconds,
+    }
     with written(entry.path(folder)) as file:
         file.write(json.dumps(outcome).encode())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmarks.contest.browsable import record_first_seed
 from benchmarks.contest.entries import hold_contest
 from benchmarks.contest.judge import Source
 from benchmarks.contest.page import Contest, write_page
@@ -26,4 +27,6 @@ def contest_page(display: Display, source: Source, name: str, seeds: int, comman
     outcomes = hold_contest(source, kept, budget, range(seeds), display)
     by_task = {task: standings(outcomes, task) for task in judge.topics}
     device = device_facts(open_device("cpu")).name
-    return write_page(Contest(judge, seeds, budget, device, command, by_task), out)
+    first = {(e.task, e.contestant): outcome["evaluated"] for e, outcome in outcomes.items() if e.seed == 0}
+    record = record_first_seed(judge, first, kept)
+    return write_page(Contest(judge, seeds, budget, device, command, record, by_task), out)

@@ -28,6 +28,7 @@ class Contest:
     budget: int
     device: str
     command: str
+    record: Path  # journal of the first seed's trials
     standings: Mapping[str, Sequence[Standing]]  # by task
 
 
@@ -162,7 +163,8 @@ def _ablation(contest: Contest, told: Sequence[_Told]) -> str:
     parts = [
         f"Our evolution ({OURS}) has a small first population, drawn evenly over strata, few offspring at a time, "
         "and a surrogate that pre-selects them. Each row leaves one of these out, except that the one called small "
-        "pool has nothing but that and the strata; the evolution of the studies, above, has only the strata."
+        "pool has nothing but that and the strata; the evolution of the studies, above, has only the strata, and is "
+        "pre-selected in the row that says so."
     ]
     for of_task in told:
         missed = sorted({d.rival for d in of_task.ablations_differ if d.verdict == "worse"})
@@ -181,5 +183,6 @@ def _method(contest: Contest) -> str:
         f"{contest.judge.method} Every method has {count(contest.budget)} evaluations of different networks, repeats "
         f"being free, and is run from {contest.seeds} seeds. Milliseconds are the method's own time, a process a "
         "core. Methods have the same settings on every judge.\n\n"
-        f"Made by `{contest.command}` on {contest.device}."
+        f"Made by `{contest.command}` on {contest.device}. The first seed's trials of every method can be browsed then: "
+        f"`optuna-dashboard {contest.record.as_posix()}`."
     )

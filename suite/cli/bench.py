@@ -15,6 +15,7 @@ from suite.progress import Display
 COSTS = ("recording", "evaluation", "durability", "start")
 CONTESTS = ("tabular", "supernet", "wall-clock")
 BENCHMARKS = (*COSTS, *CONTESTS)
+OF_A_RUN = ("start", "supernet")
 
 EXAMPLES = (
     "Examples:  suite bench evaluation   |   suite bench recording --storage postgresql://ME@HOST/DB   |   "
@@ -49,7 +50,10 @@ def bench(
         str, typer.Option(metavar="MINUTES", help="For the whole search, each of them (wall-clock).")
     ] = "15,30,60,120",
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="Of each method; 30 when left out, 3 for wall-clock.")
+        int | None,
+        typer.Option(
+            min=1, help="Of each method or pair of runs; 30 of a contest when left out, 3 of whole runs."
+        ),
     ] = None,
 ) -> None:
     """Measure this machine: ratios and costs, each from one run; or compare search methods with each other."""
@@ -59,7 +63,7 @@ def bench(
         raise StudyFileError(
             f"{what!r} is no benchmark.", where="suite bench", remedy=f"There are {', '.join(BENCHMARKS)}."
         )
-    if run is not None and what != "supernet":
+    if run is not None and what not in OF_A_RUN:
         raise StudyFileError("takes no RUN.", where=f"suite bench {what}", remedy="Leave it out.")
     try:
         benchmark = import_module(f"benchmarks.{what.replace('-', '_')}")
@@ -79,6 +83,10 @@ def bench(
             case "wall-clock":
                 asked = _given(study, what, "--study STUDY")
                 print(benchmark.run(display, asked, _minutes(budgets), seeds or 3, page))
+            case "durability":
+                print(benchmark.show(benchmark.run(display, urls=storage or [], seeds=seeds or 3)))
+            case "start":
+                print(benchmark.show(benchmark.run(display, opened(run))))
             case _:
                 print(benchmark.show(benchmark.run(display, urls=storage or [])))
 

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 
 from benchmarks.contest.contestants import ABLATIONS, OURS, RIVALS
@@ -15,8 +16,10 @@ from benchmarks.supernet.judge import Oracle
 from suite.oracle_table import read_table
 from suite.progress import Display
 from suite.run_directory import RunDirectory
-from suite.space import Genome
+from suite.space import Genome, space_of_run
 from suite.space_analysis import front_share
+from suite.study import read_study
+from suite.trials import open_storage
 from tests.conftest import refusal
 from tests.end_to_end.conftest import suite
 
@@ -69,12 +72,31 @@ def test_the_page_of_a_contest_that_goes_on_where_it_was_stopped(
     for figure in ("optimiser", "selection", "front"):
         assert (tmp_path / "out" / "figures" / f"{figure}.png").stat().st_size > 10_000
     (kept,) = (tmp_path / "runs").iterdir()
-    times = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
+    _browse(kept / "trials.log", walked, page)
+    times = {path: path.stat().st_mtime_ns for path in kept.glob("*.json")}
     removed = max(times)
     removed.unlink()
     hold_contest(Oracle(walked.path), kept, 24, range(2), Display(quiet=True))
-    again = {path: path.stat().st_mtime_ns for path in kept.iterdir()}
+    again = {path: path.stat().st_mtime_ns for path in kept.glob("*.json")}
     assert {path for path in again if again[path] != times[path]} == {removed}
+
+
+def _browse(record: Path, walked: RunDirectory, page: str) -> None:
+    """The first seed of every method is an Optuna study, with the judge's values."""
+    assert f"optuna-dashboard {record.relative_to(Path.cwd())}" in page
+    storage = open_storage(f"journal:{record}")
+    names = {study.study_name for study in storage.get_all_studies()}
+    assert names == {
+        f"{task}: {name}" for task in ("optimiser", "selection", "front") for name in (OURS, *RIVALS)
+    }
+    trials = optuna.load_study(study_name=f"front: {OURS}", storage=storage).trials
+    table = read_table(walked)
+    row = table["genome"].tolist().index(trials[5].user_attrs["genome"])
+    assert trials[5].values == pytest.approx([-table["loss_val_search"][row], table["latency_ms"][row]])
+    facts = walked.read_json("run.json") or {}
+    space = space_of_run(read_study(walked.path / "study.toml").space, facts)
+    assert trials[5].params == space.active_genes(space.parse(trials[5].user_attrs["genome"]))
+    assert len({trial.user_attrs["genome"] for trial in trials}) == len(trials) == 24
 
 
 def test_what_is_no_judge_is_refused(finished: Path, walked: RunDirectory, tmp_path: Path) -> None:
