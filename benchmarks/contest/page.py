@@ -183,6 +183,7 @@ def _method(contest: Contest) -> str:
         f"{contest.judge.method} Every method has {count(contest.budget)} evaluations of different networks, repeats "
         f"being free, and is run from {contest.seeds} seeds. Milliseconds are the method's own time, a process a "
         "core. Methods have the same settings on every judge.\n\n"
-        f"Made by `{contest.command}` on {contest.device}. The first seed's trials of every method can be browsed then: "
+        f"Made by `{contest.command}` on {contest.device}. "
+        "The first seed's trials of every method can be browsed then: "
         f"`optuna-dashboard {contest.record.as_posix()}`."
     )
