@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from optuna.samplers import BaseSampler
+
 from benchmarks.contest.unstratified import Listed, Unstratified
 from suite.methods import AgingEvolution, Evolution, LocalSearch, Method, OptunaSampler, Problem, RandomSearch
 from suite.methods.optuna_samplers import nsga2, tpe, uniform
@@ -41,6 +43,16 @@ def _unstratified(problem: Problem[Any], seed: int) -> Method[Any]:
     return _evolution(**_PARTS)(replace(problem, space=space), seed)
 
 
+def _of_optuna(sampler: Callable[[int], BaseSampler]) -> Make:
+    """One sampler throughout: nothing is gone on with here, and a new one looks through all trials first."""
+
+    def make(problem: Problem[Any], seed: int) -> Method[Any]:
+        made = sampler(seed)
+        return OptunaSampler(problem, lambda _: made, seed, batch=1, batches=_FOR_EVER)
+
+    return make
+
+
 CONTESTANTS: dict[str, Contestant] = {
     OURS: Contestant(_evolution(**_PARTS)),
     "evolution, small pool": Contestant(_evolution(random_pool=16, population=16), ablation=True),
@@ -58,15 +70,9 @@ CONTESTANTS: dict[str, Contestant] = {
             problem, random.Random(seed), population=50, batch=1, batches=_FOR_EVER
         )
     ),
-    "Optuna TPE": Contestant(
-        lambda problem, seed: OptunaSampler(problem, tpe, _FOR_EVER * seed, batch=1, batches=_FOR_EVER)
-    ),
-    "Optuna NSGA-II": Contestant(
-        lambda problem, seed: OptunaSampler(problem, nsga2, _FOR_EVER * seed, batch=1, batches=_FOR_EVER)
-    ),
-    "Optuna random": Contestant(
-        lambda problem, seed: OptunaSampler(problem, uniform, _FOR_EVER * seed, batch=1, batches=_FOR_EVER)
-    ),
+    "Optuna TPE": Contestant(_of_optuna(tpe)),
+    "Optuna NSGA-II": Contestant(_of_optuna(nsga2)),
+    "Optuna random": Contestant(_of_optuna(uniform)),
     "without pre-selection": Contestant(_evolution(**{**_PARTS, "preselection": 1}), ablation=True),
     "offspring as many as the population": Contestant(
         _evolution(**{**_PARTS, "offspring": 0}), ablation=True
