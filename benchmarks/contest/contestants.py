@@ -78,8 +78,8 @@ CONTESTANTS: dict[str, Contestant] = {
         _evolution(**{**_PARTS, "offspring": 0}), ablation=True
     ),
     "first population not stratified": Contestant(_unstratified, ablation=True),
-    "as in the studies, pre-selected": Contestant(
-        _evolution(random_pool=200, population=50, preselection=20), ablation=True
+    "pool, population and offspring of 50": Contestant(
+        _evolution(random_pool=50, population=50, preselection=20), ablation=True
     ),
     "large pool": Contestant(_evolution(**{**_PARTS, "random_pool": 200}), ablation=True),
 }
