@@ -163,8 +163,8 @@ def _ablation(contest: Contest, told: Sequence[_Told]) -> str:
     parts = [
         f"Our evolution ({OURS}) has a small first population, drawn evenly over strata, few offspring at a time, "
         "and a surrogate that pre-selects them. Each row leaves one of these out, except that the one called small "
-        "pool has nothing but that and the strata, and the one of 50 has larger numbers throughout; the evolution of the "
-        "studies, above, has only the strata."
+        "pool has nothing but that and the strata, and the one of 50 has larger numbers throughout; the evolution of "
+        "the studies, above, has only the strata."
     ]
     for of_task in told:
         missed = sorted({d.rival for d in of_task.ablations_differ if d.verdict == "worse"})
