@@ -127,6 +127,22 @@ def test_the_budget_is_counted_in_different_networks(source: TableFile, space: T
     assert trace.evaluated.tolist() == [space.place[row] for row in judged]
 
 
+def test_networks_that_measured_alike_are_paid_for_once(tmp_path: Path) -> None:
+    rows = {
+        text: {"test_acc": [float(text[1]), 5.0], "flops": 7.0}
+        for text in ("00", "01", "10", "11", "20", "21")
+    }
+    (tmp_path / "twins.json").write_text(json.dumps(rows))
+    judge = TableFile(tmp_path / "twins.json").judge()
+    assert (len(judge.place), judge.size) == (6, 2)
+    task = judge.task("search", 0)
+    settings = SearchSettings(random_pool=6, population=6, generations=1)
+    method = RandomSearch(settings, task.problem, random.Random(0))
+    trace = run_method(method, task.judge, judge.place, 2)
+    assert sorted(trace.evaluated.tolist()) == [judge.place[Row("00")], judge.place[Row("01")]] == [0, 1]
+    assert len(method.population) == 6  # all were told, and nothing was paid for four of them
+
+
 @pytest.mark.parametrize("name", CONTESTANTS)
 def test_every_contestant_ends_whatever_is_left_to_find(
     name: str, source: TableFile, space: TableSpace

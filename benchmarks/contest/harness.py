@@ -26,10 +26,11 @@ class Trace:
 def run_method(
     method: Method[G], judge: Callable[[G], Judgement], place: Mapping[G, int], budget: int
 ) -> Trace:
-    """Ask and tell until so many different networks are judged."""
+    """Ask and tell until so many different networks are judged; of networks in the same place, one is paid for."""
     judged: dict[G, Judgement] = {}
+    evaluated: dict[int, None] = {}
     proposed, seconds = 0, 0.0
-    while len(judged) < budget and proposed < PROPOSALS * budget and not method.done:
+    while len(evaluated) < budget and proposed < PROPOSALS * budget and not method.done:
         clock = time.perf_counter()
         proposals = method.ask()
         seconds += time.perf_counter() - clock
@@ -37,9 +38,11 @@ def run_method(
             break
         proposed += len(proposals)
         for proposal in proposals:
-            if proposal.genome not in judged and len(judged) < budget:
-                judged[proposal.genome] = judge(proposal.genome)
+            genome, row = proposal.genome, place[proposal.genome]
+            if genome not in judged and (row in evaluated or len(evaluated) < budget):
+                evaluated[row] = None
+                judged[genome] = judge(genome)
         clock = time.perf_counter()
         method.tell(proposals, judged)
         seconds += time.perf_counter() - clock
-    return Trace(np.array([place[genome] for genome in judged]), proposed, seconds)
+    return Trace(np.array(list(evaluated)), proposed, seconds)

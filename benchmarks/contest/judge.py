@@ -18,6 +18,7 @@ class Topic:
     unit: str  # of what a method lacks
     scale: float  # from the task's numbers to that unit
     near: float | None = None  # in that unit: how long until a method lacks no more is told too
+    floor: float | None = None  # in that unit: what who knows all networks' fitness still lacks, on average
     note: str = ""  # what has to be known to read its numbers
 
 
@@ -26,15 +27,17 @@ class Judge(Generic[G]):
     """Every network of a space, and what is asked of a method."""
 
     heading: str
-    place: Mapping[G, int]  # of each network among the rows that tasks know
+    place: Mapping[
+        G, int
+    ]  # of each network among the rows that tasks know; networks that are the same share one
     topics: Mapping[str, Topic]  # by the name of the task
     task: Callable[[str, int], Task[G]]  # the task of that name, from a seed
     method: str  # how networks were judged, for the page
 
     @property
     def size(self) -> int:
-        """The number of networks."""
-        return len(self.place)
+        """The number of different networks."""
+        return len(set(self.place.values()))
 
 
 class Source(Protocol):

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from benchmarks.contest.contestants import ABLATIONS, OURS, RIVALS
 from benchmarks.contest.judge import Judge, Topic
 from benchmarks.contest.standings import BUDGETS, SURE, Difference, Standing, differences
+from benchmarks.remark import remarked
 from suite.report.style import CYCLE, STYLE, Figures, table
 from suite.run_directory import write_atomically
 from suite.wording import count
@@ -52,6 +53,7 @@ def write_page(contest: Contest, folder: Path) -> Path:
         parts = [
             f"# {contest.judge.heading}",
             _conclusion(told),
+            *remarked(folder),
             *(_task(contest, of_task, figures) for of_task in told),
             "## What each part of our evolution adds\n\n" + _ablation(contest, told),
             "## How it was held\n\n" + _method(contest),
@@ -91,6 +93,8 @@ def _task(contest: Contest, told: _Told, figures: Figures) -> str:
     figure, (axes,) = figures.axes(width=11, height=6.2)
     for place, standing in enumerate(told.rivals):
         _curve(axes, standing, topic.scale, CYCLE[place % len(CYCLE)], dashed=place >= len(CYCLE))
+    if topic.floor is not None:
+        axes.axhline(topic.floor, color="0.4", linestyle=":", label="who knows all")
     axes.set(xlabel="evaluations", ylabel=topic.unit, xscale="log")
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper right", fontsize=12)
@@ -162,9 +166,9 @@ def _speed(topic: Topic, near: float, standings: Sequence[Standing]) -> str:
 def _ablation(contest: Contest, told: Sequence[_Told]) -> str:
     parts = [
         f"Our evolution ({OURS}) has a small first population, drawn evenly over strata, few offspring at a time, "
-        "and a surrogate that pre-selects them. Each row leaves one of these out, except that the one called small "
-        "pool has nothing but that and the strata, and the one of 50 has larger numbers throughout; the evolution of "
-        "the studies, above, has only the strata."
+        "and a surrogate that pre-selects them. Each row leaves one of these out, except that small pool, and the "
+        "pool of 200 that the studies once had, have nothing but the strata. The studies' evolution, above, has all "
+        "but the small numbers."
     ]
     for of_task in told:
         missed = sorted({d.rival for d in of_task.ablations_differ if d.verdict == "worse"})

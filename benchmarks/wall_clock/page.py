@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 
+from benchmarks.remark import remarked
 from benchmarks.wall_clock.race import SURE, AtBudget, Race, Side, Values, read_races
 from suite.escaping import code, escaped
 from suite.report.style import BLUE, ORANGE, STYLE, Figures, table
@@ -25,6 +26,7 @@ def write_page(runs: Path, folder: Path) -> Path:
         parts = [
             "# The suite against plain Optuna over trainings, by the clock",
             *map(_conclusion, races),
+            *remarked(folder),
             *(_section(race, figures) for race in races),
             "## How it was run\n\n" + _method(races),
         ]

@@ -64,8 +64,11 @@ def test_the_page_of_a_contest_that_goes_on_where_it_was_stopped(
     """With few evaluations and few methods: what each of them does is another test's business."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("benchmarks.contest.hold.BUDGET", 24)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "remark.md").write_text("Random search had luck.\n")
     page = hold(Display(quiet=True), walked, 2, tmp_path / "out").read_text()
     assert page.startswith("# Search methods on the supernet of tiny, run\n")
+    assert "\n\n## What we make of it\n\nRandom search had luck.\n\n## " in page
     assert "Made by `suite bench supernet runs/tiny/run --seeds 2` on " in page
     assert all(f"| {name} |" in page for name in (*RIVALS, *ABLATIONS))
     assert page.count(f"| **{OURS}** |") == 2 * 3
