@@ -82,7 +82,7 @@ def _method(name: str, space: TableSpace) -> str:
     return (
         f"{name} has {count(space.size)} networks, each really trained {space.trainings} times; "
         f"{count(space.distinct)} of them differ in what was measured, and those that do not are paid for once. "
-        "Regret is what the network chosen so far lacks of the best, on the mean of all trainings or, for deployment, "
-        "of those that were not the fitness; trainings take turns as the fitness. Hypervolume is of accuracy and FLOPs "
-        "of all evaluated, as a share of the whole table's."
+        "Regret is what the network chosen so far lacks of the best, on the mean of all trainings or, for "
+        "deployment, of those that were not the fitness; trainings take turns as the fitness. Hypervolume is of "
+        "accuracy and FLOPs of all evaluated, as a share of the whole table's."
     )
