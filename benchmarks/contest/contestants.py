@@ -55,8 +55,10 @@ def _of_optuna(sampler: Callable[[int], BaseSampler]) -> Make:
 
 CONTESTANTS: dict[str, Contestant] = {
     OURS: Contestant(_evolution(**_PARTS)),
-    "evolution, small pool": Contestant(_evolution(random_pool=16, population=16), ablation=True),
-    "evolution, as in the studies": Contestant(_evolution(random_pool=50, population=50, preselection=20)),
+    "evolution, small pool": Contestant(
+        _evolution(random_pool=16, population=16, preselection=1), ablation=True
+    ),
+    "evolution, as in the studies": Contestant(_evolution(random_pool=200, population=50, preselection=20)),
     "random": Contestant(
         lambda problem, seed: RandomSearch(
             SearchSettings(random_pool=50, population=50, generations=_FOR_EVER), problem, random.Random(seed)
@@ -78,7 +80,12 @@ CONTESTANTS: dict[str, Contestant] = {
         _evolution(**{**_PARTS, "offspring": 0}), ablation=True
     ),
     "first population not stratified": Contestant(_unstratified, ablation=True),
-    "pool of 200, population of 50": Contestant(_evolution(random_pool=200, population=50), ablation=True),
+    "pool and population of 50": Contestant(
+        _evolution(random_pool=50, population=50, preselection=20), ablation=True
+    ),
+    "as in the studies, without pre-selection": Contestant(
+        _evolution(random_pool=200, population=50, preselection=1), ablation=True
+    ),
     "large pool": Contestant(_evolution(**{**_PARTS, "random_pool": 200}), ablation=True),
 }
 """By the name under which entries are kept; settings are the same on every judge."""

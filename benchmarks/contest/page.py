@@ -166,9 +166,8 @@ def _speed(topic: Topic, near: float, standings: Sequence[Standing]) -> str:
 def _ablation(contest: Contest, told: Sequence[_Told]) -> str:
     parts = [
         f"Our evolution ({OURS}) has a small first population, drawn evenly over strata, few offspring at a time, "
-        "and a surrogate that pre-selects them. Each row leaves one of these out, except that small pool, and the "
-        "pool of 200 that the studies once had, have nothing but the strata. The studies' evolution, above, has all "
-        "but the small numbers."
+        "and a surrogate that pre-selects them. Each row leaves one of these out or has larger numbers; small pool "
+        "has nothing but the strata."
     ]
     for of_task in told:
         missed = sorted({d.rival for d in of_task.ablations_differ if d.verdict == "worse"})
