@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from suite.data import find_data, open_data
 from suite.report.record import RunRecord, read_record
-from suite.report.sections import limits, oracle_effort, search_history
+from suite.report.sections import evaluated_choices, limits, oracle_effort, search_history
 from suite.report.style import Figures
 from suite.run_directory import RunDirectory
 from suite.study import read_study
@@ -80,6 +80,22 @@ def test_the_effort_counts_the_pool_that_was(finished: Path, tmp_path: Path) -> 
     pooled = oracle_effort.section(by("aging", record, first=3), figures)
     assert pooled is not None
     assert "The first 3 evaluations are the random pool." in pooled.body
+
+
+def test_choices_are_estimated_from_what_was_evaluated_where_nothing_is_known_exactly(
+    record: RunRecord, tmp_path: Path
+) -> None:
+    figures = Figures(tmp_path)
+    said = evaluated_choices.section(record, figures)
+    assert said is not None
+    assert said.body.startswith("Estimated from the 24 networks that the search evaluated.")
+    assert "supernet's loss on val-A" in said.body
+    assert "The networks are no even sample of the space" in said.body
+    drawn = evaluated_choices.section(by("random", record, first=12), figures)
+    assert drawn is not None
+    assert "drawn at random, as many of each depth" in drawn.body
+    assert evaluated_choices.section(replace(record, oracle={"networks": 432}), figures) is None
+    assert evaluated_choices.section(replace(record, search=None), figures) is None
 
 
 def test_the_winner_learned_from_all_but_the_test(record: RunRecord, tmp_path: Path) -> None:
