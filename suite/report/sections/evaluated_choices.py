@@ -37,7 +37,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         f"Estimated from the {count(len(rows))} networks that the search evaluated. A least-squares fit of the "
         f"supernet's {score} on val-A, in which every choice of an active gene adds an amount of its own,"
     )
-    if fitted.share <= 0:
+    if not fitted.share:
         body = [
             f"{text} explains nothing of the networks left out of it: no single choice can be said to matter."
         ]
@@ -54,10 +54,10 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
 
 @dataclass(frozen=True)
 class Explained:
-    """Shares of the variance between networks left out of a fit; below zero, guessing the mean is better."""
+    """Shares of the variance between networks left out of a fit."""
 
     share: float  # by all genes
-    lost: dict[str, float]  # without a gene, by its name
+    lost: dict[str, float]  # without a gene, by its name; below zero, it only misled
 
 
 def explained_by_genes(
@@ -89,18 +89,22 @@ def _coded(gene: Gene, networks: Sequence[ActiveGenes]) -> Values:
     taken = np.array(
         [[network.get(gene.name) == choice for choice in seen] for network in networks], dtype=float
     )
-    return taken[:, :-1] - taken[:, -1:]
+    coded: Values = taken[:, :-1] - taken[:, -1:]
+    return coded
 
 
 def _share_explained(columns: Mapping[str, Values], scores: Values, seed: int) -> float:
-    """Of the squared distance of networks from the mean of others, what is gone by predicting them from those."""
+    """Of the squared distance of networks from the mean of others, what is gone by predicting them from those.
+
+    Nothing, if that is worse than the mean.
+    """
     design = np.column_stack([np.ones(len(scores)), *columns.values()])
     left, distance = 0.0, 0.0
     for rest, fold in _folds(len(scores), seed):
         fit = np.linalg.lstsq(design[rest], scores[rest], rcond=None)[0]
         left += float(((scores[fold] - design[fold] @ fit) ** 2).sum())
         distance += float(((scores[fold] - scores[rest].mean()) ** 2).sum())
-    return 1 - left / distance
+    return max(0.0, 1 - left / distance)
 
 
 def _folds(networks: int, seed: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
