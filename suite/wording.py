@@ -23,6 +23,11 @@ def listed(texts: Iterable[str]) -> str:
     return f"{', '.join(firsts)} and {last}" if firsts else last
 
 
+def gene_in_words(name: str) -> str:
+    """`conv1.filters` -> `conv1 filters`, `fc.layers` -> `FC layers`."""
+    return name.replace(".", " ").replace("fc ", "FC ")
+
+
 def count(number: float) -> str:
     """1234567 -> `1,234,567`."""
     return f"{number:,.0f}"

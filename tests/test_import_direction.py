@@ -43,6 +43,7 @@ ROOMS = (
     "pareto",
     "paired_test",
     "accuracy_interval",
+    "calibration",
     "methods",
     "storages",
     "foreign_study",

@@ -12,6 +12,7 @@ from suite.blocks import Norm
 from suite.escaping import escaped
 from suite.export.onnx_file import OnnxFacts
 from suite.latency import Latency
+from suite.wording import plural
 
 WINNER = "winner, fine-tuned and tested"
 SUBNET = "subnet of the supernet, shared weights, not trained on its own"
@@ -58,6 +59,27 @@ class ModelFacts:
     notes: tuple[str, ...] = ()  # what is odd about it
 
 
+@dataclass(frozen=True)
+class Timed:
+    """One forward pass, and on what."""
+
+    median_ms: float
+    batch: int
+    threads: int | None  # None on a GPU
+    machine: str
+    torch: str  # its version
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the model card says beside the facts, where it is known; all but the latency is of a winner's one test."""
+
+    balanced_accuracy: float | None = None  # of unequal classes alone
+    confidence: float | None = None  # on average
+    calibration_error: float | None = None
+    latency: Timed | None = None
+
+
 def licence_of(name: str) -> str:
     """The licence of a data set, by its name in a study: a path there is somebody's own folder."""
     unknown = "unknown to the suite; whoever has the pictures knows what they may be used for."
@@ -79,7 +101,7 @@ def preprocessing(facts: ModelFacts) -> dict[str, Any]:
     }
 
 
-def model_card(facts: ModelFacts, onnx: OnnxFacts | None = None) -> str:
+def model_card(facts: ModelFacts, onnx: OnnxFacts | None = None, measured: Measured | None = None) -> str:
     """README.md: what the network is, where it comes from, how far it can be believed, and how to use it."""
     channels, height, width = facts.input_shape
     sections = [
@@ -90,6 +112,7 @@ def model_card(facts: ModelFacts, onnx: OnnxFacts | None = None) -> str:
             [
                 f"- Weights: {facts.source}.",
                 *_accuracies(facts),
+                *_beside(measured or Measured()),
                 f"- Classes, in the order of the outputs: {', '.join(map(escaped, facts.classes))}.",
                 f"- From study {escaped(facts.study)}, run {escaped(facts.run)}, by nas-suite {__version__}.",
             ]
@@ -97,7 +120,7 @@ def model_card(facts: ModelFacts, onnx: OnnxFacts | None = None) -> str:
         "## Data",
         "\n".join(f"- {line}" for line in _data(facts)),
         "## Limits",
-        "\n".join(f"- {line}" for line in _limits(facts)),
+        "\n".join(f"- {line}" for line in _limits(facts, measured or Measured())),
         "## Use",
         _use(),
         *(_onnx(onnx) if onnx else []),
@@ -116,6 +139,22 @@ def _accuracies(facts: ModelFacts) -> list[str]:
     return lines
 
 
+def _beside(measured: Measured) -> list[str]:
+    lines = []
+    if measured.balanced_accuracy is not None:
+        lines.append(
+            f"- Balanced accuracy on the test pictures: {measured.balanced_accuracy:.2%}, the mean over classes of "
+            "the share classed right. The classes are unequal, and accuracy favours the large ones."
+        )
+    if (latency := measured.latency) is not None:
+        threads = "" if latency.threads is None else f", {plural(latency.threads, 'thread')}"
+        lines.append(
+            f"- One forward pass took {latency.median_ms:.3f} ms in the median: batch {latency.batch}{threads}, "
+            f"torch {escaped(latency.torch)} on {escaped(latency.machine)}. Elsewhere it takes another time."
+        )
+    return lines
+
+
 def _data(facts: ModelFacts) -> list[str]:
     if not facts.dataset:
         return ["Not noted by the suite that exported this."]
@@ -127,8 +166,8 @@ def _data(facts: ModelFacts) -> list[str]:
     ]
 
 
-def _limits(facts: ModelFacts) -> list[str]:
-    measured = (
+def _limits(facts: ModelFacts, measured: Measured) -> list[str]:
+    accuracy = (
         "The test pictures had no part in any choice. Their accuracy is what to expect of pictures from the same "
         "source, prepared in the same way; of other cameras, light or people it says nothing."
         if facts.source == WINNER
@@ -136,11 +175,21 @@ def _limits(facts: ModelFacts) -> list[str]:
         "better. Accuracies on val-A flatter it, as the search chose by them, and it has seen no test pictures."
     )
     return [
-        measured,
+        accuracy,
         f"Every picture is given one of the {len(facts.classes)} classes, also one that shows nothing of the kind.",
-        "Probabilities are a softmax of the outputs; whether 0.9 is right nine times in ten was not looked at.",
+        _probabilities(measured),
         "Larger pictures are shrunk to the size above, so what is small in them is lost.",
     ]
+
+
+def _probabilities(measured: Measured) -> str:
+    if measured.confidence is None or measured.calibration_error is None:
+        return "Probabilities are a softmax of the outputs; whether 0.9 is right nine times in ten was not looked at."
+    return (
+        f"Probabilities are a softmax of the outputs. On the test pictures it was {measured.confidence:.1%} sure on "
+        "average; bin by bin, how sure it was and how often it was right are "
+        f"{100 * measured.calibration_error:.1f} points apart (expected calibration error, equal counts a bin)."
+    )
 
 
 def _use() -> str:

@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 
 from suite import __version__
 from suite.errors import ExportError, GenomeError
-from suite.export.card import ModelFacts, model_card, preprocessing
+from suite.export.card import Measured, ModelFacts, model_card, preprocessing
 from suite.export.classifier import Classifier
 from suite.export.onnx_file import OnnxFacts
 from suite.run_directory import write_atomically
@@ -28,9 +28,13 @@ _FILES = {_WEIGHTS, _FACTS, _CARD, _ONNX, _ONNX_FACTS, _FACTS_OF_FORMAT_1}
 
 
 def write_export(
-    folder: Path, classifier: Classifier, facts: ModelFacts, onnx: tuple[bytes, OnnxFacts] | None = None
+    folder: Path,
+    classifier: Classifier,
+    facts: ModelFacts,
+    onnx: tuple[bytes, OnnxFacts] | None = None,
+    measured: Measured | None = None,
 ) -> None:
-    """Write model.safetensors, config.json and README.md, and what there is of ONNX.
+    """Write model.safetensors, config.json and README.md, and what there is of ONNX; `measured` is for README.md.
 
     An earlier export of the same network is replaced. `facts.sha256` is that of `weights_of(classifier)`.
 
@@ -52,7 +56,8 @@ def write_export(
             _ONNX_FACTS: as_json({"format_version": ONNX_FORMAT_VERSION, **said.to_json()}),
         }
     # The facts come first: an export that was cut off is thereby known as one, and can be repeated.
-    write_files(folder, {**files, _CARD: model_card(facts, onnx[1] if onnx else None).encode()})
+    card = model_card(facts, onnx[1] if onnx else None, measured)
+    write_files(folder, {**files, _CARD: card.encode()})
     for stale in _FILES - {_CARD} - set(files):
         (folder / stale).unlink(missing_ok=True)
 

@@ -15,9 +15,10 @@ from suite.cnn import StandaloneCNN
 from suite.data import Data, find_data, open_data
 from suite.data.begun_on import check_begun_on
 from suite.errors import RunDirectoryError
-from suite.export.card import SUBNET, WINNER, ModelFacts, licence_of
+from suite.export.card import SUBNET, WINNER, Measured, ModelFacts, licence_of
 from suite.export.classifier import Classifier
 from suite.export.folder import weights_of, write_export
+from suite.export.measured import measured_of_winner, timed
 from suite.export.onnx_file import examine, onnx_bytes
 from suite.oracle_table import TABLE_FILE, read_table
 from suite.run_directory import RunDirectory
@@ -37,6 +38,7 @@ class Taken:
     source: str
     accuracies: dict[str, float]
     test_pictures: int
+    measured: Measured
 
 
 class NetworksOfRun:
@@ -45,9 +47,9 @@ class NetworksOfRun:
     def __init__(self, run: RunDirectory, data_dir: Path | None) -> None:
         self.run = run
         self.study = read_study(run.path / "study.toml")
-        facts = run.read_json("run.json") or {}
-        self.dataset: dict[str, Any] = facts["dataset"]
-        self.space = space_of_run(self.study.space, facts)
+        self.run_facts = run.read_json("run.json") or {}
+        self.dataset: dict[str, Any] = self.run_facts["dataset"]
+        self.space = space_of_run(self.study.space, self.run_facts)
         self._data_dir = data_dir
 
     @cached_property
@@ -87,7 +89,8 @@ class NetworksOfRun:
             RunDirectoryError: the run has no supernet yet.
         """
         network = self._supernet.extract(genome, self._calibration)
-        return Taken(self._classifier(network), SUBNET, _known_accuracies(self.run, genome), 0)
+        accuracies = _known_accuracies(self.run, genome)
+        return Taken(self._classifier(network), SUBNET, accuracies, 0, self._measured_in_search(genome))
 
     def facts(self, taken: Taken) -> ModelFacts:
         """What is said of a network beside its weights."""
@@ -134,7 +137,16 @@ class NetworksOfRun:
         network = StandaloneCNN(self.space, self.space.parse(final["genome"]))
         self.run.read_weights(WEIGHTS_FILE, network, final["sha256"])
         accuracy = {"test": final["test"]["eval_accuracy"]}
-        return Taken(self._classifier(network), WINNER, accuracy, len(final["predicted"]))
+        measured = measured_of_winner(final, self.run_facts)
+        return Taken(self._classifier(network), WINNER, accuracy, len(final["predicted"]), measured)
+
+    def _measured_in_search(self, genome: Genome) -> Measured:
+        for row in (self.run.read_result(SEARCH) or {}).get("evaluated", []):
+            if row["genome"] == genome.text and row["latency_ms"] is not None:
+                settings = self.study.latency
+                latency = timed(row["latency_ms"], settings.batch, settings.threads, self.run_facts)
+                return Measured(latency=latency)
+        return Measured()
 
     def _classifier(self, network: StandaloneCNN) -> Classifier:
         mean, std = self._normalisation
@@ -169,7 +181,7 @@ def export_network(
         budget_ms = max(networks.study.latency.budget_ms, 200)  # a search times many, this is one
         converted = (content, examine(content, classifier, networks.data.val_choice.pictures, budget_ms))
     folder = output or run.path / "model" / facts.genome
-    write_export(folder, classifier, facts, converted)
+    write_export(folder, classifier, facts, converted, taken.measured)
     return folder
 
 

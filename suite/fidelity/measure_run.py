@@ -42,6 +42,16 @@ class Asked:
     place: Place
     device: str
 
+    def options(self) -> dict[str, int]:
+        """What decides on the trainings, by the names of the command's options."""
+        return {
+            "networks": self.networks,
+            "seeds": self.seeds,
+            "epochs": self.epochs,
+            "train_images": self.train_images,
+            "top": self.top,
+        }
+
 
 def measure_run(
     study: StudySettings,
@@ -74,6 +84,8 @@ def measure_run(
     table = read_table(path)  # as it is written, so that the next call finds the very same
     rng = np.random.default_rng(study.seed)
     result = {
+        "asked": asked.options(),
+        "walked_before": run.read_result("oracle") is not None,  # favourites are of the whole space then
         "table": regime.name,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         **measure_supernet(scorer, data, space, table, rng),

@@ -15,6 +15,7 @@ from suite.methods.random import RandomSearch
 from suite.study import SearchSettings
 
 __all__ = [
+    "BEGIN_WITH_A_POOL",
     "AgingEvolution",
     "Evolution",
     "Exhaustive",
@@ -29,6 +30,9 @@ __all__ = [
     "evaluations_at_most",
     "new_method",
 ]
+
+BEGIN_WITH_A_POOL = frozenset({"evolution", "local", "aging"})
+"""Methods whose first generation is drawn at random, as no later one is."""
 
 
 def new_method(

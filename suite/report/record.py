@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from suite.data import LedgerEntry, read_ledger
+from suite.methods import BEGIN_WITH_A_POOL
 from suite.report.walked_space import WalkedSpace, read_walked_space
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace, space_of_run
@@ -49,6 +50,13 @@ class RunRecord:
         """What it took to come to the winner: supernet, search and all finalists, as far as they are done."""
         parts = (part["seconds"] for part in (self.supernet, self.search, self.finalists) if part)
         return float(sum(part["total"] if isinstance(part, dict) else part for part in parts))
+
+    @cached_property
+    def pool(self) -> frozenset[str]:
+        """The genomes, drawn at random, that the search began with; none if its method draws no pool."""
+        if self.search is None or self.search["method"] not in BEGIN_WITH_A_POOL:
+            return frozenset()
+        return frozenset(self.search["generations"][0]["proposed"])
 
     @property
     def winner(self) -> Genome | None:

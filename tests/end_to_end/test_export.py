@@ -254,8 +254,52 @@ def test_the_card_says_how_far_it_can_be_believed(run: RunDirectory) -> None:
     )
     assert "Licence of the data: CC BY 4.0" in card
     assert "had no part in any choice" in card
+    assert "Balanced accuracy" not in card, "the digits are as many of each"
     subnet = (_export(run, "--genome", "4k3max-fc8") / "README.md").read_text()
     assert "trained by itself, the network would class better" in subnet
+
+
+def test_the_card_says_what_the_run_measured_of_the_winner(run: RunDirectory) -> None:
+    final, facts = run.read_result("final"), run.read_json("run.json")
+    assert final is not None
+    assert facts is not None
+    card = (_export(run) / "README.md").read_text()
+    page = (run.path / "report" / "report.md").read_text()
+    apart = re.search(r"([\d.]+) points apart \(expected calibration error", page)
+    assert apart is not None
+    assert f"how often it was right are {apart[1]} points apart" in card
+    assert f"it was {sum(final['confidences']) / len(final['confidences']):.1%} sure on average" in card
+    assert "not looked at" not in card
+    took = (
+        f"took {final['latency']['objective']['median_ms']:.3f} ms in the median: batch 1, 1 thread, torch "
+    )
+    assert took + facts["versions"]["torch"] in card
+
+
+def test_the_card_of_an_older_result_says_what_was_not_looked_at(run: RunDirectory) -> None:
+    final = run.read_result("final")
+    assert final is not None
+    run.write_result(
+        "final", {key: final[key] for key in final if key not in ("confidences", "balanced_accuracy")}
+    )
+    assert "was not looked at" in (_export(run) / "README.md").read_text()
+
+
+def test_the_card_of_a_subnet_has_the_latency_of_the_search(run: RunDirectory) -> None:
+    search = run.read_result("search")
+    assert search is not None
+    final = run.read_result("final")
+    assert final is not None
+    row = next(row for row in search["evaluated"] if row["genome"] != final["genome"])
+    unknown = (_export(run, "--genome", row["genome"]) / "README.md").read_text()
+    assert "One forward pass" not in unknown
+    assert "was not looked at" in unknown
+    row["latency_ms"] = 0.125
+    run.write_result("search", search)
+    assert (
+        "took 0.125 ms in the median: batch 1"
+        in (_export(run, "--genome", row["genome"]) / "README.md").read_text()
+    )
 
 
 def test_the_licence_of_own_pictures_is_its_owner_s_to_know(run: RunDirectory) -> None:

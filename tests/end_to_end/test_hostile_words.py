@@ -13,7 +13,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from suite.errors import RunDirectoryError
-from suite.export.card import ModelFacts, model_card
+from suite.export.card import Measured, ModelFacts, Timed, model_card
 from suite.report import publish_report, write_report
 from suite.report.ablation_page import publish_ablation, write_ablation_page
 from suite.run_directory import RunDirectory
@@ -215,7 +215,7 @@ def test_a_model_card_of_hostile_words() -> None:
             dataset=words,
             notes=words,
         )
-        page = model_card(facts)
+        page = model_card(facts, measured=Measured(latency=Timed(0.1, 1, 1, words[0], words[0])))
         assert bare_addresses(page) == []
         return Seen(page)
 

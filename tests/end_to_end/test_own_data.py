@@ -74,6 +74,10 @@ def test_unequal_classes_are_warned_about_and_weighed(tmp_path: Path) -> None:
     page = (tmp_path / "run" / "report" / "report.md").read_text()
     assert f"**Balanced accuracy {100 * final['balanced_accuracy']:.2f} %**" in page
     assert "4 to 18 test pictures" in page
+    exported = suite("export", "run", "--output", "model", cwd=tmp_path)
+    assert exported.returncode == 0, exported.stderr
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert f"Balanced accuracy on the test pictures: {final['balanced_accuracy']:.2%}" in card
 
 
 def test_a_folder_with_one_class_is_refused(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_the_report_answers_first_and_shows_every_figure(finished: Path) -> None
         "How to repeat it",
     } <= set(titles)
     figures = set(re.findall(r"\]\((figures/[^)]+)\)", page))
-    assert len(figures) == 10
+    assert len(figures) == 11
     for figure in figures:
         assert (finished / "report" / figure).read_bytes().startswith(b"\x89PNG")
     for line in page.splitlines():

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from suite.errors import StudyFileError
-from suite.methods import AgingEvolution, Judgement, Method, Problem, Proposal, new_method
+from suite.methods import BEGIN_WITH_A_POOL, AgingEvolution, Judgement, Method, Problem, Proposal, new_method
 from suite.methods.evolution import Evolution, _Individual
 from suite.pareto import pareto_front
 from suite.space import Genome
@@ -67,6 +67,13 @@ def test_a_method_put_back_from_its_state_goes_on_the_same(name: str) -> None:
     restored.load(method.state())
     assert run(restored) == run(method)
     assert restored.population == method.population
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_only_methods_that_are_said_to_begin_with_a_pool_do(name: str) -> None:
+    first, second, *_ = run(new_method(small(method=name), problem(), random.Random(1)))
+    drawn, later = ({proposal.origin for proposal in part} for part in (first, second))
+    assert (drawn == {"random"} != later) == (name in BEGIN_WITH_A_POOL)
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from suite.reference_networks import BASE, RANDOM
-from suite.references.in_words import beside_base, conclusion, notes
+from suite.references.in_words import beside_base, beside_best, conclusion, notes
 from suite.references.rows import MEAN_OF_RANDOM, rivals, rows, summary, winner_row
 
 PICTURES = 100
@@ -73,6 +73,26 @@ def test_a_difference_that_may_be_chance_is_called_so() -> None:
     assert "0.50 times the parameters" in said
 
 
+def test_the_best_rival_is_named_with_the_difference_and_whether_it_is_sure() -> None:
+    rivals_of_three = (
+        training(BASE, range(50)),
+        training("most MACs", range(4)),
+        training("random 1", range(18)),
+    )
+    said = beside_best(result_of(WINNER, *rivals_of_three))
+    assert said is not None
+    assert said.startswith("The best of 3 reference networks, most MACs, reaches 96.00 %; the winner has ")
+    assert "16.00 points less (a sure difference: p < 0.001), with 0.33 times the parameters" in said
+    unsure = beside_best(result_of(WINNER, training(BASE, range(50)), training("random 1", range(22))))
+    assert "random 1, reaches 78.00 %; the winner has 2.00 points more (which may be chance" in (unsure or "")
+
+
+def test_a_base_cnn_that_is_the_best_rival_is_not_told_twice() -> None:
+    result = result_of(WINNER, training(BASE, range(18)), training("random 1", range(30)))
+    assert beside_best(result) == "It is the best of 2 reference networks."
+    assert beside_best(result_of(WINNER, training(BASE, range(18)))) is None
+
+
 def test_tests_are_paired_corrected_and_of_the_runs_own_seed_alone() -> None:
     result = result_of(
         WINNER,
@@ -121,3 +141,4 @@ def test_a_winner_that_began_from_the_supernet_is_said_to_have() -> None:
 def test_nothing_is_claimed_before_a_rival_is_tested() -> None:
     assert conclusion(result_of(WINNER)) == "No reference network has been tested yet."
     assert beside_base(result_of(WINNER)) is None
+    assert beside_best(result_of(WINNER)) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from suite.accuracy_interval import accuracy_interval
 from suite.escaping import escaped
 from suite.fidelity.in_words import conclusion
-from suite.references.in_words import beside_base
+from suite.references.in_words import beside_base, beside_best
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, table
@@ -54,9 +54,10 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
 
 
 def _how_far_to_believe(record: RunRecord) -> list[str]:
-    """Where these are known: the winner beside a network made by hand, and whether the supernet ranks."""
-    base = beside_base(record.references) if record.references else None
-    said = [escaped(base)] if base else []
+    """Where these are known: the winner beside a network made by hand and the best rival; does the supernet rank."""
+    beside = [tell(record.references) for tell in (beside_base, beside_best)] if record.references else []
+    rivals = " ".join(sentence for sentence in beside if sentence)
+    said = [escaped(rivals)] if rivals else []
     if record.fidelity is not None:
         said.append(
             f"Does the supernet rank? {escaped(conclusion(record.fidelity, record.study.search.score))}"

@@ -40,9 +40,11 @@ def _training(record: RunRecord) -> str:
 def _test(record: RunRecord) -> str:
     assert record.final is not None
     counts = record.facts["dataset"]["counts"]
+    seen = counts["train"] + counts["val_search"] + counts["val_choice"]
     return (
         f"The interval is for the chance of {count(len(record.final['predicted']))} test pictures, and for nothing "
-        f"else: not for pictures of another kind than the {count(counts['train'])} it was trained on."
+        f"else: not for pictures of another kind than the {count(seen)} it was trained on ({count(counts['train'])} "
+        "as a finalist, all of them when it was fine-tuned)."
     )
 
 

@@ -14,7 +14,7 @@ from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import CYCLE, GREY, Figures, table
 from suite.space import Gene
-from suite.wording import percent
+from suite.wording import gene_in_words, percent
 
 _SHOWN_PAIRS = 5
 
@@ -33,7 +33,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
 def _lead(depths: Sequence[DepthEffects]) -> str:
     """The answer, and what is counted."""
     strongest = "; ".join(
-        f"{_named(gene)} at depth {of_depth.depth} ({_share(share)})"
+        f"{gene_in_words(gene.name)} at depth {of_depth.depth} ({_share(share)})"
         for of_depth in depths
         for gene, share in [max(of_depth.main.items(), key=lambda item: item[1])]
     )
@@ -107,7 +107,8 @@ def _colour(gene: Gene, index: int) -> Any:
 def _shares(depths: Sequence[DepthEffects]) -> str:
     """One row per gene, one column per depth."""
     rows = [
-        [_named(gene), *(_share(of_depth.main.get(gene)) for of_depth in depths)] for gene in _genes(depths)
+        [gene_in_words(gene.name), *(_share(of_depth.main.get(gene)) for of_depth in depths)]
+        for gene in _genes(depths)
     ]
     rows += [
         ["**single choices**", *(f"**{_share(sum(of_depth.main.values()))}**" for of_depth in depths)],
@@ -131,7 +132,7 @@ def _interactions(depths: Sequence[DepthEffects]) -> str:
     pairs = sorted(strongest, key=lambda pair: -strongest[pair].pairs[pair])[:_SHOWN_PAIRS]
     rows = [
         [
-            f"{_named(pair[0])} × {_named(pair[1])}",
+            f"{gene_in_words(pair[0].name)} × {gene_in_words(pair[1].name)}",
             _cell(pair, strongest[pair].pair_effects[pair], strongest[pair].depth),
             *(_share(of_depth.pairs.get(pair)) for of_depth in depths),
         ]
@@ -144,7 +145,9 @@ def _interactions(depths: Sequence[DepthEffects]) -> str:
 def _cell(pair: Pair, effects: Values, depth: int) -> str:
     """The two choices with the greatest effect together: `conv1 pool max with conv2 kernel 5: +1.20 points`."""
     place = np.unravel_index(int(np.abs(effects).argmax()), effects.shape)
-    words = " with ".join(f"{_named(gene)} {gene.choices[i]}" for gene, i in zip(pair, place, strict=True))
+    words = " with ".join(
+        f"{gene_in_words(gene.name)} {gene.choices[i]}" for gene, i in zip(pair, place, strict=True)
+    )
     return f"{words}: {100 * effects[place]:+.2f} points (depth {depth})".replace("-", "−")
 
 
@@ -157,11 +160,6 @@ def _kind(gene: Gene) -> str:
     """`conv1.filters` -> `conv filters`."""
     layer, _, name = gene.name.partition(".")
     return f"{layer.rstrip('0123456789')} {name}".replace("fc ", "FC ")
-
-
-def _named(gene: Gene) -> str:
-    """`conv1.filters` -> `conv1 filters`."""
-    return gene.name.replace(".", " ").replace("fc ", "FC ")
 
 
 def _share(share: float | None) -> str:

@@ -58,11 +58,12 @@ def _evaluations(record: RunRecord, walked: WalkedSpace) -> str:
         target = "the best by loss" if few == 1 else f"among the best {count(few)} by loss"
         rows.append([target, *_needed(walked, walked.costs("val_search"), worst)])
     header = ["Target (val-A)", "Networks that meet it", "Evaluations by the search", "By chance, expected"]
-    pool = f" The first {count(record.study.search.random_pool)} evaluations are the random pool."
+    drawn = sum(row["genome"] in record.pool for row in record.search["evaluated"] if row["failure"] is None)
+    pool = f" The first {count(drawn)} evaluations are the random pool." if drawn else ""
     return (
         "Evaluations until the first network that meets a target. By chance: networks drawn evenly from the whole "
         "space, none twice; of N networks of which K meet the target, (N + 1) / (K + 1) draws are expected."
-        f"{'' if record.study.search.method == 'random' else pool}\n\n{table(header, rows)}"
+        f"{pool}\n\n{table(header, rows)}"
     )
 
 

@@ -24,21 +24,24 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     if search is None:
         return None
     metric, weight = search["objectives"][0], search["weights"][0]
-    values = [objectives[0] for objectives in feasible_values(search).values()]
+    rows = feasible_values(search)
+    values = [objectives[0] for objectives in rows.values()]
     best = list(_running_best(values, weight))
     figure, ((by_evaluation, by_second), (below, beside)) = figures.grid([1, 1], 2, width=13, height=8.6)
     by_evaluation.plot(range(1, len(values) + 1), values, ".", color=PALE, label="a network", markersize=5)
     by_evaluation.plot(range(1, len(best) + 1), best, color=BLUE, label="best so far")
-    by_evaluation.axvline(
-        record.study.search.random_pool + 0.5, color=VERMILION, linestyle=":", label="end of random pool"
-    )
+    if pool := len(record.pool & set(rows)):
+        by_evaluation.axvline(pool + 0.5, color=VERMILION, linestyle=":", label="end of random pool")
     by_evaluation.set(xlabel="networks evaluated", ylabel=f"{metric} on val-A")
     by_evaluation.legend()
     seconds, so_far = _by_second(search, weight)
     by_second.step(seconds, so_far, where="post", color=BLUE)
     by_second.set(xlabel="seconds of search", ylabel=f"best {metric} on val-A", xlim=(0, None))
+    generation = "generation (0: random pool)" if record.pool else "generation"
+    below.set_xlabel(generation)
     _by_generation(below, _diversity(search, record.space), "genes in which two differ (%)", PURPLE)
     if len(search["objectives"]) > 1:
+        beside.set_xlabel(generation)
         _by_generation(beside, _volumes(search), "share of final hypervolume", GREEN)
     else:
         beside.set_axis_off()
@@ -53,7 +56,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
 
 def _by_generation(axes: Axes, values: list[float], label: str, colour: str) -> None:
     axes.plot(range(len(values)), values, "o-", color=colour)
-    axes.set(xlabel="generation (0: random pool)", ylabel=label)
+    axes.set_ylabel(label)
     axes.set_ylim(bottom=0)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 

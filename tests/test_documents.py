@@ -1,0 +1,42 @@
+"""What the documents name is there: files, folders, and the sections that links lead to."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.conftest import ROOT
+
+DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+ADDED = ("a layer kind", "an objective", "a method", "a report section")
+
+
+def anchors(document: str) -> set[str]:
+    """Of its headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", (ROOT / document).read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document: str) -> None:
+    targets = re.findall(r"\]\(([^)\s]+)\)", (ROOT / document).read_text())
+    inside = [target.partition("#") for target in targets if "://" not in target]
+    assert inside
+    assert [path for path, _, _ in inside if path and not (ROOT / path).exists()] == []
+    sections = [(path or document, section) for path, _, section in inside if section]
+    assert [(path, section) for path, section in sections if section not in anchors(path)] == []
+
+
+def test_what_contributors_are_sent_to_is_there() -> None:
+    named = re.findall(r"`((?:suite|tests|benchmarks)/[\w/.]+)`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert len(named) > 30
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("what", ADDED)
+def test_the_readme_leads_to_how_to_add(what: str) -> None:
+    section = f"how-to-add-{what.replace(' ', '-')}"
+    more = (ROOT / "README.md").read_text().partition("\n## More\n")[2]
+    assert f"[How to add {what}](CONTRIBUTING.md#{section})" in more
+    assert section in anchors("CONTRIBUTING.md")
