@@ -1,7 +1,7 @@
 """A network's place in its space, from nothing but how many of some networks drawn from it are better.
 
-Per stratum (a depth), of n networks drawn evenly k are better; the share that is better then is at most Beta(k + 1,
-n - k), the upper end of Clopper and Pearson's interval (1934) as a distribution. The strata's shares are drawn from
+Per stratum (a depth with a number of FC layers), of n networks drawn evenly k are better; the share that is better
+then is at most Beta(k + 1, n - k), the upper end of Clopper and Pearson's interval (1934) as a distribution. The strata's shares are drawn from
 these together, weighted by how many networks each has. Nothing is assumed of the space, and no supernet is needed.
 
 What is compared are means of trainings, and luck is in both. The network's own is drawn anew each time, of the
@@ -13,7 +13,8 @@ luck it was kept for these 384 and 386, 365 and 355, 344 and 344 times.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,9 +24,15 @@ from suite.fidelity.promise import seed_variance
 
 _SIMULATIONS = 4_000
 
+Stratum = TypeVar("Stratum", bound=Hashable)
+
 
 def counted_share(
-    truths: Values, strata: Sequence[int], sizes: Mapping[int, int], own: Values, rng: np.random.Generator
+    truths: Values,
+    strata: Sequence[Stratum],
+    sizes: Mapping[Stratum, int],
+    own: Values,
+    rng: np.random.Generator,
 ) -> float:
     """The share x, such that a network is in the true best x of its space with confidence LEVEL.
 
@@ -37,7 +44,7 @@ def counted_share(
     mean = own.mean() + np.sqrt(seed_variance(truths)) * rng.standard_normal(_SIMULATIONS)
     better = np.zeros(_SIMULATIONS)
     for stratum, size in sizes.items():
-        of_stratum = means[np.equal(strata, stratum)]
+        of_stratum = means[[each == stratum for each in strata]]
         better += size * _share(np.sum(of_stratum[:, None] > mean, axis=0), len(of_stratum), rng)
     return float(np.quantile(better / sum(sizes.values()), LEVEL))
 

@@ -212,14 +212,19 @@ def _counted(
     if own is None or len(own) < _TO_KNOW_LUCK:
         return None
     among = np.isin([g.text for g in measured.genomes], allowed)
-    truths, depths = measured.truths[among], [len(g.convs) for g in compress(measured.genomes, among)]
-    sizes = Counter(len(Genome.parse(text).convs) for text in allowed)
+    truths, strata = measured.truths[among], [_stratum(g) for g in compress(measured.genomes, among)]
+    sizes = Counter(_stratum(Genome.parse(text)) for text in allowed)
     return {
         "networks": int(among.sum()),
         "better": int(np.sum(truths.mean(axis=1) > own.mean())),
         "accuracy": float(own.mean()),
-        "top": counted_share(truths, depths, sizes, own, rng),
+        "top": counted_share(truths, strata, sizes, own, rng),
     }
+
+
+def _stratum(genome: Genome) -> tuple[int, int]:
+    """Within which networks are drawn evenly: both counts are drawn before what hangs on them."""
+    return len(genome.convs), len(genome.fcs)
 
 
 def _allowed(table: Table, study: StudySettings) -> NDArray[np.bool_]:

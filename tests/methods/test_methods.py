@@ -164,13 +164,18 @@ def test_judgements_are_kept_for_a_surrogate_alone(factor: int) -> None:
 
 
 def test_a_state_from_before_judgements_were_kept_is_read() -> None:
-    method = Evolution(small(), problem(), random.Random(1))
+    """By a surrogate too, which begins to choose once there is something to learn from."""
+    plain = small(preselection=1)
+    method = Evolution(plain, problem(), random.Random(1))
     pool = method.ask()
     method.tell(pool, {p.genome: judge(p.genome) for p in pool})
     old = {key: value for key, value in method.state().items() if key != "judged"}
-    restored = Evolution(small(), problem(), random.Random(9))
+    restored = Evolution(plain, problem(), random.Random(9))
     restored.load(old)
     assert run(restored) == run(method)
+    choosing = Evolution(small(preselection=3), problem(), random.Random(9))
+    choosing.load(old)
+    assert all(run(choosing))
 
 
 def test_preselection_pays_for_offspring_that_a_surrogate_expects_to_survive() -> None:

@@ -136,15 +136,15 @@ def _notes(promise: dict[str, Any]) -> str:
     trainings = "one training" if promise["seeds"] == 1 else f"the mean of {promise['seeds']} trainings"
     text = (
         f"True is the accuracy on val-B of {trainings} ({plural(promise['epochs'], 'epoch')} on "
-        f"{count(promise['train_images'])} pictures) of each of {promise['networks']} networks drawn by depth. "
+        f"{count(promise['train_images'])} pictures) of each of {promise['networks']} networks drawn by depth and number of FC layers. "
         "Every network is predicted, and its interval (jackknife+) made, from the others; an interval is for a "
         "network drawn likewise."
     )
     if promise["winner"] is not None:
         if promise["winner"]["counted"] is not None:
             text += (
-                " The count needs no predictor and no supernet; each depth counts by its number of networks, and the "
-                "winner's own luck is allowed for."
+                " The count needs no predictor and no supernet; each depth with each number of FC layers counts by "
+                "its number of networks, and the winner's own luck is allowed for."
             )
         text += (
             " The winner's place by prediction is simulated: true accuracies of all networks together, with what is "
