@@ -1,8 +1,9 @@
 """A network's place in its space, from nothing but how many of some networks drawn from it are better.
 
 Per stratum (a depth with a number of FC layers), of n networks drawn evenly k are better; the share that is better
-then is at most Beta(k + 1, n - k), the upper end of Clopper and Pearson's interval (1934) as a distribution. The strata's shares are drawn from
-these together, weighted by how many networks each has. Nothing is assumed of the space, and no supernet is needed.
+then is at most Beta(k + 1, n - k), the upper end of Clopper and Pearson's interval (1934) as a distribution. The
+strata's shares are drawn from these together, weighted by how many networks each has. Nothing is assumed of the
+space, and no supernet is needed.
 
 What is compared are means of trainings, and luck is in both. The network's own is drawn anew each time, of the
 variance that the table shows; that of the others makes more of them look better than one near the top, which promises

@@ -14,8 +14,8 @@ _MOST = 2_000  # draws a depth
 def draw_networks(space: SearchSpace, count: int) -> list[Genome]:
     """Distinct networks, depths in turn, FC counts drawn evenly within each, and evenly what is left to choose.
 
-    A smaller count is a larger one's beginning. Drawn evenly over the whole space, nine in ten would be of the greatest
-    depth. Fewer than `count`, if there are no more.
+    A smaller count is a larger one's beginning. Drawn evenly over the whole space, nine in ten would be of the
+    greatest depth. Fewer than `count`, if there are no more.
     """
     of_depths = [_of_depth(space, int(depth)) for depth in space.conv_stage.count.choices]
     turns = itertools.chain.from_iterable(itertools.zip_longest(*of_depths))

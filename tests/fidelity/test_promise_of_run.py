@@ -143,7 +143,7 @@ def test_a_winner_trained_by_the_tables_recipe_is_placed_by_counting(tmp_path: P
     counted = result["winner"]["counted"]
     assert (counted["networks"], counted["better"]) == (24, 0)
     assert counted["accuracy"] == pytest.approx(best + 0.005)
-    assert 0.05 < counted["top"] < 0.25
+    assert 0.05 < counted["top"] < 0.35  # four strata of six networks each
     text = shown(run, study)
     assert text is not None
     assert "trained by that recipe, 0 of 24 networks drawn evenly came out better" in text.body

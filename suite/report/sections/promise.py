@@ -136,9 +136,9 @@ def _notes(promise: dict[str, Any]) -> str:
     trainings = "one training" if promise["seeds"] == 1 else f"the mean of {promise['seeds']} trainings"
     text = (
         f"True is the accuracy on val-B of {trainings} ({plural(promise['epochs'], 'epoch')} on "
-        f"{count(promise['train_images'])} pictures) of each of {promise['networks']} networks drawn by depth and number of FC layers. "
-        "Every network is predicted, and its interval (jackknife+) made, from the others; an interval is for a "
-        "network drawn likewise."
+        f"{count(promise['train_images'])} pictures) of each of {promise['networks']} networks drawn by depth and "
+        "number of FC layers. Every network is predicted, and its interval (jackknife+) made, from the others; an "
+        "interval is for a network drawn likewise."
     )
     if promise["winner"] is not None:
         if promise["winner"]["counted"] is not None:
