@@ -234,9 +234,10 @@ def _open_data(request: Request, display: Display) -> Data:
             request.place,
             progress=lambda done, total: phase.update(done, total=total),
         )
-        phase.finish(len(data.all_training), data.provenance.source)
-    for warning in data.warnings:
-        display.say(f"Note: {warning}")
+        every = sum(data.provenance.counts.values())
+        phase.finish(every, data.provenance.source)
+    for note in (*data.provenance.notes, *data.warnings):
+        display.say(f"Note: {note}")
     return data
 
 

@@ -52,7 +52,9 @@ def test_from_a_folder_of_pictures_to_a_tested_winner(tmp_path: Path) -> None:
         "search", "mine.toml", "--run-dir", "run", cwd=tmp_path, SUITE_CACHE_DIR=str(tmp_path / "cache")
     )
     assert done.returncode == 0, done.stderr
-    assert "val_search has" in done.stderr, "few pictures are warned about"
+    assert "Pictures: 240/240" in done.stderr, "those of the test are decoded too"
+    assert "19 in val-A (val_search), 19 in val-B (val_choice) and 48 in the test" in done.stderr
+    assert "fifth of it (48 pictures, split_seed = 0) was set aside as the test" in done.stderr
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["dataset"]["name"] == "pictures"
     assert sum(results["dataset"]["counts"].values()) == 240
