@@ -8,7 +8,6 @@ from pathlib import Path
 import matplotlib
 
 from suite.comparison import (
-    PHASES,
     Comparison,
     FinishedRun,
     Group,
@@ -21,6 +20,7 @@ from suite.escaping import code, escaped
 from suite.report.comparison_figures import draw_accuracies, draw_fronts, draw_searches
 from suite.report.publish import folder_name, write_index
 from suite.report.style import STYLE, Figures, table
+from suite.results import PHASES
 from suite.run_directory import RunDirectory, write_atomically
 from suite.run_set import RunSet
 from suite.wording import count, duration, millions, percent, plural
