@@ -52,7 +52,10 @@ def bench(
         int | None, typer.Option(min=1, help="Of each method; 30 when left out, 3 for wall-clock.")
     ] = None,
 ) -> None:
-    """Measure this machine: ratios and costs, each from one run; or compare search methods with each other."""
+    """Measure this machine, or compare search methods.
+
+    Ratios and costs, each from one run.
+    """
     from importlib import import_module
 
     if what not in BENCHMARKS:
