@@ -23,6 +23,12 @@ def listed(texts: Iterable[str]) -> str:
     return f"{', '.join(firsts)} and {last}" if firsts else last
 
 
+def first_of(texts: Sequence[str], most: int) -> str:
+    """The first of a list that may be long, and how many others there are: `a, b and 3 more`."""
+    more = [f"{len(texts) - most} more"] if len(texts) > most else []
+    return listed([*texts[:most], *more])
+
+
 def count(number: float) -> str:
     """1234567 -> `1,234,567`."""
     return f"{number:,.0f}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from suite.data.places import Place
 from suite.escaping import one_line
-from suite.wording import listed, plural
+from suite.wording import first_of, plural
 
 _NAMED = 3  # of each kind, and the number of the others
 
@@ -41,6 +41,5 @@ def _seen(folder: Path) -> list[Path]:
 
 def _some(paths: Sequence[Path], what: str) -> str:
     """Such as `5 files (cat/a.heic, cat/b.heic, cat/c.heic and 2 more)`."""
-    names = [one_line(f"{path.parent.name}/{path.name}") for path in paths[:_NAMED]]
-    names += [f"{len(paths) - _NAMED} more"] if len(paths) > _NAMED else []
-    return f"{plural(len(paths), what)} ({listed(names)})"
+    names = [one_line(f"{path.parent.name}/{path.name}") for path in paths]
+    return f"{plural(len(paths), what)} ({first_of(names, _NAMED)})"

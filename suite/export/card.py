@@ -84,8 +84,9 @@ def model_card(facts: ModelFacts, onnx: OnnxFacts | None = None) -> str:
     channels, height, width = facts.input_shape
     sections = [
         f"# {facts.genome}",
-        f"A small CNN for {len(facts.classes)} classes, {width} x {height} pictures of {channels} channel(s): "
-        f"{facts.params:,} parameters, {facts.macs / 1e6:.2f} M multiply-accumulates a picture.",
+        f"A small CNN for {len(facts.classes)} classes, {width} x {height} "
+        f"{'grey' if channels == 1 else 'colour'} pictures: {facts.params:,} parameters, "
+        f"{facts.macs / 1e6:.2f} M multiply-accumulates a picture.",
         "\n".join(
             [
                 f"- Weights: {facts.source}.",
@@ -138,8 +139,13 @@ def _limits(facts: ModelFacts) -> list[str]:
     return [
         measured,
         f"Every picture is given one of the {len(facts.classes)} classes, also one that shows nothing of the kind.",
-        "Probabilities are a softmax of the outputs; whether 0.9 is right nine times in ten was not looked at.",
-        "Larger pictures are shrunk to the size above, so what is small in them is lost.",
+        "Probabilities are a softmax of the outputs, not calibrated; "
+        + (
+            'how often they are right on the test pictures is under "How sure it is" in the run\'s report.'
+            if facts.source == WINNER
+            else "whether 0.9 is right nine times in ten was not looked at."
+        ),
+        "Larger pictures are shrunk to the size above, proportions not kept, so what is small in them is lost.",
     ]
 
 

@@ -42,7 +42,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
             f"{escaped(record.search['method'])}",
         ],
         ["Time, all phases", duration(record.search_seconds + final["seconds"])],
-        ["Machine", escaped(f"{device['name']}, {device['threads']} threads")],
+        ["Machine", escaped(f"{device['name']}, {plural(device['threads'], 'thread')}")],
     ]
     notes = [
         f"> {escaped(note)}"
