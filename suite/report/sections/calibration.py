@@ -29,7 +29,12 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     figure, (axes,) = figures.axes(width=7, height=6)
     axes.plot([0, 100], [0, 100], "--", color=GREY, label="as sure as right")
     axes.errorbar(
-        100 * sure, 100 * hit, 100 * errors, fmt="o-", color=BLUE, label="test pictures, a tenth a dot"
+        100 * sure,
+        100 * hit,
+        100 * errors,
+        fmt="o-",
+        color=BLUE,
+        label=f"test pictures, {_a_dot(bins)} a dot",
     )
     axes.set(xlabel="how sure it was (%)", ylabel="how often it was right (%)", xlim=(0, 102), ylim=(0, 102))
     axes.legend(loc="upper left")
@@ -44,6 +49,12 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     )
     alt = f"How often the winner was right by how sure it was: bin by bin {100 * error:.1f} points apart."
     return Section("How sure it is", f"{figures.save(figure, 'calibration', alt)}\n\n{text}")
+
+
+def _a_dot(bins: list[NDArray[np.int64]]) -> str:
+    """How many pictures a bin has: their counts differ by one at most."""
+    fewest, most = len(bins[-1]), len(bins[0])
+    return str(most) if fewest == most else f"{fewest} or {most}"
 
 
 def _expected_error(
