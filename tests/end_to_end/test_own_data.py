@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from suite.study import read_study
+from tests.conftest import ROOT
 from tests.end_to_end.conftest import suite
 
 STUDY = """
@@ -34,6 +38,19 @@ choose = "one_se"
 epochs = 1
 """
 NAMES = ("null | *0*", "<b>one</b>", "$zwei_`2`$")
+
+
+def test_the_study_in_the_readme_is_short_and_leaves_the_rest_as_in_cifar10(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert len(example.splitlines()) < 15
+    (tmp_path / "leaves.toml").write_text(example)
+    mine = read_study(tmp_path / "leaves.toml").model_dump(mode="json")
+    known = read_study(ROOT / "studies" / "cifar10.toml").model_dump(mode="json")
+    said = tomllib.loads(example)
+    assert mine["data"] == {**known["data"], **said["data"]}
+    for table in set(known) - {"name", "data"}:
+        assert mine[table] == (known[table] if table == "seed" else {**known[table], **said.get(table, {})})
 
 
 def write_pictures(folder: Path, counts: tuple[int, ...] = (80, 80, 80)) -> None:
