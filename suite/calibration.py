@@ -22,12 +22,11 @@ class Calibration:
 
     confidence: float
     accuracy: float
+    sizes: NDArray[np.int64]  # (bins,) pictures, which differ by one at most
     sure: Shares  # (bins,) mean confidence
     right: Shares  # (bins,) share classed right
     error: Shares  # (bins,) half of a 95 % interval of that share
-    expected_error: (
-        float  # how far the two are apart, bin by bin, in the mean over pictures (Naeini et al. 2015)
-    )
+    expected_error: float  # how far the two are apart, in the mean over pictures (Naeini et al. 2015)
 
 
 def calibration(confidences: Sequence[float], wrong: Sequence[int]) -> Calibration:
@@ -41,4 +40,4 @@ def calibration(confidences: Sequence[float], wrong: Sequence[int]) -> Calibrati
     right = np.array([hit[rows].mean() for rows in bins])
     apart = float((sizes * np.abs(sure - right)).sum() / sizes.sum())
     error = 1.96 * np.sqrt(right * (1 - right) / sizes)
-    return Calibration(float(confidence.mean()), float(hit.mean()), sure, right, error, apart)
+    return Calibration(float(confidence.mean()), float(hit.mean()), sizes, sure, right, error, apart)

@@ -17,8 +17,6 @@ from suite.paired_test import PairedTest, Right, holm, mcnemar, right_of
 from suite.run_directory import RunDirectory
 from suite.study import StudySettings, read_study, validate_study
 
-PHASES = ("supernet", "search", "finalists", "final")
-
 
 @dataclass(frozen=True)
 class FinishedRun:

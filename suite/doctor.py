@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -17,12 +18,14 @@ from typing import Literal
 
 from suite.data.cache import default_cache_folder
 from suite.data.hub import REPOSITORIES
+from suite.data.left_out import left_out
 from suite.data.places import find_data
 from suite.device import device_facts, open_device
 from suite.errors import DataError, StorageError, SuiteError
 from suite.run_directory import RUNS
-from suite.study import DataSettings
+from suite.study import DataSettings, StudySettings
 from suite.trials import open_storage, reach_server, shown_url
+from suite.wording import count, plural
 
 State = Literal["good", "note", "bad"]
 
@@ -45,13 +48,21 @@ class Finding:
     text: str
 
 
-def examine(data_dir: Path | None = None, storage: str | None = None) -> Iterator[Finding]:
-    """Everything, one after the other; nothing is changed, and nothing is left behind."""
+def examine(
+    data_dir: Path | None = None, storage: str | None = None, study: StudySettings | None = None
+) -> Iterator[Finding]:
+    """Everything, one after the other; nothing is changed, and nothing is left behind.
+
+    Of data, what the study names; without one, what the suite knows by name.
+    """
     yield _python()
     yield from map(_pinned, _PINNED)
     yield from _device()
     yield _load()
-    yield from (_data(name, data_dir) for name in ("digits", *REPOSITORIES))
+    if study is None:
+        yield from (_data(name, data_dir) for name in ("digits", *REPOSITORIES))
+    else:
+        yield from _data_of(study, data_dir)
     yield _disk("runs", RUNS)
     yield _disk("picture cache", default_cache_folder())
     yield _sqlite()
@@ -85,7 +96,7 @@ def _device() -> Iterator[Finding]:
     cpu = device_facts(open_device("cpu"))
     given = os.environ.get("OMP_NUM_THREADS")
     why = f", as OMP_NUM_THREADS={given} says" if given else ""
-    yield Finding("CPU", "good", f"{cpu.name}, {cpu.threads} threads{why}")
+    yield Finding("CPU", "good", f"{cpu.name}, {plural(cpu.threads, 'thread')}{why}")
     device = open_device("auto")
     if device.type == "cuda":
         yield Finding("GPU", "good", device_facts(device).name)
@@ -110,6 +121,27 @@ def _data(name: str, data_dir: Path | None) -> Finding:
         )
     except DataError as error:
         return Finding(f"Data: {name}", "note", f"is nowhere. {error.remedy}")
+
+
+def _data_of(study: StudySettings, data_dir: Path | None) -> Iterator[Finding]:
+    """Where a study's pictures are, and what of a folder are its classes; nothing is decoded."""
+    subject = "Data: the study's"
+    try:
+        place = find_data(study.data, data_dir)
+    except DataError as error:
+        yield Finding(subject, "bad", f"{error.what} {error.remedy}")
+        return
+    if place.kind != "folder":
+        yield Finding(subject, "good", place.source)
+        return
+    sizes = Counter(file.parent.name for files in place.files.values() for file in files)
+    few, many = min(sizes.values()), max(sizes.values())
+    text = f"{place.source}: {count(sizes.total())} pictures"
+    if len(sizes) == 1:
+        yield Finding(subject, "bad", f"{text}, of only 1 class; a classifier needs two or more.")
+    else:
+        yield Finding(subject, "good", f"{text}, of {len(sizes)} classes with {count(few)} to {count(many)}.")
+    yield from (Finding(subject, "note", note) for note in left_out(place))
 
 
 def _disk(what: str, folder: Path) -> Finding:

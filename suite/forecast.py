@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +21,7 @@ from suite.supernet import Scorer, Supernet, new_training
 from suite.training import Training
 
 _STEPS = 25
+_TRAINED_ALONE = 4  # networks
 _RECORDING_SECONDS = 0.02  # a trial on SQLite; `suite bench recording` measures it
 
 
@@ -49,19 +51,28 @@ class Forecast:
         return self.supernet + self.search + self.finalists + self.final
 
 
-def measure_pace(study: StudySettings, space: SearchSpace, data: Data, device: torch.device) -> Pace:
-    """Time a few steps of each kind, on throw-away networks; a few seconds in all."""
+def measure_pace(
+    study: StudySettings,
+    space: SearchSpace,
+    data: Data,
+    device: torch.device,
+    progress: Callable[[int, int], None] | None = None,
+) -> Pace:
+    """Time a few steps of each kind, on throw-away networks; seconds in all, with `progress(done, total)` between."""
+    say = progress or (lambda done, total: None)
     genomes = [space.sample(random.Random(study.seed + i)) for i in range(8)]
+    kinds = 2 + _TRAINED_ALONE
     supernet_training = new_training(study, space, data, device)
     supernet_step = _seconds_per_step(supernet_training)
-    steps = [
-        _seconds_per_step(standalone_training(study, space, genome, data, device, study.seed))
-        for genome in genomes[:4]
-    ]
+    say(1, kinds)
+    steps = []
+    for genome in genomes[:_TRAINED_ALONE]:
+        steps.append(_seconds_per_step(standalone_training(study, space, genome, data, device, study.seed)))
+        say(1 + len(steps), kinds)
     standalone_step = sum(steps) / len(steps)
     batch = study.supernet.batch_size
     assert isinstance(supernet_training.network, Supernet)
-    return Pace(
+    pace = Pace(
         supernet_epoch=supernet_step * supernet_training.steps_per_epoch,
         standalone_epoch=standalone_step * supernet_training.steps_per_epoch,
         evaluation=_seconds_per_evaluation(study, supernet_training.network, genomes, data, device),
@@ -70,6 +81,8 @@ def measure_pace(study: StudySettings, space: SearchSpace, data: Data, device: t
         if study.search.method == "exhaustive"
         else 0.0,
     )
+    say(kinds, kinds)
+    return pace
 
 
 def forecast(study: StudySettings, pace: Pace) -> Forecast:
@@ -96,6 +109,27 @@ def fit_to_budget(study: StudySettings, pace: Pace, seconds: float) -> StudySett
         fits = forecast(_shortened(study, middle), pace).total <= seconds
         shortest, longest = (middle, longest) if fits else (shortest, middle)
     return _shortened(study, shortest)
+
+
+def plan_in_words(study: StudySettings, size: int, pictures: int, device: str, expected: Forecast) -> str:
+    """What a search of a space of `size` networks will do, phase by phase, and about how long each takes."""
+    search, finalists = study.search, study.finalists
+    evaluated = size if search.method == "exhaustive" else min(size, evaluations_at_most(search))
+    rows = [
+        ("supernet", f"{study.supernet.epochs} epochs of {pictures} pictures", expected.supernet),
+        ("search", f"{search.method}, up to {evaluated:,} of {size:,} networks", expected.search),
+        ("finalists", f"{finalists.count} networks, {finalists.epochs} epochs each", expected.finalists),
+        ("final", f"fine-tuning ({study.final.epochs} epochs), one test", expected.final),
+        ("in all", "", expected.total),
+    ]
+    lines = [f"  {name:<10} {what:<44} about {_roughly(seconds)}" for name, what, seconds in rows]
+    return "\n".join([f"Study {study.name}, seed {study.seed}, on {device}:", *lines])
+
+
+def _roughly(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _shortened(study: StudySettings, factor: float) -> StudySettings:

@@ -20,12 +20,12 @@ from suite.fidelity.measure_run import Asked, measure_run
 from suite.fidelity.predicted import find_truth
 from suite.fidelity.promise_of_run import promise_of_run
 from suite.fidelity.truth_table import TRUTH
-from suite.forecast import Forecast, fit_to_budget, forecast, measure_pace
+from suite.forecast import fit_to_budget, forecast, measure_pace, plan_in_words
 from suite.foreign_study import refuse_taken_name
-from suite.methods import evaluations_at_most
 from suite.oracle import score_space
 from suite.progress import Display
 from suite.report import write_report
+from suite.results import PHASES
 from suite.run_directory import RUNS, RunDirectory, new_run_path, utc_now, write_atomically
 from suite.shortlist import shortlist_space
 from suite.space import SearchSpace, space_of_run
@@ -33,7 +33,7 @@ from suite.study import StudySettings, read_study, study_toml, validate_study
 from suite.supernet import Scorer, load_supernet
 from suite.supernet.scoring import MEMORY
 from suite.trials import open_storage, shown_url, storage_url
-from suite.wording import duration
+from suite.wording import duration, listed
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,8 @@ def go_on(request: Request, run: RunDirectory, display: Display) -> Finished:
     facts = run.read_json("run.json") or {}
     study = read_study(run.path / "study.toml")
     with run.locked():
+        done = [phase for phase in PHASES if run.read_result(phase) is not None]
+        display.say(f"Going on with {run.path}; finished: {listed(done) if done else 'no phase yet'}.")
         device = open_device(
             facts["device"]["device"], threads=facts["device"]["threads"]
         )  # sums depend on both
@@ -166,7 +168,7 @@ def score_every_network(run: RunDirectory, asked: Walk, pictures: int | None, di
         study, space, scorer, data = _trained(run, asked)
         score_space(study, space, scorer, data, run, display, pictures)
         promise_of_run(run, study, space)
-        return write_report(run)
+        return write_report(run, display)
 
 
 def shortlist_networks(
@@ -194,7 +196,7 @@ def measure_fidelity(run: RunDirectory, asked: Asked, display: Display) -> dict[
         study, space, scorer, data = _trained(run, Walk(asked.place, asked.device, MEMORY))
         result = measure_run(study, space, scorer, data, run, asked, display)
         promise_of_run(run, study, space)
-        write_report(run)
+        write_report(run, display)
         return result
 
 
@@ -221,7 +223,8 @@ def _run(
     again = f"the same command with --resume --run-dir {request.set_folder or run.path}"
     try:
         with clean_stop(run.path, shown_url(url), again):
-            return Finished(run, run_experiment(study, data, device, url, run, display), write_report(run))
+            results = run_experiment(study, data, device, url, run, display)
+            return Finished(run, results, write_report(run, display))
     except KeyboardInterrupt:
         raise InterruptedRun(run) from None
 
@@ -234,9 +237,10 @@ def _open_data(request: Request, display: Display) -> Data:
             request.place,
             progress=lambda done, total: phase.update(done, total=total),
         )
-        phase.finish(len(data.all_training), data.provenance.source)
-    for warning in data.warnings:
-        display.say(f"Note: {warning}")
+        every = sum(data.provenance.counts.values())
+        phase.finish(every, data.provenance.source)
+    for note in (*data.provenance.notes, *data.warnings):
+        display.say(f"Note: {note}")
     return data
 
 
@@ -246,34 +250,15 @@ def _plan(request: Request, data: Data, device: torch.device, display: Display) 
     space = SearchSpace(asked.space, data.picture_shape, len(data.classes))
     if asked.search.method == "exhaustive":
         space.check_can_be_walked()
-    pace = measure_pace(asked, space, data, device)
+    with display.phase("Forecast") as phase:
+        pace = measure_pace(asked, space, data, device, lambda done, total: phase.update(done, total=total))
     study = asked if budget is None else fit_to_budget(asked, pace, budget)
-    display.say(_plan_text(study, space.size, len(data.train), device.type, forecast(study, pace)))
+    display.say(plan_in_words(study, space.size, len(data.train), device.type, forecast(study, pace)))
     if study != asked:
         display.say(
             f"Shortened to fit {duration(budget or 0)}; study.toml in the run directory says to what."
         )
     return study
-
-
-def _plan_text(study: StudySettings, size: int, pictures: int, device: str, expected: Forecast) -> str:
-    search, finalists = study.search, study.finalists
-    evaluated = size if search.method == "exhaustive" else min(size, evaluations_at_most(search))
-    rows = [
-        ("supernet", f"{study.supernet.epochs} epochs of {pictures} pictures", expected.supernet),
-        ("search", f"{search.method}, up to {evaluated:,} of {size:,} networks", expected.search),
-        ("finalists", f"{finalists.count} networks, {finalists.epochs} epochs each", expected.finalists),
-        ("final", f"fine-tuning ({study.final.epochs} epochs), one test", expected.final),
-        ("in all", "", expected.total),
-    ]
-    lines = [f"  {name:<10} {what:<44} about {_roughly(seconds)}" for name, what, seconds in rows]
-    return "\n".join([f"Study {study.name}, seed {study.seed}, on {device}:", *lines])
-
-
-def _roughly(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _changes(then: Any, now: StudySettings, run: RunDirectory) -> list[str]:

@@ -34,7 +34,7 @@ def set_references_beside(
         match = _opened(run, place)
         result = train_references(match, seeds, display)
         write_results(match.study, run)
-        return result, write_report(run)
+        return result, write_report(run, display)
 
 
 def _opened(run: RunDirectory, place: Place) -> RunToMatch:

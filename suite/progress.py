@@ -11,16 +11,21 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
+from rich.text import Text
 
 from suite.escaping import printable
 
 _SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_DRAWINGS = 0.2
+_WIDE = 110  # columns, in which everything has room
 
 
 class Phase:
@@ -33,6 +38,7 @@ class Phase:
         self._bars = bars
         self._task: TaskID | None = bars.add_task(title, total=total, note="") if bars else None
         self._started = self._last_line = time.monotonic()
+        self._printed: tuple[int, str] | None = None
 
     def update(self, done: int, note: str = "", *, total: int | None = None) -> None:
         """Say that `done` of the total is behind us; `note` is the best so far, the loss, or the like."""
@@ -58,9 +64,22 @@ class Phase:
 
     def _line(self, done: int, note: str) -> None:
         assert self._console is not None
+        if (done, note) == self._printed:  # the end may come right after a line
+            return
+        self._printed = (done, note)
         seconds = time.monotonic() - self._started
         text = f"{self.title}: {done}/{self.total} in {seconds:.0f} s" + (f", {note}" if note else "")
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class _Note(ProgressColumn):
+    """The note, cut short where there is no room: without this, rich cuts the numbers before it."""
+
+    def __init__(self) -> None:
+        super().__init__(table_column=Column())
+
+    def render(self, task: Task) -> Text:
+        return Text(task.fields["note"], no_wrap=True, overflow="ellipsis")
 
 
 class Display:
@@ -81,14 +100,15 @@ class Display:
         if self._quiet or not self._console.is_terminal:
             yield Phase(title, total, None if self._quiet else self._console, None)
             return
+        wide = self._console.width >= _WIDE
         bars = Progress(
-            TextColumn("{task.description:<22}"),
-            BarColumn(bar_width=28),
+            TextColumn("{task.description:<22}" if wide else "{task.description:<10}"),
+            BarColumn(bar_width=28 if wide else 8),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}", markup=False),
+            _Note(),
             console=self._console,
             auto_refresh=False,  # its thread would draw while networks are being timed
         )

@@ -12,13 +12,13 @@ from suite.references.rows import summary
 from suite.run_directory import RunDirectory, write_atomically
 from suite.study import StudySettings
 
+PHASES = ("supernet", "search", "finalists", "final")  # in the order of a run
+
 
 def write_results(study: StudySettings, run: RunDirectory) -> dict[str, Any]:
     """Assemble and write results.json from the phases that are done."""
     facts = run.read_json("run.json") or {}
-    supernet, searched, trained, final = (
-        run.read_result(phase) or {} for phase in ("supernet", "search", "finalists", "final")
-    )
+    supernet, searched, trained, final = (run.read_result(phase) or {} for phase in PHASES)
     seconds = {
         "supernet": supernet.get("seconds", 0.0),
         "search": searched.get("seconds", {}).get("total", 0.0),

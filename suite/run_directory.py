@@ -57,14 +57,16 @@ class RunDirectory:
             RunDirectoryError: it is no run directory.
         """
         try:
-            begun = (path / "run.json").is_file()
+            begun, there = (path / "run.json").is_file(), path.exists()
         except OSError:  # a name too long, say
-            begun = False
+            begun = there = False
         if not begun:
             raise RunDirectoryError(
-                "is no run directory (it has no run.json).",
+                "is no run directory (it has no run.json)."
+                if there
+                else "is no run directory: it is not there.",
                 where=str(path),
-                remedy="Give the directory of a run, such as runs/digits/20260101-120000.",
+                remedy=run_meant(path),
             )
         return cls(path)
 
@@ -221,6 +223,17 @@ def latest_with(root: Path, pattern: str) -> Path | None:
     """The folder whose file, by a pattern under `root`, was written last; None if there is no such file."""
     files = sorted(root.glob(pattern), key=lambda file: (file.stat().st_mtime, file.parent.name))
     return files[-1].parent if files else None
+
+
+def run_meant(path: Path) -> str:
+    """What to give in place of a path that is no run: the latest run below it, if there is one."""
+    try:
+        below = next((run for depth in ("*", "*/*") if (run := latest_with(path, f"{depth}/run.json"))), None)
+    except OSError:  # a name too long, say
+        below = None
+    if below is None:
+        return "Give the directory of a run, such as runs/digits/20260101-120000."
+    return f"It holds runs; the latest of them is {below}."
 
 
 def finished_search(run: RunDirectory) -> dict[str, Any]:

@@ -23,6 +23,12 @@ def listed(texts: Iterable[str]) -> str:
     return f"{', '.join(firsts)} and {last}" if firsts else last
 
 
+def first_of(texts: Sequence[str], most: int) -> str:
+    """The first of a list that may be long, and how many others there are: `a, b and 3 more`."""
+    more = [f"{len(texts) - most} more"] if len(texts) > most else []
+    return listed([*texts[:most], *more])
+
+
 def gene_in_words(name: str) -> str:
     """`conv1.filters` -> `conv1 filters`, `fc.layers` -> `FC layers`."""
     return name.replace(".", " ").replace("fc ", "FC ")
@@ -33,9 +39,14 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
-def millions(number: float) -> str:
-    """In millions, with three digits: 39719936 -> `39.7 M`."""
-    return f"{number / 1e6:#.3g} M"
+def in_short(number: float) -> str:
+    """A count with three digits: 640 -> `640`, 32768 -> `32.8 k`, 39719936 -> `39.7 M`."""
+    unit = ""
+    for larger in (" k", " M", " G"):
+        if number < 999.5:
+            break
+        number, unit = number / 1000, larger
+    return f"{number:#.3g}".rstrip(".") + unit if unit else f"{number:.0f}"
 
 
 def percent(fraction: float) -> str:

@@ -14,6 +14,9 @@ from sqlalchemy import create_engine, inspect, make_url
 from suite import doctor
 from suite.cli import main
 from suite.doctor import Finding, examine
+from suite.study import StudySettings, validate_study
+from tests.conftest import tiny_table
+from tests.data.conftest import write_folders
 from tests.postgresql import Server
 
 Usage = namedtuple("Usage", "total used free")
@@ -38,6 +41,27 @@ def test_a_machine_where_the_suite_runs_has_nothing_bad_and_nothing_is_left_behi
     assert findings["Data: digits"].state == "good"
     assert "SUITE_DATA_DIR" in findings["Data: cifar10"].text
     assert list(tmp_path.iterdir()) == []
+
+
+def study_of(folder: str) -> StudySettings:
+    return validate_study(tiny_table(data={"name": folder}), where="tiny")
+
+
+def test_of_a_study_its_own_pictures_are_looked_at(tmp_path: Path) -> None:
+    write_folders(tmp_path / "pets", 3)
+    (tmp_path / "pets" / "bird").mkdir()
+    data = [finding for finding in examine(study=study_of("./pets")) if finding.subject.startswith("Data")]
+    assert [finding.state for finding in data] == ["good", "note"]
+    assert "pets: 6 pictures, of 2 classes with 3 to 3." in data[0].text
+    assert "1 folder (pets/bird)" in data[1].text
+
+
+@pytest.mark.parametrize(("folder", "said"), [("./nowhere", "not there"), ("./pets", "only 1 class")])
+def test_pictures_that_no_search_could_use_are_bad(folder: str, said: str, tmp_path: Path) -> None:
+    write_folders(tmp_path / "pets", 3, classes=("cat",))
+    (data,) = [finding for finding in examine(study=study_of(folder)) if finding.subject.startswith("Data")]
+    assert data.state == "bad"
+    assert said in data.text
 
 
 def test_another_torch_than_the_tested_one_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:

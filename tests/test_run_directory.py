@@ -32,8 +32,19 @@ def test_a_directory_in_use_is_not_taken_for_a_new_run(run: RunDirectory) -> Non
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RunDirectoryError, match=r"no run\.json"):
+    with pytest.raises(RunDirectoryError, match=r"no run\.json.* Give the directory of a run"):
         RunDirectory.open(tmp_path)
+    with pytest.raises(RunDirectoryError, match="is not there"):
+        RunDirectory.open(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("above", [1, 2])
+def test_a_folder_above_runs_says_which_is_the_latest(above: int, tmp_path: Path) -> None:
+    for name in ("20260101-120000", "20260101-130000"):
+        RunDirectory.create(tmp_path / "tiny" / name).write_json("run.json", {"run": name})
+    latest = tmp_path / "tiny" / "20260101-130000"
+    with pytest.raises(RunDirectoryError, match=f"It holds runs; the latest of them is {latest}"):
+        RunDirectory.open(latest.parents[above - 1])
 
 
 def test_results_round_trip_and_are_stamped(run: RunDirectory) -> None:

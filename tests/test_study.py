@@ -237,7 +237,9 @@ class TestFiles:
             read_study(file.with_name("mien.toml"))
 
     def test_a_folder(self, tmp_path: Path) -> None:
-        with pytest.raises(StudyFileError, match="cannot be read"):
+        with pytest.raises(
+            StudyFileError, match=r"is a folder, and no study file\. For pictures in it, write"
+        ):
             read_study(tmp_path)
 
     @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ from suite.noise_floor import rounded_to_floor
 from suite.pareto import pareto_front
 from suite.run_directory import RunDirectory, finished_search
 from suite.study import StudySettings
-from suite.wording import aligned, listed, plural
+from suite.wording import aligned, first_of, listed, plural
 
 FORMAT_VERSION = 1
+_NAMED = 5  # networks of a list that may be long
 _AGAIN = "Export and time the front again: suite export RUN --front --timer"
 
 
@@ -193,9 +194,11 @@ def _notes(
     if len(front) > top:
         lines.append(f"{len(front) - top} more are faster and worse; --top {len(front)} shows them.")
     if beaten:
-        lines.append(f"Not on the front there, as another is as good and as fast: {', '.join(beaten)}.")
+        lines.append(
+            f"Not on the front there, as another is as good and as fast: {first_of(beaten, _NAMED)}."
+        )
     if untimed:
-        lines.append(f"Not timed there: {', '.join(untimed)}.")
+        lines.append(f"Not timed there: {first_of(untimed, _NAMED)}.")
     lines.append(f"Differences under {timings.noise_floor_ms:.3f} ms, the noise there, are ties.")
     lines.append("Accuracies are those of the supernet's shared weights, not of a trained network.")
     return lines

@@ -34,7 +34,10 @@ def ablate(
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Train a supernet for every cell of a table and hold each against the same truth; goes on where it stopped."""
+    """Train supernets under the settings of a table, and compare.
+
+    Each is held against the same truth; goes on where it stopped.
+    """
     from suite.ablation.settings import read_ablation
     from suite.data.places import find_data
 

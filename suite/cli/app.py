@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -54,7 +55,25 @@ app = typer.Typer(
     help="Find a small, fast CNN for your pictures, and know how far to believe the result.",
 )
 for command, examples in COMMANDS:
-    app.command(epilog=examples)(command)
+    lines = examples.removeprefix("Examples:").split("|")
+    # The first line is click's mark of a paragraph whose lines are kept.
+    app.command(epilog="\n".join(["\b", "Examples:", *(f"  {line.strip()}" for line in lines)]))(command)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(f"nas-suite {suite.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is."),
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

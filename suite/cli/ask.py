@@ -35,7 +35,10 @@ def ask(
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many networks to show.")] = 5,
 ) -> None:
-    """Name the best networks within limits, at once: of the whole space by a run's oracle, or timed elsewhere."""
+    """Name the best networks within limits, at once.
+
+    Of the whole space, by a run's oracle; or of its front, by their times on another device.
+    """
     from suite.ask import answer, answer_there, parse_limits
 
     limits = parse_limits(max_latency, max_params, max_macs)

@@ -56,7 +56,10 @@ def bench(
         ),
     ] = None,
 ) -> None:
-    """Measure this machine: ratios and costs, each from one run; or compare search methods with each other."""
+    """Measure this machine, or compare search methods.
+
+    Ratios and costs, each from one run.
+    """
     from importlib import import_module
 
     if what not in BENCHMARKS:

@@ -25,7 +25,10 @@ def compare(
         typer.Option(metavar="DIR", help="Where the page goes (default: runs/comparisons/<time>)."),
     ] = None,
 ) -> None:
-    """Set finished runs side by side: winners, searches, cost, and which winners surely differ on the test."""
+    """Set finished runs side by side.
+
+    Winners, searches, cost, and which winners surely differ on the test.
+    """
     directories: list[RunDirectory] = []
     for path in runs:
         directories += RunSet.open(path).every_run() if is_set(path) else [RunDirectory.open(path)]

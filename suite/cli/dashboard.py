@@ -24,12 +24,16 @@ def dashboard(
         str | None, typer.Option(metavar="URL", envvar="SUITE_STORAGE", help="If not the run's own.")
     ] = None,
 ) -> None:
-    """Browse a run's trials in optuna-dashboard; nothing can be changed or deleted there."""
-    from suite.cli.read_only import new_server
+    """Browse a run's trials in optuna-dashboard.
+
+    Nothing can be changed or deleted there.
+    """
+    directory = opened(run)
+
+    from suite.cli.read_only import new_server  # slow to import: a wrong RUN is told before
     from suite.dashboard import dashboard_of
     from suite.trials import open_storage, storage_url
 
-    directory = opened(run)
     url = storage_url(directory, absolute(storage))
     _check_is_there(url, directory.path)
     page = dashboard_of(directory, open_storage(url))

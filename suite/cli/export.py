@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +38,10 @@ def export(
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Write the winner, any network of the space, or the search's front, to be used without the run."""
+    """Write networks to be used without the run.
+
+    The winner, any network of the space, or the search's front.
+    """
     if front and (genome is not None or onnx):
         raise ExportError(
             "has a form and networks of its own.", where="--front", remedy="Leave the others out."
@@ -50,11 +54,18 @@ def export(
 
         require_onnx()
     if front:
-        from suite.export.front import export_front
+        from suite.export.front import TIMER, export_front
 
-        print(export_front(directory, output, data_dir, Display(), timer=timer))
+        display = Display()
+        folder = export_front(directory, output, data_dir, display, timer=timer)
+        print(folder)
+        if timer:
+            display.say(
+                f"Next, on the other device: python3 {folder.name}/{TIMER}; then here: "
+                f"suite ask {shlex.quote(str(directory.path))} --timings timings.json"
+            )
         return
 
     from suite.export.from_run import export_network
 
-    print(export_network(directory, genome, output, data_dir, onnx=onnx))
+    print(export_network(directory, genome, output, data_dir, Display(), onnx=onnx))

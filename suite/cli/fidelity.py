@@ -40,7 +40,10 @@ def fidelity(
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Train networks by themselves, once per data set, and measure the run's supernet by them."""
+    """Measure how well a run's supernet ranks networks.
+
+    For that, some are trained by themselves, once per data set.
+    """
     directory = opened(run)
 
     from suite.data.places import find_data

@@ -34,7 +34,10 @@ def oracle(
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
-    """Score every network of the space with a run's supernet: what the search lost is then known exactly."""
+    """Score every network of the space with a run's supernet.
+
+    What the search lost is then known exactly.
+    """
     directory = opened(run)
     if shortlist and pictures is not None:
         raise StudyFileError("needs all pictures.", where="--shortlist", remedy="Leave out --pictures.")

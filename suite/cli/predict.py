@@ -31,7 +31,10 @@ def predict(
     top: Annotated[int, typer.Option(min=1, help="How many classes to name of each.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON array, with every file.")] = False,
 ) -> None:
-    """Class pictures of any format, mode and size; one that cannot be read is said, and the rest goes on."""
+    """Class pictures with a run's winner or an export.
+
+    They may be of any format, mode and size; one that cannot be read is said, and the rest goes on.
+    """
     from suite.export import load_model
 
     network = load_model(model)

@@ -24,7 +24,10 @@ def references(
     data_dir: DataDir = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train a hand-made CNN, extremes of the space, random networks and MLPs by the winner's recipe, and compare."""
+    """Set the winner beside networks that nobody searched for.
+
+    A hand-made CNN, the extremes of the space, random networks and MLPs are trained by the winner's recipe.
+    """
     directory = opened(run)
 
     from suite.data.places import find_data

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from suite.cli.options import Run, opened
+from suite.progress import Display
 from suite.run_set import RunSet, is_set
 
 EXAMPLES = "Examples:  suite report   |   suite report runs/digits/20260101-120000 --publish"
@@ -19,13 +20,17 @@ def report(
         bool, typer.Option("--publish", help="Copy it to reports/<study>/<run-id>/ as well.")
     ] = False,
 ) -> None:
-    """Write the report of a run (again); of a set of seeds, those of all its runs and the page that compares them."""
-    from suite.report import publish_report, write_report
+    """Write the report of a run, or of a set of seeds, again.
 
+    Of a set of seeds, that is the reports of all its runs and the page that compares them.
+    """
     run_set = RunSet.open(run) if run is not None and is_set(run) else None
     directories = [opened(run)] if run_set is None else run_set.every_run()
+
+    from suite.report import publish_report, write_report  # slow to import: a wrong RUN is told before
+
     for directory in directories:
-        print(write_report(directory))
+        print(write_report(directory, Display()))
         if publish:
             print(publish_report(directory, Path("reports")))
     if run_set is None:

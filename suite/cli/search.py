@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from suite.accuracy_interval import accuracy_interval
 from suite.cli.options import INTERRUPTED, DataDir, Device, Quiet, absolute
 from suite.cli.seeds import MOST_SEEDS, search_seeds, set_of_seeds
 from suite.errors import StudyFileError
@@ -132,10 +133,18 @@ def _again(
 
 
 def _say_result(results: dict[str, Any], page: Path, path: Path) -> None:
-    winner, test = results["winner"], results["test"]
+    winner, accuracy = results["winner"], results["test"]["eval_accuracy"]
+    pictures = results["dataset"]["counts"]["test"]
+    low, high = accuracy_interval(accuracy, pictures)
+    run = shlex.quote(str(path))
     print(
-        f"Winner {winner['genome']}: test accuracy {test['eval_accuracy']:.4f}, "
-        f"{winner['params']:,} parameters, {winner['macs'] / 1e6:.2f} M MACs, "
-        f"{winner['latency_ms']['median']:.3f} ms a picture\n"
-        f"Report   {page}\nModel    {path / 'model' / 'winner.safetensors'}\nBrowse   suite dashboard {path}"
+        f"Winner {winner['genome']}: test accuracy {accuracy:.4f} on {pictures:,} pictures "
+        f"(95 % interval {low:.4f} to {high:.4f}), {winner['params']:,} parameters, "
+        f"{winner['macs'] / 1e6:.2f} M MACs, {winner['latency_ms']['median']:.3f} ms a picture\n"
+        f"Report   {page}\n"
+        f"As HTML  {page.with_name('report.html')}\n"
+        f"Model    {path / 'model' / 'winner.safetensors'}\n"
+        f"Browse   suite dashboard {run}\n"
+        f"Predict  suite predict {run} PICTURE ...\n"
+        f"Export   suite export {run}"
     )

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial
 from suite.escaping import escaped
 from suite.report.pictures import architecture_in_words
 from suite.report.record import RunRecord
-from suite.wording import count, duration, millions, percent
+from suite.wording import count, duration, in_short, percent
 
 _PHASES = {
     "search": "Each trial is a network, scored with the supernet's weights on val-A and timed.",
@@ -41,7 +41,7 @@ def trial_note(record: RunRecord, trial: FrozenTrial) -> str:
     facts = [
         ("On the front of", ", ".join(record.study.search.objectives)),
         ("Loss, accuracy on val-A", f"{attributes['val_loss']:.4f}, {percent(attributes['val_accuracy'])}"),
-        ("Parameters, MACs", f"{count(attributes['params'])}, {millions(attributes['macs'])}"),
+        ("Parameters, MACs", f"{count(attributes['params'])}, {in_short(attributes['macs'])}"),
         ("Latency", _latency(attributes.get("latency"))),
         ("Made by", f"{escaped(attributes['origin'])}, in generation {attributes['generation']}"),
         ("Parents", parents),
@@ -59,7 +59,7 @@ def finalist_note(record: RunRecord, row: dict[str, Any]) -> str:
             "Trained",
             f"{row['epochs']} epochs in {duration(row['seconds'])}" + (", then pruned" * row["pruned"]),
         ),
-        ("Parameters, MACs", f"{count(row['params'])}, {millions(row['macs'])}"),
+        ("Parameters, MACs", f"{count(row['params'])}, {in_short(row['macs'])}"),
         ("Layers", architecture_in_words(genome, record.space)),
     ]
     final = record.final
@@ -76,7 +76,7 @@ def _found(record: RunRecord) -> str:
     final = record.final
     return (
         f"**Winner** `{final['genome']}`: test accuracy **{percent(final['test']['eval_accuracy'])}**, "
-        f"{count(final['params'])} parameters, {millions(final['macs'])} multiply-accumulates, "
+        f"{count(final['params'])} parameters, {in_short(final['macs'])} multiply-accumulates, "
         f"{final['latency']['objective']['median_ms']:.3f} ms a picture."
     )
 

@@ -13,12 +13,15 @@ import torch
 from torch import Tensor
 
 from suite.data.decode import Pictures, Progress, decode_pictures
+from suite.data.left_out import left_out
 from suite.data.places import Place
 from suite.data.sealed_test import OpenTest, SealedTest
 from suite.data.splits import TEST_FRACTION, Indices, Split, check_every_class_in, set_aside
 from suite.study import DataSettings
+from suite.wording import listed
 
-_FEW = 500  # a validation part under this is warned about
+_FEW = 500  # a part to judge by that has fewer is warned about
+_JUDGED_BY = {"val_search": "val-A (val_search)", "val_choice": "val-B (val_choice)", "test": "the test"}
 _UNEQUAL = 2.0  # so is a class this much larger than another
 _CHUNK = 5000  # pictures counted at a time
 
@@ -114,7 +117,13 @@ def open_data(
         std=std,
         class_weights=_balanced(parts[0].labels) if settings.class_weights == "balanced" else None,
         sealed_test=SealedTest(test),
-        provenance=Provenance(place.name, place.source, pictures.sha256, counts, (*pictures.notes, *notes)),
+        provenance=Provenance(
+            place.name,
+            place.source,
+            pictures.sha256,
+            counts,
+            (*pictures.notes, *left_out(place), *notes),
+        ),
         warnings=(*_small_part_warnings(counts), *_unequal_warnings(pictures.classes, whole.labels)),
     )
 
@@ -178,11 +187,13 @@ def scale_and_shift(
 
 
 def _small_part_warnings(counts: dict[str, int]) -> list[str]:
+    small = [part for part in _JUDGED_BY if counts[part] < _FEW]
+    if not small:
+        return []
+    sizes = listed(f"{counts[part]} in {_JUDGED_BY[part]}" for part in small)
+    errors = listed(f"{100 * (0.9 * 0.1 / counts[part]) ** 0.5:.1f}" for part in small)
     return [
-        f"{part} has {counts[part]} pictures: an accuracy of 90 % on it has a standard error of "
-        f"{100 * (0.9 * 0.1 / counts[part]) ** 0.5:.1f} points."
-        for part in ("val_search", "val_choice")
-        if counts[part] < _FEW
+        f"Few pictures to judge by: {sizes}. An accuracy of 90 % there has a standard error of {errors} points."
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -40,7 +40,8 @@ FASHION_CLASSES = (
     *("T - shirt / top", "Trouser", "Pullover", "Dress", "Coat"),
     *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
-_EVERY = 500  # pictures between two calls of progress
+_EVERY = 20  # pictures between two calls of progress: a camera's take a tenth of a second each
+_MOST_BAD = 10  # pictures named at once; there is no end to a folder of something else
 _JPEG = b"\xff\xd8\xff"
 
 
@@ -152,7 +153,8 @@ def _opened(place: Place, scratch: Path) -> AbstractContextManager[Table]:
 def _fill_from_table(table: Table, folder: Path, size: tuple[int, int], progress: Progress | None) -> Facts:
     channels = 1 if all(_all_grey(rows) for rows in table.splits.values()) else 3
     total = sum(len(rows.labels) for rows in table.splits.values())
-    done = jpegs = other_sizes = 0
+    done = jpegs = other_sizes = other_proportions = 0
+    bad: list[tuple[str, str]] = []
     for split, rows in table.splits.items():
         _save(folder / f"{split}-labels.npy", rows.labels)
         shape = (len(rows.labels), channels, *size)
@@ -160,18 +162,28 @@ def _fill_from_table(table: Table, folder: Path, size: tuple[int, int], progress
             for row, encoded in enumerate(rows):
                 try:
                     decoded = picture.pixels(encoded, channels)
-                except picture.FAULTS as error:
-                    raise _bad_picture(rows, row, error) from error
+                except picture.FAULTS as error:  # the others are looked at too, so that one mending is enough
+                    bad.append((rows.where(row), str(error).rstrip(".")))
+                    if len(bad) == _MOST_BAD:
+                        break
+                    continue
                 append(picture.resized(decoded, size))
-                other_sizes += decoded.shape[1:] != size
+                height, width = decoded.shape[1:]
+                other_sizes += (height, width) != size
+                other_proportions += height * size[1] != width * size[0]
                 jpegs += encoded.startswith(_JPEG)
                 done += 1
                 if progress and (done % _EVERY == 0 or done == total):
                     progress(done, total)
-    return {"classes": list(table.classes), "notes": _notes(total, jpegs, other_sizes, size)}
+            if bad:
+                raise _bad_pictures(bad)
+    return {
+        "classes": list(table.classes),
+        "notes": _notes(total, jpegs, other_sizes, size, other_proportions),
+    }
 
 
-def _notes(total: int, jpegs: int, other_sizes: int, size: tuple[int, int]) -> list[str]:
+def _notes(total: int, jpegs: int, other_sizes: int, size: tuple[int, int], squeezed: int = 0) -> list[str]:
     notes = []
     if jpegs:
         which = "The pictures" if jpegs == total else f"{jpegs} of {total} pictures"
@@ -181,25 +193,34 @@ def _notes(total: int, jpegs: int, other_sizes: int, size: tuple[int, int]) -> l
         )
     if other_sizes:
         which = "All" if other_sizes == total else f"{other_sizes} of {total}"
-        notes.append(f"{which} pictures were resized to {size[0]}x{size[1]}.")
+        how = f", {squeezed:,} of them out of their proportions" if squeezed else ""
+        notes.append(f"{which} pictures were resized to {size[0]}x{size[1]}{how}.")
     return notes
 
 
 def _all_grey(rows: Rows) -> bool:
-    for row, encoded in enumerate(rows):
+    for encoded in rows:
         try:
             if not picture.is_grey(encoded):
                 return False
-        except picture.FAULTS as error:
-            raise _bad_picture(rows, row, error) from error
+        except picture.FAULTS:  # named with all others when they are decoded
+            continue
     return True
 
 
-def _bad_picture(rows: Rows, row: int, error: BaseException) -> DataError:
+def _bad_pictures(bad: Sequence[tuple[str, str]]) -> DataError:
+    """One error for all of them, each (where, why); `_MOST_BAD` of them may not be all."""
+    (where, why), *others = bad
+    if not others:
+        return DataError(
+            f"its picture cannot be decoded: {why}.", where=where, remedy="Replace it, or leave it out."
+        )
+    named = "".join(f"\n  - {other}: {reason}" for other, reason in others)
+    more = "\n  - and perhaps more; the rest was not looked at" if len(bad) == _MOST_BAD else ""
     return DataError(
-        f"its picture cannot be decoded: {str(error).rstrip('.')}.",
-        where=rows.where(row),
-        remedy="Replace it, or leave it out.",
+        f"its picture cannot be decoded: {why}. Nor can these:{named}{more}\n ",
+        where=where,
+        remedy="Replace them, or leave them out.",
     )
 
 

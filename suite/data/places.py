@@ -153,9 +153,11 @@ def _remedy(name: str) -> str:
     close = [] if name in known else difflib.get_close_matches(name, known, n=1)
     hint = f'Did you mean "{close[0]}"? ' if close else ""
     package = ", install Debian's dataset-fashion-mnist" if name in SYSTEM_FOLDERS else ""
+    own = "" if name in known else " A folder of your own pictures is written as a path, such as ./leaves."
     return (
         f"{hint}Set SUITE_DATA_DIR (or --data) to a folder that holds {name}/train-00000-of-00001.parquet and "
         f'{name}/test-00000-of-00001.parquet{package}, go online once, or use data.name = "digits" (built in).'
+        f"{own}"
     )
 
 

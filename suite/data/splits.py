@@ -52,11 +52,16 @@ def check_every_class_in(parts: Mapping[str, Indices], classes: Sequence[str], r
     """Check that each part, given by its labels (N,), has pictures of every class.
 
     Raises:
-        DataError: names the part and the classes it lacks.
+        DataError: names the part and the classes it lacks, and how many pictures they have in all parts.
     """
+    everywhere = np.bincount(np.concatenate(list(parts.values())), minlength=len(classes))
     for part, labels in parts.items():
         present = np.bincount(labels, minlength=len(classes)) > 0
-        lacking = [name for name, there in zip(classes, present, strict=True) if not there]
+        lacking = [
+            f"{name} ({count} in all)"
+            for name, there, count in zip(classes, present, everywhere, strict=True)
+            if not there
+        ]
         if lacking:
             more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
             raise DataError(

@@ -106,8 +106,9 @@ def model_card(facts: ModelFacts, onnx: OnnxFacts | None = None, measured: Measu
     channels, height, width = facts.input_shape
     sections = [
         f"# {facts.genome}",
-        f"A small CNN for {len(facts.classes)} classes, {width} x {height} pictures of {channels} channel(s): "
-        f"{facts.params:,} parameters, {facts.macs / 1e6:.2f} M multiply-accumulates a picture.",
+        f"A small CNN for {len(facts.classes)} classes, {width} x {height} "
+        f"{'grey' if channels == 1 else 'colour'} pictures: {facts.params:,} parameters, "
+        f"{facts.macs / 1e6:.2f} M multiply-accumulates a picture.",
         "\n".join(
             [
                 f"- Weights: {facts.source}.",
@@ -178,7 +179,7 @@ def _limits(facts: ModelFacts, measured: Measured) -> list[str]:
         accuracy,
         f"Every picture is given one of the {len(facts.classes)} classes, also one that shows nothing of the kind.",
         _probabilities(measured),
-        "Larger pictures are shrunk to the size above, so what is small in them is lost.",
+        "Larger pictures are shrunk to the size above, proportions not kept, so what is small in them is lost.",
     ]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import io
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -107,7 +109,8 @@ class Classifier(
     @classmethod
     def _from_pretrained(cls, *, strict: bool = True, **how: Any) -> Self:
         """By the mixin, whose own default lets missing weights pass."""
-        classifier: Self = super()._from_pretrained(strict=strict, **how)
+        with redirect_stdout(io.StringIO()):  # on which the mixin says that it loads from a folder
+            classifier: Self = super()._from_pretrained(strict=strict, **how)
         return classifier
 
 

@@ -62,6 +62,11 @@ def write_export(
         (folder / stale).unlink(missing_ok=True)
 
 
+def holds_export(folder: Path) -> bool:
+    """Whether there is anything of an export, be it damaged."""
+    return any((folder / name).is_file() for name in (_WEIGHTS, _FACTS, _FACTS_OF_FORMAT_1))
+
+
 def load_exported(folder: Path | str) -> Classifier:
     """The network of an exported folder, in evaluation mode: (B, C, H, W) pictures -> (B, classes) logits.
 

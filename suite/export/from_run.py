@@ -21,6 +21,7 @@ from suite.export.folder import weights_of, write_export
 from suite.export.measured import measured_of_winner, timed
 from suite.export.onnx_file import examine, onnx_bytes
 from suite.oracle_table import TABLE_FILE, read_table
+from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.search import PHASE as SEARCH
 from suite.space import Genome, space_of_run
@@ -76,7 +77,7 @@ class NetworksOfRun:
             raise RunDirectoryError(
                 "has no winner yet.",
                 where=str(self.run.path),
-                remedy="Let its search go on by --resume, or name a network by --genome.",
+                remedy="Let its search go on (suite search ... --resume); suite export --genome takes others now.",
             )
         if final is not None and genome_text in (None, final["genome"]):
             return self._winner(final)
@@ -158,7 +159,13 @@ class NetworksOfRun:
 
 
 def export_network(
-    run: RunDirectory, genome_text: str | None, output: Path | None, data_dir: Path | None, *, onnx: bool
+    run: RunDirectory,
+    genome_text: str | None,
+    output: Path | None,
+    data_dir: Path | None,
+    display: Display,
+    *,
+    onnx: bool,
 ) -> Path:
     """Export the winner, or the network of `genome_text`; returns the folder, <run>/model/<genome> by default.
 
@@ -177,9 +184,12 @@ def export_network(
     facts, classifier = networks.facts(taken), taken.classifier
     converted = None
     if onnx:
-        content = onnx_bytes(classifier)
-        budget_ms = max(networks.study.latency.budget_ms, 200)  # a search times many, this is one
-        converted = (content, examine(content, classifier, networks.data.val_choice.pictures, budget_ms))
+        with display.phase("ONNX", 2) as phase:
+            content = onnx_bytes(classifier)
+            phase.update(1, "held against torch, and timed")
+            budget_ms = max(networks.study.latency.budget_ms, 200)  # a search times many, this is one
+            converted = (content, examine(content, classifier, networks.data.val_choice.pictures, budget_ms))
+            phase.finish(2, converted[1].in_words())
     folder = output or run.path / "model" / facts.genome
     write_export(folder, classifier, facts, converted, taken.measured)
     return folder

@@ -47,6 +47,14 @@ class OnnxFacts:
         """As plain JSON values."""
         return asdict(self)
 
+    def in_words(self) -> str:
+        """How fast it is beside torch, and how far from it."""
+        ratio = self.torch.median_ms / self.onnxruntime.median_ms
+        return (
+            f"{self.onnxruntime.median_ms:.3f} ms a picture, torch {self.torch.median_ms:.3f} ms "
+            f"({ratio:.1f} times as long), logits within {self.max_difference:.1e}"
+        )
+
 
 @dataclass(frozen=True)
 class Agreement:

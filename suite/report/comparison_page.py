@@ -8,7 +8,6 @@ from pathlib import Path
 import matplotlib
 
 from suite.comparison import (
-    PHASES,
     Comparison,
     FinishedRun,
     Group,
@@ -21,9 +20,10 @@ from suite.escaping import code, escaped
 from suite.report.comparison_figures import draw_accuracies, draw_fronts, draw_searches
 from suite.report.publish import folder_name, write_index
 from suite.report.style import STYLE, Figures, table
+from suite.results import PHASES
 from suite.run_directory import RunDirectory, write_atomically
 from suite.run_set import RunSet
-from suite.wording import count, duration, millions, percent, plural
+from suite.wording import count, duration, in_short, percent, plural
 
 _HEADING = "# Comparison: "
 _SURE = 0.05  # two-sided error of calling any pair different
@@ -155,7 +155,7 @@ def _winners(comparison: Comparison) -> str:
             "{} to {}".format(*map(percent, run.interval)),
             count(run.pictures),
             count(run.results["winner"]["params"]),
-            millions(run.results["winner"]["macs"]),
+            in_short(run.results["winner"]["macs"]),
             f"{run.latency_ms:.3f}",
         ]
         for label, run in comparison.labelled()
@@ -168,7 +168,7 @@ def _over_seeds(comparison: Comparison) -> str | None:
     quantities = {
         "test accuracy": (_accuracy, percent),
         "parameters": (lambda run: float(run.results["winner"]["params"]), count),
-        "MACs": (lambda run: float(run.results["winner"]["macs"]), millions),
+        "MACs": (lambda run: float(run.results["winner"]["macs"]), in_short),
         "latency": (lambda run: run.latency_ms, lambda value: f"{value:.3f} ms"),
         "time, all phases": (lambda run: run.seconds["total"], duration),
     }

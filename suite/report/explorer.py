@@ -57,6 +57,7 @@ def explorer(record: RunRecord) -> str | None:
         html=True,
         networks=count(len(texts)),
         which="of the space" if len(texts) == record.space.size else "that are best",
+        by="cross-entropy on val-A" if record.walked.score == "loss" else "that accuracy",
         has_latency="latency_ms" in table,
         plotly=Markup(get_plotlyjs()),
         facts=Markup(json.dumps(facts).replace("<", "\\u003c")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ import matplotlib
 
 from suite.errors import SuiteError
 from suite.escaping import escaped, one_line
+from suite.progress import Display, Phase
 from suite.report.explorer import explorer
 from suite.report.filled import filled
 from suite.report.html_page import write_html_page
@@ -17,24 +18,41 @@ from suite.report.record import RunRecord, read_record
 from suite.report.section import Section
 from suite.report.sections import SECTIONS, Build
 from suite.report.style import STYLE, Figures
+from suite.results import PHASES
 from suite.run_directory import RunDirectory, write_atomically
 
 Made = TypeVar("Made")
 
 
-def write_report(run: RunDirectory) -> Path:
+def write_report(run: RunDirectory, display: Display | None = None) -> Path:
     """Write report/report.md, its figures and report.html from what the run has so far; returns report.md's path.
 
+    A display shows how far it is: figures take seconds.
     A figure or a section that fails leaves a note in its place: the rest is worth having.
 
     Raises:
         RunDirectoryError: a result is damaged or of a newer format.
     """
     record = read_record(run)
-    folder = run.path / "report"
-    figures = Figures(folder / "figures")
+    figures = Figures(run.path / "report" / "figures")
+    with (display or Display(quiet=True)).phase("Report", len(SECTIONS) + 1) as phase:
+        sections = list(_sections(record, figures, phase))
+        page = _write_pages(run, record, sections)
+        phase.update(len(SECTIONS) + 1)
+    figures.remove_others()  # of an earlier report, which is whole until this one is
+    return page
+
+
+def _sections(record: RunRecord, figures: Figures, phase: Phase) -> Iterator[Section]:
     with matplotlib.rc_context(STYLE):  # legends and ticks read the style when they are drawn
-        sections = [section for build in SECTIONS if (section := _built(build, record, figures))]
+        for done, build in enumerate(SECTIONS, start=1):
+            if section := _built(build, record, figures):
+                yield section
+            phase.update(done)
+
+
+def _write_pages(run: RunDirectory, record: RunRecord, sections: Sequence[Section]) -> Path:
+    folder = run.path / "report"
     page, missing = folder / "report.md", _missing(run)
     study, run_id = record.study.name, run.run_id
     names = {"study": escaped(study), "run_id": escaped(run_id)}
@@ -42,7 +60,6 @@ def write_report(run: RunDirectory) -> Path:
     write_atomically(page, text.encode())
     title = f"{one_line(study)}, run {one_line(run_id)}"
     write_html_page(folder, title, missing, sections, _explorer(record))
-    figures.remove_others()  # of an earlier report, which is whole until this one is
     return page
 
 
@@ -74,4 +91,4 @@ def _attempted(make: Callable[[], Made], instead: Callable[[str], Made]) -> Made
 
 def _missing(run: RunDirectory) -> list[str]:
     """Phases without a result, in order."""
-    return [phase for phase in ("supernet", "search", "finalists", "final") if run.read_result(phase) is None]
+    return [phase for phase in PHASES if run.read_result(phase) is None]

@@ -30,8 +30,14 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> StudySettings:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StudyFileError("no such study file.", where=str(path), remedy=_known_studies(path)) from None
+    except IsADirectoryError:
+        raise StudyFileError(
+            "is a folder, and no study file.",
+            where=str(path),
+            remedy='For pictures in it, write a study file with data.name = "FOLDER" (README, "Your own pictures").',
+        ) from None
     except OSError as error:
-        raise StudyFileError(f"cannot be read: {error}.", where=str(path)) from None
+        raise StudyFileError(f"cannot be read: {error.strerror or error}.", where=str(path)) from None
     except _NO_TOML as error:
         raise StudyFileError(f"is not valid TOML: {error}.", where=str(path)) from None
     for override in overrides:

@@ -123,10 +123,16 @@ def test_an_own_test_part_is_used_as_it_is(tmp_path: Path) -> None:
 
 
 def test_small_validation_parts_are_warned_about(digits: Data) -> None:
-    assert digits.warnings == tuple(
-        f"{part} has 144 pictures: an accuracy of 90 % on it has a standard error of 2.5 points."
-        for part in ("val_search", "val_choice")
+    assert digits.warnings == (
+        "Few pictures to judge by: 144 in val-A (val_search), 144 in val-B (val_choice) and 359 in the test. "
+        "An accuracy of 90 % there has a standard error of 2.5, 2.5 and 1.6 points.",
     )
+
+
+def test_what_was_left_out_is_noted(tmp_path: Path) -> None:
+    folder = write_folders(tmp_path / "set", 20)
+    (folder / "bird").mkdir()
+    assert "Left out, as there is no picture in it: 1 folder" in opened(folder).provenance.notes[0]
 
 
 def test_unequal_classes_are_warned_about(tmp_path: Path) -> None:
@@ -155,14 +161,16 @@ def test_balanced_weights_make_every_class_count_alike(tmp_path: Path) -> None:
 @pytest.mark.parametrize("few", [1, 2, 3])
 def test_a_class_too_small_for_every_split_is_named(tmp_path: Path, few: int) -> None:
     write_parquet(tmp_path / "train.parquet", [0] * 40 + [1] * few)
-    with pytest.raises(DataError, match=r"split: has no picture of dog, .* change data\.val_search"):
+    with pytest.raises(
+        DataError, match=rf"split: has no picture of dog \({few} in all\), .* change data\.val"
+    ):
         opened(tmp_path)
 
 
 def test_a_class_missing_from_the_test_part_is_named(tmp_path: Path) -> None:
     write_folders(tmp_path / "train", 20)
     write_folders(tmp_path / "test", 3, classes=("cat",))
-    with pytest.raises(DataError, match="the test split: has no picture of dog"):
+    with pytest.raises(DataError, match=r"the test split: has no picture of dog \(20 in all\)"):
         opened(tmp_path)
 
 

@@ -132,8 +132,10 @@ def test_odd_sizes_become_one_size_and_a_note(tmp_path: Path) -> None:
     pictures = decoded(parquet_of(tmp_path, *odd), (8, 6))
     assert pictures.pictures["train"].shape == (4, 3, 8, 6)
     assert np.all(pictures.pictures["train"][0] == np.array([7, 8, 9], dtype=np.uint8)[:, None, None])
-    assert pictures.notes == ("All pictures were resized to 8x6.",)
-    assert decoded(tmp_path).notes == ("2 of 4 pictures were resized to 8x8.",)
+    assert pictures.notes == ("All pictures were resized to 8x6, 4 of them out of their proportions.",)
+    assert decoded(tmp_path).notes == (
+        "2 of 4 pictures were resized to 8x8, 1 of them out of their proportions.",
+    )
 
 
 def test_jpeg_is_noted(tmp_path: Path) -> None:

@@ -27,6 +27,28 @@ def test_a_damaged_picture_is_named(tmp_path: Path, damage: str, mode: str) -> N
         decoded(parquet_of(tmp_path, whole, whole, bad, whole))
 
 
+def test_all_damaged_pictures_are_named_at_once(tmp_path: Path) -> None:
+    write_folders(tmp_path, 3)
+    for name in ("cat/000.png", "dog/002.png"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(DataError) as caught:
+        decoded(tmp_path)
+    first, second, remedy = str(caught.value).split("\n")
+    assert "cat/000.png: its picture cannot be decoded: " in first
+    assert second.endswith("dog/002.png: there is no picture in it")
+    assert remedy.strip() == "Replace them, or leave them out."
+
+
+def test_a_folder_full_of_damaged_pictures_is_not_listed_whole(tmp_path: Path) -> None:
+    write_folders(tmp_path, 20)
+    for path in tmp_path.rglob("*.png"):
+        path.write_bytes(b"x")
+    with pytest.raises(DataError) as caught:
+        decoded(tmp_path)
+    assert str(caught.value).count("  - ") == 10
+    assert "and perhaps more" in str(caught.value)
+
+
 def test_a_damaged_picture_in_a_later_shard_is_named(tmp_path: Path) -> None:
     write_parquet(tmp_path / "train-00000-of-00002.parquet", LABELS)
     pictures = [encoded(noise(0)), b"x"]

@@ -70,6 +70,14 @@ def test_a_near_miss_is_guessed() -> None:
         find_data(settings("cifar-10"))
 
 
+def test_a_folder_that_was_named_like_a_data_set_gets_a_hint() -> None:
+    with pytest.raises(DataError, match=r"your own pictures is written as a path, such as \./leaves"):
+        find_data(settings("leaves"))
+    with pytest.raises(DataError) as caught:
+        find_data(settings("cifar10"))
+    assert "your own" not in str(caught.value)
+
+
 def test_the_data_folder_comes_before_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hub_layout(tmp_path / "a" / "cifar10")
     hub_layout(tmp_path / "b" / "cifar10")

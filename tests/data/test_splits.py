@@ -61,7 +61,9 @@ def test_no_classes_lacking() -> None:
 
 
 def test_a_class_lacking_is_named() -> None:
-    with pytest.raises(DataError, match=r"the val_search split: has no picture of b, .* Add some\."):
+    with pytest.raises(
+        DataError, match=r"the val_search split: has no picture of b \(1 in all\), .* Add some\."
+    ):
         check_every_class_in(
             {"train": np.array([0, 1]), "val_search": np.array([0])}, ("a", "b"), "Add some."
         )

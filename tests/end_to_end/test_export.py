@@ -221,11 +221,12 @@ def test_an_export_of_the_first_format_is_read_and_replaced(run: RunDirectory) -
 
 
 def test_the_hub_s_own_way_of_loading_finds_everything(
-    run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     folder, pictures = _export(run), _data(run).val_choice.pictures
     loaded, expected = Classifier.from_pretrained(folder), load_exported(folder)
+    assert capsys.readouterr() == ("", "")
     assert not loaded.training
     assert loaded.classes == expected.classes
     assert torch.equal(loaded(pictures), expected(pictures))
@@ -255,6 +256,7 @@ def test_the_card_says_how_far_it_can_be_believed(run: RunDirectory) -> None:
     assert "Licence of the data: CC BY 4.0" in card
     assert "had no part in any choice" in card
     assert "Balanced accuracy" not in card, "the digits are as many of each"
+    assert "16 x 16 grey pictures" in card
     subnet = (_export(run, "--genome", "4k3max-fc8") / "README.md").read_text()
     assert "trained by itself, the network would class better" in subnet
 

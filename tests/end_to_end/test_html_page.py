@@ -139,6 +139,17 @@ def test_a_space_too_large_for_a_page_shows_its_best(
         write_report(walked)
 
 
+@pytest.mark.parametrize(("part", "width"), [("The answer", 500), ("NAS best practice", 1400)])
+def test_tables_of_words_have_room(part: str, width: int, finished: Path) -> None:
+    """Those of numbers scroll where they must; words can be broken."""
+    with browser() as chrome:
+        chrome.set_window_size(width, 1000)
+        chrome.get((finished / "report" / "report.html").as_uri())
+        table = chrome.find_element(By.XPATH, f"//section[h2[text()='{part}']]//table")
+        shown, whole = (int(table.get_property(name) or 0) for name in ("clientWidth", "scrollWidth"))
+        assert whole == shown > 0
+
+
 def test_a_run_without_an_oracle_has_a_page_without_an_explorer(finished: Path) -> None:
     page = (finished / "report" / "report.html").read_text()
     assert "The answer" in page

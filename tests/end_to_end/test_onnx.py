@@ -53,6 +53,7 @@ def front(run: RunDirectory) -> Path:
     needs_onnx()
     done = suite("export", run.path, "--front", "--timer", cwd=run.path.parent)
     assert done.returncode == 0, done.stderr
+    assert f"python3 front/{TIMER}; then here: suite ask {run.path} --timings timings.json" in done.stderr
     folder = run.path.parent / done.stdout.strip()
     timed = python(folder / TIMER, "--budget-ms", "5", cwd=Path("/"), PYTHONPATH="")
     assert timed.returncode == 0, timed.stderr
@@ -90,6 +91,15 @@ class TestOneNetwork:
             assert f"| {timing['median_ms']:.3f} | {timing['p90_ms']:.3f} | {timing['iqr_ms']:.3f} |" in card
             assert facts["versions"][name] in card
         assert f"within {facts['max_difference']:.1e} of torch's, the classes all the same" in card
+
+    def test_both_times_are_said_at_once(self, run: RunDirectory, tmp_path: Path) -> None:
+        needs_onnx()
+        done = suite("export", run.path, "--onnx", "--output", "said", cwd=tmp_path)
+        assert done.stdout == "said\n"
+        facts = json.loads((tmp_path / "said" / "onnx.json").read_text())
+        runtime, eager = (facts[name]["median_ms"] for name in ("onnxruntime", "torch"))
+        assert "ONNX: 2/2 in " in done.stderr
+        assert f"{runtime:.3f} ms a picture, torch {eager:.3f} ms ({eager / runtime:.1f} times" in done.stderr
 
     def test_it_holds_no_path_of_this_machine(self, exported: Path) -> None:
         content = (exported / "model.onnx").read_bytes()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from suite.study import read_study
+from tests.conftest import ROOT
 from tests.end_to_end.conftest import suite
 
 STUDY = """
@@ -36,6 +40,19 @@ epochs = 1
 NAMES = ("null | *0*", "<b>one</b>", "$zwei_`2`$")
 
 
+def test_the_study_in_the_readme_is_short_and_leaves_the_rest_as_in_cifar10(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert len(example.splitlines()) < 15
+    (tmp_path / "leaves.toml").write_text(example)
+    mine = read_study(tmp_path / "leaves.toml").model_dump(mode="json")
+    known = read_study(ROOT / "studies" / "cifar10.toml").model_dump(mode="json")
+    said = tomllib.loads(example)
+    assert mine["data"] == {**known["data"], **said["data"]}
+    for table in set(known) - {"name", "data"}:
+        assert mine[table] == (known[table] if table == "seed" else {**known[table], **said.get(table, {})})
+
+
 def write_pictures(folder: Path, counts: tuple[int, ...] = (80, 80, 80)) -> None:
     digits = load_digits()
     for label, (name, count) in enumerate(zip(NAMES, counts, strict=True)):
@@ -52,7 +69,9 @@ def test_from_a_folder_of_pictures_to_a_tested_winner(tmp_path: Path) -> None:
         "search", "mine.toml", "--run-dir", "run", cwd=tmp_path, SUITE_CACHE_DIR=str(tmp_path / "cache")
     )
     assert done.returncode == 0, done.stderr
-    assert "val_search has" in done.stderr, "few pictures are warned about"
+    assert "Pictures: 240/240" in done.stderr, "those of the test are decoded too"
+    assert "19 in val-A (val_search), 19 in val-B (val_choice) and 48 in the test" in done.stderr
+    assert "fifth of it (48 pictures, split_seed = 0) was set aside as the test" in done.stderr
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert results["dataset"]["name"] == "pictures"
     assert sum(results["dataset"]["counts"].values()) == 240

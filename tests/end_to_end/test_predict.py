@@ -124,7 +124,9 @@ def test_an_exported_folder_says_the_same(finished: Path, data: Data, tmp_path: 
 @pytest.mark.parametrize(
     ("model", "images", "said"),
     [
-        ("empty", "empty", "config.json: is missing or damaged"),
+        ("empty", "empty", "empty: is neither a run nor what suite export wrote"),
+        ("nowhere", "empty", "nowhere: is not there"),
+        (".", "empty", "It holds runs; the latest of them is "),
         ("run", "empty", "empty: holds no pictures"),
         ("unfinished", "empty", "has no winner yet"),
     ],

@@ -129,6 +129,8 @@ def test_a_run_stopped_by_ctrl_c_anywhere_goes_on_to_the_same_end(
     assert RunDirectory(tmp_path / "run").read_result("search" if where == "recording" else where) is None
     resumed = suite("search", study, "--run-dir", "run", "--resume", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
+    (going_on,) = re.findall(r"^Going on with .*/run; finished: (.*)\.$", resumed.stderr, re.MULTILINE)
+    assert ("search" in going_on) == (where in ("finalists", "final"))
     assert outcome(tmp_path / "run") == outcome(finished)
     storage = open_storage(f"sqlite:///{tmp_path}/run/study.db")
     genomes = [

@@ -9,7 +9,7 @@ from suite.references.in_words import beside_base, beside_best
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, table
-from suite.wording import count, duration, millions, percent, plural
+from suite.wording import count, duration, in_short, percent, plural
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -30,7 +30,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         ["95 % interval (Wilson)", f"{percent(low)} to {percent(high)}"],
         ["Test loss", f"{test['eval_loss']:.4f}"],
         ["Parameters", count(final["params"])],
-        ["Multiply-accumulates", f"{millions(final['macs'])} a picture"],
+        ["Multiply-accumulates", f"{in_short(final['macs'])} a picture"],
         [
             "One forward pass",
             f"{latency['median_ms']:.3f} ms (90 % within {latency['p90_ms']:.3f} ms; batch {latency['batch']}, "
@@ -42,7 +42,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
             f"{escaped(record.search['method'])}",
         ],
         ["Time, all phases", duration(record.search_seconds + final["seconds"])],
-        ["Machine", escaped(f"{device['name']}, {device['threads']} threads")],
+        ["Machine", escaped(f"{device['name']}, {plural(device['threads'], 'thread')}")],
     ]
     notes = [
         f"> {escaped(note)}"

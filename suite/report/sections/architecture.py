@@ -7,7 +7,7 @@ from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, table
 from suite.space import Genome, SearchSpace
-from suite.wording import count, millions
+from suite.wording import count, in_short
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -28,7 +28,7 @@ def _layers(genome: Genome, space: SearchSpace) -> str:
             f"`{layer.text}`",
             shape_in_words(after),
             count(layer.parameters(before, space.norm)),
-            millions(layer.macs(before)),
+            in_short(layer.macs(before)),
         ]
         for layer, before, after in zip(genome.layers, shapes[:-1], shapes[1:], strict=True)
     ]
@@ -38,10 +38,10 @@ def _layers(genome: Genome, space: SearchSpace) -> str:
             "classifier",
             str(space.classes),
             count(space.classes * (width + 1)),
-            millions(space.classes * width),
+            in_short(space.classes * width),
         ]
     )
     rows.append(
-        ["**all**", "", f"**{count(space.parameters(genome))}**", f"**{millions(space.macs(genome))}**"]
+        ["**all**", "", f"**{count(space.parameters(genome))}**", f"**{in_short(space.macs(genome))}**"]
     )
     return table(["Layer", "Output shape", "Parameters", "MACs"], rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from suite.calibration import calibration
+from suite.calibration import Calibration, calibration
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import BLUE, GREY, Figures
@@ -21,7 +21,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         100 * found.error,
         fmt="o-",
         color=BLUE,
-        label="test pictures, a tenth a dot",
+        label=f"test pictures, {_a_dot(found)} a dot",
     )
     axes.set(xlabel="how sure it was (%)", ylabel="how often it was right (%)", xlim=(0, 102), ylim=(0, 102))
     axes.legend(loc="upper left")
@@ -36,3 +36,9 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     )
     alt = f"How often the winner was right by how sure it was: bin by bin {apart}."
     return Section("How sure it is", f"{figures.save(figure, 'calibration', alt)}\n\n{text}")
+
+
+def _a_dot(found: Calibration) -> str:
+    """How many pictures a bin has: their counts differ by one at most."""
+    fewest, most = int(found.sizes.min()), int(found.sizes.max())
+    return str(most) if fewest == most else f"{fewest} or {most}"

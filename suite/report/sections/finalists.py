@@ -8,7 +8,7 @@ from suite.report.pictures import curves
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, table
-from suite.wording import count, duration, millions, percent
+from suite.wording import count, duration, in_short, percent
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -53,7 +53,7 @@ def _table(record: RunRecord) -> str:
                 percent(supernet) if supernet is not None else "",
                 f"{row['epochs']}" + (" (pruned)" if row["pruned"] else ""),
                 count(row["params"]),
-                millions(row["macs"]),
+                in_short(row["macs"]),
             ]
         )
     header = ["Genome", "Val-B accuracy", "Val-B loss", "Supernet said", "Epochs", "Parameters", "MACs"]

@@ -7,7 +7,7 @@ from suite.report.section import Section
 from suite.report.style import Figures, table
 from suite.report.walked_space import WalkedSpace
 from suite.space_analysis import best_within, round_budgets
-from suite.wording import count, millions, percent
+from suite.wording import count, in_short, percent
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -38,7 +38,7 @@ def _network(walked: WalkedSpace, row: int) -> list[str]:
     return [
         f"`{columns['genome'][row]}`",
         count(columns["params"][row]),
-        millions(columns["macs"][row]),
+        in_short(columns["macs"][row]),
         *latency,
         percent(columns["accuracy_val_search"][row]),
         percent(columns["accuracy_val_choice"][row]),

@@ -7,7 +7,7 @@ from typing import Any
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import BLUE, ORANGE, PALE, VERMILION, Figures, log_ticks, table
-from suite.wording import count, millions, percent
+from suite.wording import count, in_short, percent
 
 LABELS = {
     "loss": "cross-entropy on val-A",
@@ -52,20 +52,28 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
 def _rows(front: list[dict[str, Any]], search: dict[str, Any]) -> str:
     """The front as a table, thinned to a dozen."""
     step = max(1, -(-len(front) // 12))
+    timed = any(
+        row["latency_ms"] is not None for row in front
+    )  # where latency was an objective or has a limit
     rows = [
         [
             f"`{row['genome']}`",
             percent(row["val_accuracy"]),
             f"{row['val_loss']:.4f}",
-            f"{row['latency_ms']:.3f}" if row["latency_ms"] is not None else "",
+            *([_latency(row["latency_ms"])] if timed else []),
             count(row["params"]),
-            millions(row["macs"]),
+            in_short(row["macs"]),
         ]
         for row in front[::step]
     ]
-    header = ["Genome", "Supernet accuracy", "Loss", "Latency (ms)", "Parameters", "MACs"]
+    latency = ["Latency (ms)"] if timed else []
+    header = ["Genome", "Supernet accuracy", "Loss", *latency, "Parameters", "MACs"]
     thinned = f"\n\n{len(rows)} of {len(front)}, evenly spread; all are in trials.csv." if step > 1 else ""
     return (
         "Accuracies here are the supernet's, with shared weights, on val-A: good for ranking, "
         "not what a network reaches when trained alone.\n\n" + table(header, rows) + thinned
     )
+
+
+def _latency(milliseconds: float | None) -> str:
+    return "" if milliseconds is None else f"{milliseconds:.3f}"

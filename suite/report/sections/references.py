@@ -12,7 +12,7 @@ from suite.references.train import WINNER
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import BLUE, GREEN, GREY, SKY, VERMILION, Figures, log_ticks, table
-from suite.wording import count, duration, millions, percent
+from suite.wording import count, duration, in_short, percent
 
 _HEADER = (
     "Network",
@@ -85,7 +85,7 @@ def _line(row: Row, rival: Rival | None, search_seconds: float) -> list[str]:
         f"**{spread(row)}**" if own else spread(row),
         escaped(p_value(rival.corrected).removeprefix("= ")) if rival else "",
         count(row.params),
-        millions(row.macs),
+        in_short(row.macs),
         f"{row.batch_1_ms:.3f}",
         f"{row.batch_64_ms:.3f}",
         duration(row.seconds),

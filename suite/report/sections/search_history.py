@@ -33,10 +33,11 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     if pool := len(record.pool & set(rows)):
         by_evaluation.axvline(pool + 0.5, color=VERMILION, linestyle=":", label="end of random pool")
     by_evaluation.set(xlabel="networks evaluated", ylabel=f"{metric} on val-A")
-    by_evaluation.legend()
+    by_evaluation.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none")  # over the dots
     seconds, so_far = _by_second(search, weight)
     by_second.step(seconds, so_far, where="post", color=BLUE)
     by_second.set(xlabel="seconds of search", ylabel=f"best {metric} on val-A", xlim=(0, None))
+    by_second.ticklabel_format(axis="y", useOffset=False)  # a flat curve would have its values taken apart
     generation = "generation (0: random pool)" if record.pool else "generation"
     below.set_xlabel(generation)
     _by_generation(below, _diversity(search, record.space), "genes in which two differ (%)", PURPLE)
@@ -57,7 +58,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
 def _by_generation(axes: Axes, values: list[float], label: str, colour: str) -> None:
     axes.plot(range(len(values)), values, "o-", color=colour)
     axes.set_ylabel(label)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.05 * max(values, default=1) or 1)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
