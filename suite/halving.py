@@ -16,7 +16,7 @@ def rungs(epochs: int, count: int) -> list[int]:
     """The epochs after which the worse half of `count` finalists stops, the last one half-way.
 
     As many as it takes to come down to two: 5 finalists are halved after a quarter and a half of the epochs, 20 of
-    them after a sixteenth already, so that four times as many cost about as much again. Never the last epoch: a
+    them after a sixteenth already, so that four times as many cost some two fifths more. Never the last epoch: a
     network trained to the end stays for the choice.
     """
     halvings = math.ceil(math.log2(max(count, _AT_LAST) / _AT_LAST))
