@@ -87,10 +87,11 @@ class Evolution(Generic[G]):
         new = {p.genome: p for p in brood if p.genome not in self._seen}
         if not new:
             return []
-        guessed = Surrogate(self._problem.space, self._judged).values(list(new))
+        surrogate = Surrogate(self._problem.space, self._judged)
+        values, violations = surrogate.values(list(new)).tolist(), surrogate.violations(list(new)).tolist()
         contenders = [
-            _Individual(p.chromosome, p.genome, self._fitness_type(tuple(values)))
-            for p, values in zip(new.values(), guessed.tolist(), strict=True)
+            _Individual(p.chromosome, p.genome, self._fitness(Judgement(tuple(guessed), violation)))
+            for p, guessed, violation in zip(new.values(), values, violations, strict=True)
         ]
         return [new[survivor.genome] for survivor in self._survivors(contenders, wanted)]
 
@@ -103,9 +104,9 @@ class Evolution(Generic[G]):
         for proposal in proposals:
             judgement = judged.get(proposal.genome)
             if judgement is not None and proposal.genome not in contenders:
-                fitness = self._fitness_type(judgement.values)
-                fitness.violation = judgement.violation
-                contenders[proposal.genome] = _Individual(proposal.chromosome, proposal.genome, fitness)
+                contenders[proposal.genome] = _Individual(
+                    proposal.chromosome, proposal.genome, self._fitness(judgement)
+                )
         self._population = self._survivors(list(contenders.values()), self._settings.population)
         self.generation += 1
 
@@ -129,6 +130,11 @@ class Evolution(Generic[G]):
             _Individual.from_plain(plain, self._problem.space.parse(plain[1]), self._fitness_type)
             for plain in state["population"]
         ]
+
+    def _fitness(self, judgement: Judgement) -> Any:
+        fitness = self._fitness_type(judgement.values)
+        fitness.violation = judgement.violation
+        return fitness
 
     def _survivors(self, contenders: list[_Individual[G]], count: int) -> list[_Individual[G]]:
         if len(self._problem.weights) == 1:

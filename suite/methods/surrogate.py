@@ -30,11 +30,24 @@ class Surrogate(Generic[G]):
         inputs = self._inputs(list(judged))
         values = np.array([judgement.values for judgement in judged.values()])
         self._ridges = [BayesianRidge().fit(inputs, column) for column in values.T]
+        violation = np.array([max(0.0, judgement.violation) for judgement in judged.values()])
+        self._limits = (
+            [BayesianRidge().fit(inputs, column) for column in (violation, violation > 0)]
+            if violation.any()
+            else []
+        )
 
     def values(self, genomes: Sequence[G]) -> NDArray[np.float64]:
         """(N, objectives) as guessed."""
         inputs = self._inputs(genomes)
         return np.column_stack([ridge.predict(inputs) for ridge in self._ridges])
+
+    def violations(self, genomes: Sequence[G]) -> NDArray[np.float64]:
+        """(N,) by how much limits are broken, as guessed; 0 where that is the less likely."""
+        if not self._limits:
+            return np.zeros(len(genomes))
+        amount, broken = (ridge.predict(self._inputs(genomes)) for ridge in self._limits)
+        return np.where(broken > 0.5, np.maximum(amount, np.finfo(float).tiny), 0.0)
 
     def _inputs(self, genomes: Sequence[G]) -> NDArray[np.float64]:
         """(N, all choices of all genes): 1 where a genome has taken it."""

@@ -284,6 +284,26 @@ def test_survivors_are_deaps_own_selection() -> None:
     assert list(method.population) == [i.genome for i in tools.selNSGA2(contenders, 10)]
 
 
+def test_preselection_learns_what_breaks_the_limits() -> None:
+    """More filters are better here, and forbidden: only a surrogate that knows of limits stops paying for them."""
+
+    def judged(genome: Genome) -> Judgement:
+        filters = sum(layer.filters for layer in genome.convs) / len(genome.convs)
+        return Judgement((-filters,), violation=max(0.0, filters - 30))
+
+    method = Evolution(small(preselection=20, generations=6), problem(1), random.Random(5))
+    paid: list[list[bool]] = []
+    while not method.done:
+        proposals = method.ask()
+        paid.append([judged(p.genome).violation == 0 for p in proposals])
+        method.tell(proposals, {p.genome: judged(p.genome) for p in proposals})
+    pool, bred = paid[0], [kept for generation in paid[1:] for kept in generation]
+    assert 0 < sum(pool) < len(pool)
+    assert sum(bred) > 0.3 * len(bred), (
+        "the best lie at the limit, so many miss it; without knowing, nearly all do"
+    )
+
+
 def test_a_genome_within_the_limits_outlives_any_beyond_them() -> None:
     method = Evolution(small(), problem(), random.Random(3))
     pool = method.ask()
