@@ -55,10 +55,8 @@ def _of_optuna(sampler: Callable[[int], BaseSampler]) -> Make:
 
 CONTESTANTS: dict[str, Contestant] = {
     OURS: Contestant(_evolution(**_PARTS)),
-    "evolution, small pool": Contestant(
-        _evolution(random_pool=16, population=16, preselection=1), ablation=True
-    ),
-    "evolution, as in the studies": Contestant(_evolution(random_pool=200, population=50, preselection=20)),
+    "evolution, small pool": Contestant(_evolution(random_pool=16, population=16), ablation=True),
+    "evolution, as in the studies": Contestant(_evolution(random_pool=200, population=50)),
     "random": Contestant(
         lambda problem, seed: RandomSearch(
             SearchSettings(random_pool=50, population=50, generations=_FOR_EVER), problem, random.Random(seed)
@@ -83,8 +81,8 @@ CONTESTANTS: dict[str, Contestant] = {
     "pool and population of 50": Contestant(
         _evolution(random_pool=50, population=50, preselection=20), ablation=True
     ),
-    "as in the studies, without pre-selection": Contestant(
-        _evolution(random_pool=200, population=50, preselection=1), ablation=True
+    "as in the studies, pre-selected": Contestant(
+        _evolution(random_pool=200, population=50, preselection=20), ablation=True
     ),
     "large pool": Contestant(_evolution(**{**_PARTS, "random_pool": 200}), ablation=True),
 }

@@ -144,7 +144,7 @@ class SearchSettings(Settings):
     generations: Annotated[int, Field(ge=0, le=1_000_000)] = 20
     crossover: Rate = 0.9
     mutation: Rate = 0.1
-    preselection: Annotated[int, Field(ge=1, le=1_000)] = 20
+    preselection: Annotated[int, Field(ge=1, le=1_000)] = 1
     limits: Limits = Limits()
 
     @model_validator(mode="after")
