@@ -18,7 +18,6 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Column
 from rich.text import Text
 
 from suite.escaping import printable
@@ -74,9 +73,6 @@ class Phase:
 
 class _Note(ProgressColumn):
     """The note, cut short where there is no room: without this, rich cuts the numbers before it."""
-
-    def __init__(self) -> None:
-        super().__init__(table_column=Column())
 
     def render(self, task: Task) -> Text:
         return Text(task.fields["note"], no_wrap=True, overflow="ellipsis")

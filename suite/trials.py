@@ -13,7 +13,6 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import BaseStorage
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, make_url
@@ -23,7 +22,8 @@ from suite.errors import GenomeError, StorageError
 from suite.fitness import Batch, Criterion, Evaluation
 from suite.foreign_study import own_study, refuse_other_database
 from suite.latency import Latency
-from suite.methods import Proposal
+from suite.methods import G, Proposal, Space
+from suite.methods.optuna_samplers import directions
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
 from suite.storages import open_database, open_journal
@@ -130,9 +130,9 @@ def _is_server(url: URL) -> bool:
     return url.host is not None
 
 
-def genes_of(space: SearchSpace, genome: Genome) -> tuple[dict[str, int | str], dict[str, BaseDistribution]]:
+def genes_of(space: Space[G], genome: G) -> tuple[dict[str, int | str], dict[str, BaseDistribution]]:
     """A genome as a trial has it: its active genes by name, and the choices of each."""
-    params = space.active_genes(genome)
+    params = dict(space.active_genes(genome))
     return params, {
         gene.name: CategoricalDistribution(gene.choices) for gene in space.genes if gene.name in params
     }
@@ -146,12 +146,12 @@ class Trials:
     ) -> None:
         self._space = space
         self._criteria = tuple(criteria)
-        directions = [StudyDirection.MAXIMIZE if c.weight > 0 else StudyDirection.MINIMIZE for c in criteria]
+        ways = directions([criterion.weight for criterion in criteria])
         try:
-            found = own_study(storage, name, directions, [c.metric for c in criteria])
+            found = own_study(storage, name, ways, [c.metric for c in criteria])
         except ValueError:  # metric names that are no list
             raise _damaged(name) from None
-        self.study = found or optuna.create_study(storage=storage, study_name=name, directions=directions)
+        self.study = found or optuna.create_study(storage=storage, study_name=name, directions=ways)
         if not self.study.metric_names:
             with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
                 self.study.set_metric_names([c.metric for c in criteria])

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.distributions import CategoricalDistribution
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, create_trial
 
 from benchmarks.contest.contestants import OURS, RIVALS
 from benchmarks.contest.judge import Judge
 from benchmarks.contest.tasks import Task
-from suite.trials import open_storage
+from suite.methods.optuna_samplers import directions
+from suite.trials import genes_of, open_storage
 
 RECORD = "trials.log"
 
@@ -34,26 +33,20 @@ def record_first_seed(
         task = judge.task(name, 0)
         for contestant in (OURS, *RIVALS):
             study = optuna.create_study(
-                storage=storage, study_name=f"{name}: {contestant}", directions=_directions(task)
+                storage=storage,
+                study_name=f"{name}: {contestant}",
+                directions=directions(task.problem.weights),
             )
             study.add_trials(_trials(task, [genomes[row] for row in evaluated[name, contestant]]))
     return path
 
 
-def _directions(task: Task[Any]) -> list[StudyDirection]:
-    return [
-        StudyDirection.MAXIMIZE if weight > 0 else StudyDirection.MINIMIZE for weight in task.problem.weights
-    ]
-
-
 def _trials(task: Task[Any], genomes: Sequence[Any]) -> Iterator[FrozenTrial]:
-    space = task.problem.space
-    choices = {gene.name: CategoricalDistribution(gene.choices) for gene in space.genes}
     for genome in genomes:
-        params = dict(space.active_genes(genome))
+        params, distributions = genes_of(task.problem.space, genome)
         yield create_trial(
             params=params,
-            distributions={name: choices[name] for name in params},
+            distributions=distributions,
             values=list(task.judge(genome).values),
             user_attrs={"genome": genome.text},
         )

@@ -27,9 +27,7 @@ class Judge(Generic[G]):
     """Every network of a space, and what is asked of a method."""
 
     heading: str
-    place: Mapping[
-        G, int
-    ]  # of each network among the rows that tasks know; networks that are the same share one
+    place: Mapping[G, int]  # of each network among tasks' rows; networks that are the same share one
     topics: Mapping[str, Topic]  # by the name of the task
     task: Callable[[str, int], Task[G]]  # the task of that name, from a seed
     method: str  # how networks were judged, for the page

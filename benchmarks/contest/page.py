@@ -15,7 +15,7 @@ from benchmarks.contest.contestants import ABLATIONS, OURS, RIVALS
 from benchmarks.contest.judge import Judge, Topic
 from benchmarks.contest.standings import BUDGETS, SURE, Difference, Standing, differences
 from benchmarks.remark import remarked
-from suite.report.style import CYCLE, STYLE, Figures, table
+from suite.report.style import CYCLE, GREY, STYLE, Figures, table
 from suite.run_directory import write_atomically
 from suite.wording import count
 
@@ -94,7 +94,7 @@ def _task(contest: Contest, told: _Told, figures: Figures) -> str:
     for place, standing in enumerate(told.rivals):
         _curve(axes, standing, topic.scale, CYCLE[place % len(CYCLE)], dashed=place >= len(CYCLE))
     if topic.floor is not None:
-        axes.axhline(topic.floor, color="0.4", linestyle=":", label="who knows all")
+        axes.axhline(topic.floor, color=GREY, linestyle=":", label="who knows all")
     axes.set(xlabel="evaluations", ylabel=topic.unit, xscale="log")
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper right", fontsize=12)

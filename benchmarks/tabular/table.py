@@ -47,9 +47,8 @@ class TableSpace:
         self.strata: Sequence[int] = range(len(alphabets[0]))
         self.accuracies: Values = np.array([rows[row.text][0] for row in self.rows])  # (N, trainings), %
         self.flops: Values = np.array([rows[row.text][1] for row in self.rows])
-        first: dict[
-            tuple[tuple[float, ...], float], int
-        ] = {}  # of the rows that are the same in all that was measured
+        # Rows that are the same in all that was measured have the place of the first of them.
+        first: dict[tuple[tuple[float, ...], float], int] = {}
         self.place = {row: first.setdefault(rows[row.text], i) for i, row in enumerate(self.rows)}
 
     @property

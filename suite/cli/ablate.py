@@ -13,8 +13,8 @@ from suite.progress import Display
 from suite.run_directory import RUNS
 
 EXAMPLES = (
-    "Examples:  suite ablate studies/ablations/supernet.toml   |   "
-    "suite ablate studies/ablations/supernet.toml --publish"
+    "suite ablate studies/ablations/supernet.toml",
+    "suite ablate studies/ablations/supernet.toml --publish",
 )
 
 

@@ -55,9 +55,8 @@ app = typer.Typer(
     help="Find a small, fast CNN for your pictures, and know how far to believe the result.",
 )
 for command, examples in COMMANDS:
-    lines = examples.removeprefix("Examples:").split("|")
     # The first line is click's mark of a paragraph whose lines are kept.
-    app.command(epilog="\n".join(["\b", "Examples:", *(f"  {line.strip()}" for line in lines)]))(command)
+    app.command(epilog="\n".join(["\b", "Examples:", *(f"  {example}" for example in examples)]))(command)
 
 
 def _say_version(wanted: bool) -> None:

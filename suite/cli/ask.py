@@ -11,8 +11,9 @@ from suite.cli.options import Run, opened
 from suite.study import read_study
 
 EXAMPLES = (
-    "Examples:  suite ask --max-latency 2ms   |   suite ask runs/digits/20260101-120000 --max-params 100k "
-    "--max-macs 2.5M --top 3   |   suite ask --timings timings.json --max-latency 5ms"
+    "suite ask --max-latency 2ms",
+    "suite ask runs/digits/20260101-120000 --max-params 100k --max-macs 2.5M --top 3",
+    "suite ask --timings timings.json --max-latency 5ms",
 )
 
 

@@ -18,9 +18,11 @@ BENCHMARKS = (*COSTS, *CONTESTS)
 OF_A_RUN = ("start", "supernet")
 
 EXAMPLES = (
-    "Examples:  suite bench evaluation   |   suite bench recording --storage postgresql://ME@HOST/DB   |   "
-    "suite bench tabular --table nas-bench-macro_cifar10.json   |   suite bench supernet runs/cifar10/20260101-120000"
-    "   |   suite bench wall-clock --study studies/cifar10.toml --budgets 15,30"
+    "suite bench evaluation",
+    "suite bench recording --storage postgresql://ME@HOST/DB",
+    "suite bench tabular --table nas-bench-macro_cifar10.json",
+    "suite bench supernet runs/cifar10/20260101-120000",
+    "suite bench wall-clock --study studies/cifar10.toml --budgets 15,30",
 )
 
 REPORTS = Path("reports")

@@ -11,8 +11,8 @@ from suite.run_directory import RUNS, RunDirectory, new_run_path
 from suite.run_set import RunSet, is_set
 
 EXAMPLES = (
-    "Examples:  suite compare runs/digits/20260101-120000 runs/digits/20260102-120000   |   "
-    "suite compare runs/digits/20260101-120000-seeds runs/digits/20260102-120000-seeds --out digits-compared"
+    "suite compare runs/digits/20260101-120000 runs/digits/20260102-120000",
+    "suite compare runs/digits/20260101-120000-seeds runs/digits/20260102-120000-seeds --out digits-compared",
 )
 
 

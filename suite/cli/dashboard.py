@@ -11,7 +11,10 @@ import typer
 from suite.cli.options import Run, absolute, opened
 from suite.errors import RunDirectoryError
 
-EXAMPLES = "Examples:  suite dashboard   |   suite dashboard runs/digits/20260101-120000 --port 8081"
+EXAMPLES = (
+    "suite dashboard",
+    "suite dashboard runs/digits/20260101-120000 --port 8081",
+)
 
 
 def dashboard(

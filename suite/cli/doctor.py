@@ -11,7 +11,11 @@ from suite.cli.options import DataDir, absolute
 from suite.escaping import printable
 from suite.study import read_study
 
-EXAMPLES = "Examples:  suite doctor   |   suite doctor leaves.toml   |   suite doctor --data ~/datasets --storage postgresql://ME@HOST/DB"
+EXAMPLES = (
+    "suite doctor",
+    "suite doctor leaves.toml",
+    "suite doctor --data ~/datasets --storage postgresql://ME@HOST/DB",
+)
 
 
 def doctor(

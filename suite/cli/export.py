@@ -13,8 +13,10 @@ from suite.errors import ExportError
 from suite.progress import Display
 
 EXAMPLES = (
-    "Examples:  suite export   |   suite export runs/digits/20260101-120000 --genome 32k3max-fc128 "
-    "--output small   |   suite export --onnx   |   suite export --front --timer --output for-the-pi"
+    "suite export",
+    "suite export runs/digits/20260101-120000 --genome 32k3max-fc128 --output small",
+    "suite export --onnx",
+    "suite export --front --timer --output for-the-pi",
 )
 
 

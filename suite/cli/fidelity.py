@@ -13,8 +13,9 @@ from suite.progress import Display
 from suite.study import read_study
 
 EXAMPLES = (
-    "Examples:  suite fidelity   |   suite fidelity runs/digits/20260101-120000 --networks 30 --seeds 1   |   "
-    "suite fidelity --networks 12 --seeds 1 --epochs 50 --train-images 40000"
+    "suite fidelity",
+    "suite fidelity runs/digits/20260101-120000 --networks 30 --seeds 1",
+    "suite fidelity --networks 12 --seeds 1 --epochs 50 --train-images 40000",
 )
 
 

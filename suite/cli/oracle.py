@@ -12,8 +12,9 @@ from suite.progress import Display
 from suite.study import read_study
 
 EXAMPLES = (
-    "Examples:  suite oracle   |   suite oracle runs/digits/20260101-120000 --pictures 1000   |   "
-    "suite oracle --shortlist --screen"
+    "suite oracle",
+    "suite oracle runs/digits/20260101-120000 --pictures 1000",
+    "suite oracle --shortlist --screen",
 )
 
 

@@ -16,8 +16,9 @@ from suite.errors import DataError
 from suite.escaping import one_line, paragraph
 
 EXAMPLES = (
-    "Examples:  suite predict runs/digits/20260101-120000 picture.png   |   suite predict small pictures/ --top 3   |"
-    "   suite predict small pictures/ --json"
+    "suite predict runs/digits/20260101-120000 picture.png",
+    "suite predict small pictures/ --top 3",
+    "suite predict small pictures/ --json",
 )
 
 

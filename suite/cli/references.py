@@ -10,7 +10,10 @@ from suite.cli.options import DataDir, Quiet, Run, interruptible, opened
 from suite.progress import Display
 from suite.study import read_study
 
-EXAMPLES = "Examples:  suite references   |   suite references runs/digits/20260101-120000 --seeds 3"
+EXAMPLES = (
+    "suite references",
+    "suite references runs/digits/20260101-120000 --seeds 3",
+)
 
 
 def references(

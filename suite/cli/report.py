@@ -11,7 +11,10 @@ from suite.cli.options import Run, opened
 from suite.progress import Display
 from suite.run_set import RunSet, is_set
 
-EXAMPLES = "Examples:  suite report   |   suite report runs/digits/20260101-120000 --publish"
+EXAMPLES = (
+    "suite report",
+    "suite report runs/digits/20260101-120000 --publish",
+)
 
 
 def report(

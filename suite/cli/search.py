@@ -18,9 +18,11 @@ from suite.run_directory import RUNS, RunDirectory, latest_run
 from suite.study import read_study
 
 EXAMPLES = (
-    "Examples:  suite search studies/digits.toml   |   suite search studies/cifar10.toml --time-budget 30m"
-    "   |   suite search studies/cifar10.toml --set search.population=100 --seed 1"
-    "   |   suite search studies/cifar10.toml --resume   |   suite search studies/digits.toml --seeds 5"
+    "suite search studies/digits.toml",
+    "suite search studies/cifar10.toml --time-budget 30m",
+    "suite search studies/cifar10.toml --set search.population=100 --seed 1",
+    "suite search studies/cifar10.toml --resume",
+    "suite search studies/digits.toml --seeds 5",
 )
 
 

@@ -90,7 +90,7 @@ class NetworksOfRun:
             RunDirectoryError: the run has no supernet yet.
         """
         network = self._supernet.extract(genome, self._calibration)
-        accuracies = _known_accuracies(self.run, genome)
+        accuracies = self._known_accuracies(genome)
         return Taken(self._classifier(network), SUBNET, accuracies, 0, self._measured_in_search(genome))
 
     def facts(self, taken: Taken) -> ModelFacts:
@@ -141,13 +141,26 @@ class NetworksOfRun:
         measured = measured_of_winner(final, self.run_facts)
         return Taken(self._classifier(network), WINNER, accuracy, len(final["predicted"]), measured)
 
+    @cached_property
+    def _searched(self) -> dict[str, dict[str, Any]]:
+        """What the search said of each genome it evaluated."""
+        return {row["genome"]: row for row in (self.run.read_result(SEARCH) or {}).get("evaluated", [])}
+
+    def _known_accuracies(self, genome: Genome) -> dict[str, float]:
+        """By the oracle on val-A and val-B, else by the search on val-A, else nothing."""
+        if (self.run.path / TABLE_FILE).is_file():
+            table = read_table(self.run)
+            row = table["genome"].tolist().index(genome.text)
+            return {name: float(table[f"accuracy_{name}"][row]) for name in ("val_search", "val_choice")}
+        accuracy = self._searched.get(genome.text, {}).get("val_accuracy")
+        return {} if accuracy is None else {"val_search": accuracy}
+
     def _measured_in_search(self, genome: Genome) -> Measured:
-        for row in (self.run.read_result(SEARCH) or {}).get("evaluated", []):
-            if row["genome"] == genome.text and row["latency_ms"] is not None:
-                settings = self.study.latency
-                latency = timed(row["latency_ms"], settings.batch, settings.threads, self.run_facts)
-                return Measured(latency=latency)
-        return Measured()
+        median_ms = self._searched.get(genome.text, {}).get("latency_ms")
+        if median_ms is None:
+            return Measured()
+        settings = self.study.latency
+        return Measured(latency=timed(median_ms, settings.batch, settings.threads, self.run_facts))
 
     def _classifier(self, network: StandaloneCNN) -> Classifier:
         mean, std = self._normalisation
@@ -193,15 +206,3 @@ def export_network(
     folder = output or run.path / "model" / facts.genome
     write_export(folder, classifier, facts, converted, taken.measured)
     return folder
-
-
-def _known_accuracies(run: RunDirectory, genome: Genome) -> dict[str, float]:
-    """By the oracle on val-A and val-B, else by the search on val-A, else nothing."""
-    if (run.path / TABLE_FILE).is_file():
-        table = read_table(run)
-        row = table["genome"].tolist().index(genome.text)
-        return {name: float(table[f"accuracy_{name}"][row]) for name in ("val_search", "val_choice")}
-    for row in (run.read_result(SEARCH) or {}).get("evaluated", []):
-        if row["genome"] == genome.text and row["val_accuracy"] is not None:
-            return {"val_search": row["val_accuracy"]}
-    return {}

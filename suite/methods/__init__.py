@@ -19,6 +19,7 @@ __all__ = [
     "AgingEvolution",
     "Evolution",
     "Exhaustive",
+    "G",
     "Judgement",
     "LocalSearch",
     "Method",

@@ -87,11 +87,10 @@ class Evolution(Generic[G]):
         new = {p.genome: p for p in brood if p.genome not in self._seen}
         if not new:
             return []
-        surrogate = Surrogate(self._problem.space, self._judged)
-        values, violations = surrogate.values(list(new)).tolist(), surrogate.violations(list(new)).tolist()
+        guessed = Surrogate(self._problem.space, self._judged).judgements(list(new))
         contenders = [
-            _Individual(p.chromosome, p.genome, self._fitness(Judgement(tuple(guessed), violation)))
-            for p, guessed, violation in zip(new.values(), values, violations, strict=True)
+            _Individual(p.chromosome, p.genome, self._fitness(judgement))
+            for p, judgement in zip(new.values(), guessed, strict=True)
         ]
         return [new[survivor.genome] for survivor in self._survivors(contenders, wanted)]
 

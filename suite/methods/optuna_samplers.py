@@ -6,7 +6,7 @@ Every gene is categorical, as most people would write it, and is asked for only 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic
 
 import optuna
@@ -135,11 +135,9 @@ class OptunaSampler(Generic[G]):
             )
 
     def _new_study(self) -> optuna.Study:
-        directions = [
-            StudyDirection.MAXIMIZE if weight > 0 else StudyDirection.MINIMIZE
-            for weight in self._problem.weights
-        ]
-        return optuna.create_study(directions=directions, sampler=self._sampler(self._seed))
+        return optuna.create_study(
+            directions=directions(self._problem.weights), sampler=self._sampler(self._seed)
+        )
 
     def _allowed(self) -> tuple[optuna.Trial, Chromosome]:
         for _ in range(_TRIES):
@@ -149,6 +147,11 @@ class OptunaSampler(Generic[G]):
                 break
             self._study.tell(trial, state=TrialState.FAIL)
         return trial, chromosome
+
+
+def directions(weights: Sequence[float]) -> list[StudyDirection]:
+    """Which way each objective is better, in Optuna's words."""
+    return [StudyDirection.MAXIMIZE if weight > 0 else StudyDirection.MINIMIZE for weight in weights]
 
 
 def suggest_chromosome(trial: optuna.Trial, space: Space[G]) -> Chromosome:

@@ -37,17 +37,18 @@ class Surrogate(Generic[G]):
             else []
         )
 
-    def values(self, genomes: Sequence[G]) -> NDArray[np.float64]:
-        """(N, objectives) as guessed."""
+    def judgements(self, genomes: Sequence[G]) -> list[Judgement]:
+        """As guessed, in the order of the genomes; limits count as kept where that is the more likely."""
         inputs = self._inputs(genomes)
-        return np.column_stack([ridge.predict(inputs) for ridge in self._ridges])
-
-    def violations(self, genomes: Sequence[G]) -> NDArray[np.float64]:
-        """(N,) by how much limits are broken, as guessed; 0 where that is the less likely."""
-        if not self._limits:
-            return np.zeros(len(genomes))
-        amount, broken = (ridge.predict(self._inputs(genomes)) for ridge in self._limits)
-        return np.where(broken > 0.5, np.maximum(amount, np.finfo(float).tiny), 0.0)
+        values = np.column_stack([ridge.predict(inputs) for ridge in self._ridges])
+        violations = np.zeros(len(genomes))
+        if self._limits:
+            amount, broken = (ridge.predict(inputs) for ridge in self._limits)
+            violations = np.where(broken > 0.5, np.maximum(amount, np.finfo(float).tiny), 0.0)
+        return [
+            Judgement(tuple(row), violation)
+            for row, violation in zip(values.tolist(), violations.tolist(), strict=True)
+        ]
 
     def _inputs(self, genomes: Sequence[G]) -> NDArray[np.float64]:
         """(N, all choices of all genes): 1 where a genome has taken it."""

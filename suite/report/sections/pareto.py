@@ -52,9 +52,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
 def _rows(front: list[dict[str, Any]], search: dict[str, Any]) -> str:
     """The front as a table, thinned to a dozen."""
     step = max(1, -(-len(front) // 12))
-    timed = any(
-        row["latency_ms"] is not None for row in front
-    )  # where latency was an objective or has a limit
+    timed = any(row["latency_ms"] is not None for row in front)  # latency was an objective, or has a limit
     rows = [
         [
             f"`{row['genome']}`",

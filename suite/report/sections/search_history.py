@@ -17,6 +17,8 @@ from suite.report.style import BLUE, GREEN, PALE, PURPLE, VERMILION, Figures
 from suite.space import SearchSpace
 from suite.wording import count, duration
 
+Values = dict[str, tuple[float, ...]]  # by genome, of networks within the limits
+
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
     """How the search went."""
@@ -34,7 +36,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         by_evaluation.axvline(pool + 0.5, color=VERMILION, linestyle=":", label="end of random pool")
     by_evaluation.set(xlabel="networks evaluated", ylabel=f"{metric} on val-A")
     by_evaluation.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none")  # over the dots
-    seconds, so_far = _by_second(search, weight)
+    seconds, so_far = _by_second(search, rows, weight)
     by_second.step(seconds, so_far, where="post", color=BLUE)
     by_second.set(xlabel="seconds of search", ylabel=f"best {metric} on val-A", xlim=(0, None))
     by_second.ticklabel_format(axis="y", useOffset=False)  # a flat curve would have its values taken apart
@@ -43,7 +45,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     _by_generation(below, _diversity(search, record.space), "genes in which two differ (%)", PURPLE)
     if len(search["objectives"]) > 1:
         beside.set_xlabel(generation)
-        _by_generation(beside, _volumes(search), "share of final hypervolume", GREEN)
+        _by_generation(beside, _volumes(search, rows), "share of final hypervolume", GREEN)
     else:
         beside.set_axis_off()
     image = figures.save(
@@ -62,9 +64,8 @@ def _by_generation(axes: Axes, values: list[float], label: str, colour: str) -> 
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _by_second(search: dict[str, Any], weight: float) -> tuple[list[float], list[float]]:
+def _by_second(search: dict[str, Any], rows: Values, weight: float) -> tuple[list[float], list[float]]:
     """Seconds at the end of each generation, and the best value by then."""
-    rows = feasible_values(search)
     better = max if weight > 0 else min
     ends, found, spent, best = [], [], 0.0, None
     for generation in search["generations"]:
@@ -100,12 +101,12 @@ def _running_best(values: list[float], weight: float) -> Iterator[float]:
         yield best
 
 
-def _volumes(search: dict[str, Any]) -> list[float]:
+def _volumes(search: dict[str, Any], rows: Values) -> list[float]:
     """Hypervolume of all within the limits so far after each generation, as a share of the last.
 
     The reference point is the worst value of each objective among them.
     """
-    rows, weights = feasible_values(search), search["weights"]
+    weights = search["weights"]
     reference = worst_corner(list(rows.values()), weights)
     seen: set[str] = set()
     volumes = []
