@@ -6,17 +6,19 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
+from numpy.typing import NDArray
 
 from benchmarks.contest.contestants import CONTESTANTS
 from benchmarks.contest.harness import run_method
-from benchmarks.contest.judge import Source
+from benchmarks.contest.judge import Judge, Source
+from benchmarks.contest.tasks import Task
 from suite.atomic import written
 from suite.progress import Display
 
@@ -42,8 +44,15 @@ def hold_contest(
     `evaluated` has the judge's rows in the order of evaluation, `lacks` what was lacking after each, `seconds` are
     the method's own.
     """
-    tasks = source.judge().topics
-    entries = [Entry(task, name, seed) for seed in seeds for task in tasks for name in CONTESTANTS]
+    judge = source.judge()
+    entries = [
+        Entry(task, name, seed)
+        for seed in seeds
+        for task, topic in judge.topics.items()
+        if topic.searched_as is None
+        for name, contestant in CONTESTANTS.items()
+        if topic.ablated or not contestant.ablation
+    ]
     missing = [entry for entry in entries if not entry.path(folder).exists()]
     folder.mkdir(parents=True, exist_ok=True)
     with (
@@ -59,7 +68,8 @@ def hold_contest(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         phase.finish(len(entries))
-    return dict(_outcomes(entries, folder))
+    outcomes = dict(_outcomes(entries, folder))
+    return outcomes | dict(_judged_anew(judge, outcomes, budget))
 
 
 def _enter(entry: Entry, source: Source, folder: Path, budget: int) -> None:
@@ -68,10 +78,9 @@ def _enter(entry: Entry, source: Source, folder: Path, budget: int) -> None:
     task = judge.task(entry.task, entry.seed)
     method = CONTESTANTS[entry.contestant].make(task.problem, entry.seed)
     trace = run_method(method, task.judge, judge.place, budget)
-    lacks = np.pad(task.lacks(trace.evaluated), (0, budget - len(trace.evaluated)), mode="edge")
     outcome = {
         "evaluated": trace.evaluated.tolist(),
-        "lacks": lacks.round(6).tolist(),
+        "lacks": _lacks(task, trace.evaluated, budget),
         "proposed": trace.proposed,
         "seconds": trace.seconds,
     }
@@ -82,3 +91,22 @@ def _enter(entry: Entry, source: Source, folder: Path, budget: int) -> None:
 def _outcomes(entries: Sequence[Entry], folder: Path) -> Iterator[tuple[Entry, dict[str, Any]]]:
     for entry in entries:
         yield entry, json.loads(entry.path(folder).read_text())
+
+
+def _judged_anew(
+    judge: Judge[Any], outcomes: Mapping[Entry, dict[str, Any]], budget: int
+) -> Iterator[tuple[Entry, dict[str, Any]]]:
+    """A method sees its fitness only, so one search is judged by everything that goes with that fitness."""
+    for name, topic in judge.topics.items():
+        for entry, outcome in outcomes.items():
+            if entry.task == topic.searched_as:
+                rows = np.array(outcome["evaluated"], dtype=np.int64)
+                lacks = _lacks(judge.task(name, entry.seed), rows, budget)
+                yield replace(entry, task=name), {**outcome, "lacks": lacks}
+
+
+def _lacks(task: Task[Any], rows: NDArray[np.int64], budget: int) -> list[float]:
+    """What was lacking after each evaluation; a search that ended early lacks the same from then on."""
+    padded = np.pad(task.lacks(rows), (0, budget - len(rows)), mode="edge")
+    lacks: list[float] = padded.round(6).tolist()
+    return lacks

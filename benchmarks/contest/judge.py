@@ -20,6 +20,8 @@ class Topic:
     near: float | None = None  # in that unit: how long until a method lacks no more is told too
     floor: float | None = None  # in that unit: what who knows all networks' fitness still lacks, on average
     note: str = ""  # what has to be known to read its numbers
+    searched_as: str | None = None  # the task of the same fitness, whose searches are judged anew here
+    ablated: bool = True  # whether our evolution without its parts takes part
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,7 @@ def _ablation(contest: Contest, told: Sequence[_Told]) -> str:
         "and a surrogate that pre-selects them. Each row leaves one of these out or has larger numbers; small pool "
         "has nothing but the strata."
     ]
-    for of_task in told:
+    for of_task in (of_task for of_task in told if of_task.topic.ablated):
         missed = sorted({d.rival for d in of_task.ablations_differ if d.verdict == "worse"})
         better = sorted({d.rival for d in of_task.ablations_differ if d.verdict == "better"})
         parts += [

@@ -130,6 +130,7 @@ def _topics(score: str, scores: _Scores) -> dict[str, Topic]:
             floor=floor,
             note=f"Who knew every network's {score} on val-A would choose by it too: on val-B that loses "
             f"{floor:.3f} (dotted), and a method can lose less only by luck.",
+            searched_as="optimiser",
         ),
         "front": Topic(
             f"Two objectives: {score} on val-A and predicted latency", "hypervolume lacking (%)", 100.0

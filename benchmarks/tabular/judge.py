@@ -73,6 +73,7 @@ def _topics(space: TableSpace) -> dict[str, Topic]:
             floor=sum(floors) / len(floors),
             note=f"Who knew the whole table would choose by one training too: that loses {in_turn} points for the "
             "trainings in turn (their mean is dotted), and a method can lose less only by luck.",
+            ablated=False,  # the same parts do the same for another fitness: "search" has them
         ),
         "front": Topic("Two objectives: accuracy and FLOPs", "hypervolume lacking (%)", 100.0),
     }

@@ -9,8 +9,8 @@ import numpy as np
 import optuna
 import pytest
 
-from benchmarks.contest.contestants import ABLATIONS, OURS, RIVALS
-from benchmarks.contest.entries import hold_contest
+from benchmarks.contest.contestants import ABLATIONS, CONTESTANTS, OURS, RIVALS
+from benchmarks.contest.entries import Entry, hold_contest
 from benchmarks.supernet import run as hold
 from benchmarks.supernet.judge import Oracle
 from suite.oracle_table import read_table
@@ -77,11 +77,17 @@ def test_the_page_of_a_contest_that_goes_on_where_it_was_stopped(
     (kept,) = (tmp_path / "runs").iterdir()
     _browse(kept / "trials.log", walked, page)
     times = {path: path.stat().st_mtime_ns for path in kept.glob("*.json")}
+    assert len(times) == 2 * 2 * len(CONTESTANTS)
     removed = max(times)
     removed.unlink()
-    hold_contest(Oracle(walked.path), kept, 24, range(2), Display(quiet=True))
+    outcomes = hold_contest(Oracle(walked.path), kept, 24, range(2), Display(quiet=True))
     again = {path: path.stat().st_mtime_ns for path in kept.glob("*.json")}
     assert {path for path in again if again[path] != times[path]} == {removed}
+    searched, judged_anew = (outcomes[Entry(task, OURS, 1)] for task in ("optimiser", "selection"))
+    assert judged_anew["evaluated"] == searched["evaluated"]
+    rows = np.array(searched["evaluated"])
+    lacks = Oracle(walked.path).judge().task("selection", 1).lacks(rows)
+    assert judged_anew["lacks"][: len(rows)] == pytest.approx(lacks, abs=1e-6)
 
 
 def _browse(record: Path, walked: RunDirectory, page: str) -> None:
