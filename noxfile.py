@@ -92,7 +92,7 @@ def report(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure this machine: `-- recording`, `-- evaluation`, `-- durability`, `-- start`."""
+    """Measure this machine: `-- recording`, `-- evaluation`, `-- durability`, `-- start`, `-- dashboard`."""
     _suite(session, "bench", *session.posargs)
 
 

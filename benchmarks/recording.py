@@ -48,7 +48,7 @@ def run(display: Display, trials: int = 200, urls: Sequence[str] = ()) -> dict[s
         spent: dict[str, list[float]] = {label: [] for label in records}
         with display.phase("Recording", trials) as phase:
             for i in range(trials):
-                batch, proposal = _evaluated(space, i)
+                batch, proposal = evaluated(space, i)
                 for label, record in records.items():
                     start = time.perf_counter()
                     record.record(batch, batch.evaluations[0], proposal, 0, (0.5, 1.0), {})
@@ -72,6 +72,20 @@ def show(result: dict[str, Any]) -> str:
     timed, recorded, both = (result["overlap"][key] for key in ("timings", "recordings", "overlapping"))
     lines.append(f"a search timed networks {timed} times and recorded {recorded} trials; overlapping: {both}")
     return "\n".join(lines)
+
+
+def evaluated(space: SearchSpace, seed: int) -> tuple[Batch, Proposal[Genome]]:
+    """A trial as large as real ones: a genome of the CIFAR-10 space with its latency and parents."""
+    rng = random.Random(seed)
+    chromosome = space.sample_chromosome(rng)
+    genome = space.decode(chromosome)
+    parents = (space.sample(rng), space.sample(rng))
+    latency = Latency(0.4123456789, 0.4323456789, 0.0123456789, 1, 1, "cpu", 4_000)
+    evaluation = Evaluation(
+        genome, space.parameters(genome), space.macs(genome), 1.2345678901, 0.5678901234, latency
+    )
+    now = datetime.now()
+    return Batch([evaluation], now, now, {}), Proposal(genome, chromosome, "crossover+mutation", parents)
 
 
 def _overlap(display: Display) -> dict[str, int]:
@@ -124,17 +138,3 @@ def _row(label: str, times: list[float]) -> dict[str, Any]:
         "limit_ms": limit,
         "kept": kept,
     }
-
-
-def _evaluated(space: SearchSpace, seed: int) -> tuple[Batch, Proposal[Genome]]:
-    """A trial as large as real ones: a genome of the CIFAR-10 space with its latency and parents."""
-    rng = random.Random(seed)
-    chromosome = space.sample_chromosome(rng)
-    genome = space.decode(chromosome)
-    parents = (space.sample(rng), space.sample(rng))
-    latency = Latency(0.4123456789, 0.4323456789, 0.0123456789, 1, 1, "cpu", 4_000)
-    evaluation = Evaluation(
-        genome, space.parameters(genome), space.macs(genome), 1.2345678901, 0.5678901234, latency
-    )
-    now = datetime.now()
-    return Batch([evaluation], now, now, {}), Proposal(genome, chromosome, "crossover+mutation", parents)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
@@ -23,7 +23,7 @@ from suite.standalone import standalone_training
 from suite.study import Start, StudySettings
 from suite.supernet import Scorer
 from suite.training import evaluate
-from suite.trials import genes_of
+from suite.trials import VAL_B_ACCURACY, genes_of, name_metrics
 
 PHASE = "finalists"
 
@@ -52,6 +52,7 @@ def train_finalists(
         pruner=SynchronousHalving(rungs(study.finalists.epochs, len(candidates))),
         load_if_exists=True,
     )
+    name_metrics(optuna_study, [VAL_B_ACCURACY])
     finalists = [
         Finalist(i, genome, study, space, scorer, data, device, run, _trial_of(optuna_study, space, genome))
         for i, genome in enumerate(candidates)
@@ -88,6 +89,8 @@ class _Curve:
     val_loss: list[float]
     val_accuracy: list[float]
     wrong: list[int]  # indices into val-B after the last epoch
+    # Pictures of val-B by true class and class said, likewise; checkpoints of older versions have none.
+    confusion: list[list[int]] = field(default_factory=list)
 
 
 class Finalist:
@@ -143,6 +146,7 @@ class Finalist:
                 curve.val_loss.append(outcome.loss)
                 curve.val_accuracy.append(outcome.accuracy)
                 curve.wrong = outcome.wrong
+                curve.confusion = outcome.confusion(len(self._data.classes))
                 self.seconds += time.monotonic() - clock
                 self._save()
                 phase.update(done, f"{self.genome.text} at {outcome.accuracy:.4f}")

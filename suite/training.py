@@ -267,6 +267,12 @@ class Outcome:
         """Mean cross-entropy."""
         return self.losses.mean().item()
 
+    def confusion(self, classes: int) -> list[list[int]]:
+        """Pictures by class, the true one by row and the one said by column."""
+        pairs = torch.bincount(self.labels * classes + self.predicted, minlength=classes**2)
+        counts: list[list[int]] = pairs.reshape(classes, classes).tolist()
+        return counts
+
 
 @torch.inference_mode()
 def evaluate(network: nn.Module, data: Data, split: Split, device: torch.device, batch: int = 250) -> Outcome:

@@ -31,6 +31,9 @@ from suite.storages import open_database, open_journal
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
+VAL_B_ACCURACY = "val-B accuracy"
+"""The objective of networks that are trained on their own, as Optuna shows it."""
+
 _GIVE_PASSWORD = "Give the URL with its password by --storage or SUITE_STORAGE, or PGPASSWORD."
 _RESTORE = "Restore the file, or begin a new run."
 _REFUSALS = (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError, ValueError)
@@ -161,6 +164,13 @@ def genes_of(space: Space[G], genome: G) -> tuple[dict[str, int | str], dict[str
     }
 
 
+def name_metrics(study: optuna.Study, metrics: Sequence[str]) -> None:
+    """Say what the objectives are, where nobody has yet."""
+    if not study.metric_names:
+        with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
+            study.set_metric_names(list(metrics))
+
+
 class Trials:
     """The Optuna study of one phase of one run: `<study>/<run-id>/<phase>`."""
 
@@ -175,9 +185,7 @@ class Trials:
         except ValueError:  # metric names that are no list
             raise _damaged(name) from None
         self.study = found or optuna.create_study(storage=storage, study_name=name, directions=ways)
-        if not self.study.metric_names:
-            with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
-                self.study.set_metric_names([c.metric for c in criteria])
+        name_metrics(self.study, [c.metric for c in criteria])
 
     def record(
         self,

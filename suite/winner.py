@@ -76,7 +76,7 @@ def finish_winner(
         "fine_tuning": log["train_loss"],
         "test": _test_fields(outcome, runtime, winner["epochs"] + study.final.epochs),
         "balanced_accuracy": outcome.balanced_accuracy,
-        "confusion": _confusion(outcome, len(data.classes)),
+        "confusion": outcome.confusion(len(data.classes)),
         "classes": list(data.classes),
         "predicted": outcome.predicted.tolist(),
         "wrong": outcome.wrong,
@@ -120,12 +120,6 @@ def _test_fields(outcome: Outcome, runtime: float, epochs: int) -> dict[str, flo
         "eval_steps_per_second": -(-pictures // _TEST_BATCH) / runtime,
         "epoch": float(epochs),
     }
-
-
-def _confusion(outcome: Outcome, classes: int) -> list[list[int]]:
-    """Rows: the true class; columns: what the network said."""
-    pairs = outcome.labels * classes + outcome.predicted
-    return torch.bincount(pairs, minlength=classes**2).reshape(classes, classes).tolist()
 
 
 def _latencies(

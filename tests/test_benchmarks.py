@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks import durability, recording
+from benchmarks import dashboard, durability, recording
 from suite.progress import Display
 from suite.study import StudySettings
 
@@ -23,3 +23,11 @@ def test_durability_is_measured_in_pairs_of_whole_runs(tiny_study: StudySettings
     assert all(seconds > 0 for kind in result["seconds"].values() for seconds in kind)
     assert result["below"] == (result["share"] < 0.05)
     assert "checkpoints and records take" in durability.show(result)
+
+
+def test_the_dashboard_is_measured_on_each_storage_as_its_record_grows() -> None:
+    result = dashboard.run(Display(quiet=True), sizes=(3, 6), browse=False)
+    rows = [(row["storage"], row["trials"]) for row in result["rows"]]
+    assert rows == [("sqlite", 3), ("sqlite", 6), ("journal", 3), ("journal", 6)]
+    assert all(1 <= row["noted"] <= row["trials"] and row["answered"] > 0 for row in result["rows"])
+    assert "no browser" in dashboard.show(result)

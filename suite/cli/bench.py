@@ -12,7 +12,7 @@ from suite.cli.options import Run, interruptible, opened
 from suite.errors import RunDirectoryError, StudyFileError
 from suite.progress import Display
 
-COSTS = ("recording", "evaluation", "durability", "start")
+COSTS = ("recording", "evaluation", "durability", "start", "dashboard")
 CONTESTS = ("tabular", "supernet", "wall-clock")
 BENCHMARKS = (*COSTS, *CONTESTS)
 OF_A_RUN = ("start", "supernet")
@@ -20,6 +20,7 @@ OF_A_RUN = ("start", "supernet")
 EXAMPLES = (
     "suite bench evaluation",
     "suite bench recording --storage postgresql://ME@HOST/DB",
+    "suite bench dashboard",
     "suite bench tabular --table nas-bench-macro_cifar10.json",
     "suite bench supernet runs/cifar10/20260101-120000",
     "suite bench wall-clock --study studies/cifar10.toml --budgets 15,30",

@@ -6,7 +6,6 @@ would change the record, so they are added to what is read: a run of any age has
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import io
 import json
@@ -18,14 +17,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.storages import BaseStorage
-from optuna.study._frozen import FrozenStudy
+from optuna.study.study import _SYSTEM_ATTR_METRIC_NAMES
 from optuna.trial import FrozenTrial
 
+from suite.dashboard.network_facts import Searched
 from suite.dashboard.notes import finalist_note, study_note, trial_note
 from suite.report.pictures import architecture, confusion, curves
 from suite.report.record import RunRecord, read_record
 from suite.report.style import STYLE, Figures, png
 from suite.run_directory import RunDirectory
+from suite.trials import VAL_B_ACCURACY
 
 _PART = 2_000  # characters of a note in one attribute, as optuna-dashboard has it
 _RESULTS = ("search", "finalists", "final")  # what notes are made from
@@ -38,8 +39,7 @@ class Annotations:
 
     def __init__(self, run: RunDirectory, storage: BaseStorage) -> None:
         self._run = run
-        self._trials = storage.get_all_trials
-        self._name = storage.get_study_name_from_id
+        self._storage = storage
         self._made: dict[int, tuple[tuple[float, ...], dict[str, Any]]] = {}
         self._pictures: dict[str, Draw] = {}
 
@@ -75,37 +75,52 @@ class Annotations:
         return path.stat().st_mtime if path.exists() else 0.0
 
     def _attributes(self, study: int) -> Iterator[tuple[str, Any]]:
-        record, name = read_record(self._run), self._name(study)
+        record, name = read_record(self._run), self._storage.get_study_name_from_id(study)
         if not name.startswith(f"{record.study.name}/{self._run.run_id}/"):
             return
-        yield from _note(None, study_note(record, name))
-        by_genome = {
-            str(trial.user_attrs.get("genome")): trial for trial in self._trials(study, deepcopy=False)
-        }
+        yield from note_attributes(None, study_note(record, name, study))
+        by_genome = self._by_genome(study)
         if name.endswith("/search") and record.search is not None:
+            searched = Searched(study, by_genome)
             for row in record.search["front"]:
                 if row["genome"] in by_genome:
-                    yield from self._of_front(record, by_genome[row["genome"]])
-        if name.endswith("/finalists") and record.finalists is not None:
-            for row in record.finalists["finalists"]:
+                    yield from self._of_front(record, by_genome[row["genome"]], searched)
+        if name.endswith("/finalists"):
+            yield _SYSTEM_ATTR_METRIC_NAMES, [VAL_B_ACCURACY]  # which older runs have not recorded
+            searched = self._searched(name.removesuffix("finalists") + "search")
+            for row in record.finalists["finalists"] if record.finalists else ():
                 if row["genome"] in by_genome:
-                    yield from self._of_finalist(record, by_genome[row["genome"]], row)
+                    yield from self._of_finalist(record, by_genome[row["genome"]], row, searched)
 
-    def _of_front(self, record: RunRecord, trial: FrozenTrial) -> Iterator[tuple[str, Any]]:
+    def _by_genome(self, study: int) -> dict[str, FrozenTrial]:
+        trials = self._storage.get_all_trials(study, deepcopy=False)
+        return {str(trial.user_attrs.get("genome")): trial for trial in trials}
+
+    def _searched(self, name: str) -> Searched:
+        try:
+            study = self._storage.get_study_id_from_name(name)
+        except KeyError:
+            return Searched(0, {})
+        return Searched(study, self._by_genome(study))
+
+    def _of_front(
+        self, record: RunRecord, trial: FrozenTrial, searched: Searched
+    ) -> Iterator[tuple[str, Any]]:
         genome = record.space.parse(trial.user_attrs["genome"])
-        yield from _note(trial._trial_id, trial_note(record, trial))
+        yield from note_attributes(trial._trial_id, trial_note(record, trial, searched))
         yield self._picture(trial, "architecture", lambda f: architecture(f, genome, record.space))
 
     def _of_finalist(
-        self, record: RunRecord, trial: FrozenTrial, row: dict[str, Any]
+        self, record: RunRecord, trial: FrozenTrial, row: dict[str, Any], searched: Searched
     ) -> Iterator[tuple[str, Any]]:
         genome = record.space.parse(row["genome"])
-        yield from _note(trial._trial_id, finalist_note(record, row))
+        yield from note_attributes(trial._trial_id, finalist_note(record, row, searched))
         yield self._picture(trial, "architecture", lambda f: architecture(f, genome, record.space))
         yield self._picture(trial, "curve", lambda f: curves(f, [row]))
-        if record.final is not None and record.final["genome"] == row["genome"]:
-            matrix = np.asarray(record.final["confusion"])
-            yield self._picture(trial, "confusion", lambda f: confusion(f, matrix, record.classes))
+        matrices = [curve.get("confusion") for curve in row["curves"]]
+        if all(matrices):  # older runs have none
+            matrix = np.array(matrices, np.int64).sum(axis=0)
+            yield self._picture(trial, "confusion-val-B", lambda f: confusion(f, matrix, record.classes))
 
     def _picture(self, trial: FrozenTrial, name: str, draw: Draw) -> tuple[str, str]:
         """The attribute by which the dashboard finds a trial's picture."""
@@ -120,35 +135,7 @@ class Annotations:
         return f"dashboard:artifacts:{trial._trial_id}:{artifact}", json.dumps(facts)
 
 
-def annotate(storage: BaseStorage, annotations: Annotations) -> None:
-    """Have a storage tell the annotations wherever it tells a study's attributes, and no notes that are HTML."""
-    attributes_of, all_studies = storage.get_study_system_attrs, storage.get_all_studies
-
-    def get_study_system_attrs(study_id: int) -> dict[str, Any]:
-        return {**annotations.of_study(study_id), **_without_html(attributes_of(study_id))}
-
-    def get_all_studies() -> list[FrozenStudy]:
-        studies = [copy.copy(study) for study in all_studies()]
-        for study in studies:
-            study.system_attrs = {
-                **annotations.of_study(study._study_id),
-                **_without_html(study.system_attrs),
-            }
-        return studies
-
-    storage.get_study_system_attrs = get_study_system_attrs  # type: ignore[method-assign]
-    storage.get_all_studies = get_all_studies  # type: ignore[method-assign]
-
-
-def _without_html(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Notes that came with the storage are anybody's: their HTML, live in optuna-dashboard, is shown as text."""
-    return {
-        key: value.replace("<", "&lt;") if "note_str:" in key and isinstance(value, str) else value
-        for key, value in attributes.items()
-    }
-
-
-def _note(trial: int | None, text: str) -> Iterator[tuple[str, Any]]:
+def note_attributes(trial: int | None, text: str) -> Iterator[tuple[str, Any]]:
     """The attributes by which the dashboard knows a note, of a trial or (None) of the study."""
     of = "dashboard:" if trial is None else f"dashboard:{trial}:"
     yield f"{of}note_ver", 1

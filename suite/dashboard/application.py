@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import optuna_dashboard
 from optuna.storages import BaseStorage
 
-from suite.dashboard.annotations import Annotations, annotate
+from suite.dashboard.legible_links import with_legible_links
+from suite.dashboard.shown_storage import ShownStorage
 from suite.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -30,9 +31,8 @@ _HEADERS = [
 
 def dashboard_of(run: RunDirectory, storage: BaseStorage) -> WSGIApplication:
     """The application; nothing is written to the run or to its storage."""
-    annotations = Annotations(run, storage)
-    annotate(storage, annotations)
-    dashboard: WSGIApplication = optuna_dashboard.wsgi(storage, artifact_store=annotations)
+    shown = ShownStorage(run, storage)
+    dashboard = with_legible_links(optuna_dashboard.wsgi(shown, artifact_store=shown.annotations))
     page = run.path / "report" / "report.html"
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -7,8 +7,17 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
+from suite.dashboard.all_genes import ABSENT, FIRST_NUMBER
+from suite.dashboard.network_facts import (
+    Facts,
+    Searched,
+    accuracy_in_words,
+    latency_in_words,
+    origin_facts,
+    place_in_words,
+    size_facts,
+)
 from suite.escaping import escaped, in_code
-from suite.report.pictures import architecture_in_words
 from suite.report.record import RunRecord
 from suite.wording import count, duration, in_short, percent
 
@@ -18,8 +27,8 @@ _PHASES = {
 }
 
 
-def study_note(record: RunRecord, name: str) -> str:
-    """The summary of an Optuna study, with a link to the report that the same server has."""
+def study_note(record: RunRecord, name: str, study: int) -> str:
+    """The summary of the Optuna study of that name and number, with a link to the report that the same server has."""
     phase = name.rpartition("/")[2]
     lines = [
         f"## {escaped(record.study.name)}, run {escaped(record.run.run_id)}",
@@ -30,45 +39,67 @@ def study_note(record: RunRecord, name: str) -> str:
         f"{escaped(record.facts['device']['name'])}.",
         "[The whole report](/report)",
     ]
+    if phase == "search":
+        lines.append(
+            f"[With a value for every gene](/dashboard/studies/{FIRST_NUMBER + study}/note), for the plots"
+        )
     return "\n\n".join(lines)
 
 
-def trial_note(record: RunRecord, trial: FrozenTrial) -> str:
+def trial_note(record: RunRecord, trial: FrozenTrial, searched: Searched) -> str:
     """A network of the search's front: what it is and where it came from."""
     attributes = trial.user_attrs
     genome = record.space.parse(attributes["genome"])
-    parents = ", ".join(in_code(parent) for parent in attributes["parents"]) or "none"
     facts = [
         ("On the front of", ", ".join(record.study.search.objectives)),
-        ("Loss, accuracy on val-A", f"{attributes['val_loss']:.4f}, {percent(attributes['val_accuracy'])}"),
-        ("Parameters, MACs", f"{count(attributes['params'])}, {in_short(attributes['macs'])}"),
-        ("Latency", _latency(attributes.get("latency"))),
-        ("Made by", f"{escaped(attributes['origin'])}, in generation {escaped(attributes['generation'])}"),
-        ("Parents", parents),
-        ("Layers", architecture_in_words(genome, record.space)),
+        *_on_val_a(record, trial),
+        ("Latency", latency_in_words(attributes.get("latency"))),
+        *size_facts(genome, record.space),
+        *origin_facts(trial, record.space, searched),
     ]
     return _page(genome.text, facts, "Scores are those of shared weights, not of a trained network.")
 
 
-def finalist_note(record: RunRecord, row: dict[str, Any]) -> str:
+def finalist_note(record: RunRecord, row: dict[str, Any], searched: Searched) -> str:
     """A network that was trained on its own; the winner with its test."""
-    genome = record.space.parse(row["genome"])
+    genome, final = record.space.parse(row["genome"]), record.final
+    rows = record.finalists["finalists"] if record.finalists else [row]
     facts = [
-        ("Accuracy, loss on val-B", f"{percent(row['val_accuracy'])}, {row['val_loss']:.4f}"),
+        ("Place", place_in_words(row, rows)),
+        ("Accuracy on val-B", accuracy_in_words(row["val_accuracy"], row["val_pictures"])),
+        ("Loss on val-B", f"{row['val_loss']:.4f}"),
         (
             "Trained",
-            f"{escaped(row['epochs'])} epochs in {duration(row['seconds'])}"
+            f"{count(row['epochs'])} epochs in {duration(row['seconds'])}"
             + (", then pruned" * row["pruned"]),
         ),
-        ("Parameters, MACs", f"{count(row['params'])}, {in_short(row['macs'])}"),
-        ("Layers", architecture_in_words(genome, record.space)),
+        *size_facts(genome, record.space),
     ]
-    final = record.final
-    if final is None or final["genome"] != row["genome"]:
+    if final is not None and final["genome"] == row["genome"]:
+        facts.insert(0, ("**Winner**: test accuracy", _tested(final)))
+        facts.append(("Latency, fine-tuned", latency_in_words(final["latency"]["objective"])))
+    trial = searched.trials.get(genome.text)
+    if trial is None:
         return _page(genome.text, facts, "")
-    facts.insert(0, ("**Winner**: test accuracy", percent(final["test"]["eval_accuracy"])))
-    facts.append(("Latency, fine-tuned", f"{final['latency']['objective']['median_ms']:.3f} ms"))
+    facts += [
+        ("Latency in the search", latency_in_words(trial.user_attrs.get("latency"))),
+        *((f"{name}, by shared weights", value) for name, value in _on_val_a(record, trial)),
+        *origin_facts(trial, record.space, searched),
+    ]
     return _page(genome.text, facts, "")
+
+
+def all_genes_note(name: str, study: int) -> str:
+    """Of the search's trials with a value for every gene; `name` is that of what was recorded."""
+    page = f"/dashboard/studies/{study}"
+    return (
+        f"## {escaped(name)}, with a value for every gene\n\n"
+        f"The trials of the search once more, for the plots: a gene of a layer that a network lacks is `{ABSENT}` "
+        "here, where the record leaves the parameter out. So "
+        f"[parallel coordinates]({page}/smartSelection), [slices]({page}/analytics) and [importances]({page}) have "
+        "every gene and every trial. Depth decides which genes are absent: what an absent gene seems to do is "
+        "depth's doing.\n\nNothing of this is in the storage."
+    )
 
 
 def _found(record: RunRecord) -> str:
@@ -82,13 +113,22 @@ def _found(record: RunRecord) -> str:
     )
 
 
-def _latency(latency: dict[str, Any] | None) -> str:
-    if latency is None:
-        return "not measured"
-    batch = escaped(latency["batch"])
-    return f"{latency['median_ms']:.3f} ms (90 % within {latency['p90_ms']:.3f} ms), batch {batch}"
+def _on_val_a(record: RunRecord, trial: FrozenTrial) -> Facts:
+    accuracy = accuracy_in_words(
+        trial.user_attrs["val_accuracy"], record.facts["dataset"]["counts"]["val_search"]
+    )
+    return [("Accuracy on val-A", accuracy), ("Loss on val-A", f"{trial.user_attrs['val_loss']:.4f}")]
+
+
+def _tested(final: dict[str, Any]) -> str:
+    return accuracy_in_words(final["test"]["eval_accuracy"], len(final["predicted"]))
 
 
 def _page(title: str, facts: Sequence[tuple[str, str]], remark: str) -> str:
-    rows = "\n".join(f"| {name} | {value} |" for name, value in facts)
+    rows = "\n".join(f"| {_unbroken(name)} | {value} |" for name, value in facts)
     return f"### {in_code(title)}\n\n| | |\n|:---|:---|\n{rows}\n\n{remark}".rstrip()
+
+
+def _unbroken(name: str) -> str:
+    """In one line, however long the value beside it."""
+    return name.replace(" ", "&nbsp;").replace("-", "&#8209;")

@@ -9,15 +9,21 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from html import unescape
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
+from optuna_dashboard._note import get_note_from_system_attrs
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
 from suite.dashboard import dashboard_of
+from suite.dashboard.shown_storage import ShownStorage
+from suite.report.record import read_record
 from suite.run_directory import RunDirectory
 from suite.trials import open_storage, storage_url
 from tests.browser import browser, complaints, requested
@@ -38,9 +44,8 @@ class Served:
 @pytest.fixture(scope="module")
 def served(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     run = RunDirectory.open(Path(shutil.copytree(finished, tmp_path_factory.mktemp("served") / "run")))
-    storage = open_storage(storage_url(run, None))
-    studies = {s.study_name.rpartition("/")[2]: s._study_id for s in storage.get_all_studies()}
-    with serving(dashboard_of(run, storage)) as port:
+    studies = {s.study_name.rpartition("/")[2]: s._study_id for s in shown(run).get_all_studies()}
+    with serving(dashboard_of(run, open_storage(storage_url(run, None)))) as port:
         yield Served(run, f"http://127.0.0.1:{port}", studies)
 
 
@@ -56,6 +61,16 @@ def shows(opened: Chrome, text: str) -> bool:
     return True
 
 
+def drawn(opened: Chrome, what: str, at_least: int) -> list[WebElement]:
+    """The parts of a plot, by a CSS selector, once so many are there."""
+    WebDriverWait(opened, 60).until(lambda c: len(c.find_elements(By.CSS_SELECTOR, what)) >= at_least)
+    return opened.find_elements(By.CSS_SELECTOR, what)
+
+
+def shown(run: RunDirectory) -> ShownStorage:
+    return ShownStorage(run, open_storage(storage_url(run, None)))
+
+
 def nothing_left_the_machine(opened: Chrome, served: Served) -> bool:
     asked = requested(opened)
     assert asked
@@ -65,6 +80,7 @@ def nothing_left_the_machine(opened: Chrome, served: Served) -> bool:
 def test_the_study_list_names_every_phase(opened: Chrome, served: Served) -> None:
     opened.get(f"{served.address}/dashboard")
     assert shows(opened, "tiny/run/search")
+    assert shows(opened, "tiny/run/search, all genes")
     assert shows(opened, "tiny/run/finalists")
     assert nothing_left_the_machine(opened, served)
     assert complaints(opened) == []
@@ -77,6 +93,8 @@ def test_a_study_says_what_was_found_and_leads_to_the_report(opened: Chrome, ser
     assert shows(opened, "Winner")
     assert shows(opened, final["genome"])
     (link,) = opened.find_elements(By.LINK_TEXT, "The whole report")
+    around = link.find_element(By.XPATH, "..")
+    assert link.value_of_css_property("color") == around.value_of_css_property("color")
     opened.get(link.get_attribute("href"))
     assert shows(opened, "Test accuracy")
     assert nothing_left_the_machine(opened, served)
@@ -96,17 +114,37 @@ def test_a_finalist_has_its_note_and_its_pictures(opened: Chrome, served: Served
     )
     WebDriverWait(opened, 60).until(lambda c: all(i.get_property("naturalWidth") for i in pictures))
     names = {i.get_attribute("alt") for i in pictures}
-    assert {"architecture.png", "curve.png", "confusion.png"} <= names
+    assert {"architecture.png", "curve.png", "confusion-val-B.png"} <= names
     assert nothing_left_the_machine(opened, served)
     assert complaints(opened) == []
+
+
+def test_with_all_genes_the_plots_have_every_gene_and_every_trial(opened: Chrome, served: Served) -> None:
+    search, genes = (
+        served.run.read_result("search"),
+        [gene.name for gene in read_record(served.run).space.genes],
+    )
+    assert search is not None
+    study = f"{served.address}/dashboard/studies/{served.studies['search, all genes']}"
+    opened.get(study)
+    importances = drawn(opened, "#graph-hyperparameter-importances .bars .point", 2 * len(genes))
+    assert len(importances) == 2 * len(genes)  # for each objective
+    opened.get(f"{study}/analytics")
+    points = drawn(opened, "#plot-slice .scatterlayer .point", search["evaluations"])
+    assert len(points) == search["evaluations"]
+    opened.get(f"{study}/smartSelection")
+    axes = {axis.text for axis in drawn(opened, "#plot-parallel-coordinate .axis-title", 2 + len(genes))}
+    assert axes == {"loss", "macs", *genes}
+    assert "absent" in str(opened.find_element(By.ID, "plot-parallel-coordinate").get_property("textContent"))
+    assert nothing_left_the_machine(opened, served)
+    # Of drawing without a GPU the browser says that it is slow.
+    assert [complaint for complaint in complaints(opened) if "WebGL" not in complaint] == []
 
 
 def test_every_network_of_the_front_has_a_note_and_a_diagram(served: Served) -> None:
     search = served.run.read_result("search")
     assert search is not None
-    storage = open_storage(storage_url(served.run, None))
-    dashboard_of(served.run, storage)
-    attributes = storage.get_study_system_attrs(served.studies["search"])
+    attributes = shown(served.run).get_study_system_attrs(served.studies["search"])
     notes = [key for key in attributes if key.endswith(":note_ver") and key != "dashboard:note_ver"]
     pictures = [key.split(":")[2:] for key in attributes if key.startswith("dashboard:artifacts:")]
     assert len(notes) == len(pictures) == len(search["front"])
@@ -116,19 +154,57 @@ def test_every_network_of_the_front_has_a_note_and_a_diagram(served: Served) -> 
             assert answer.read(8) == PNG
 
 
+def test_notes_say_what_a_network_is_and_how_it_came_about(served: Served) -> None:
+    storage = shown(served.run)
+    for phase, words in (
+        ("search", ["Accuracy on val-A", "95 % interval", "Latency", "Made by", "Generation", "Parents"]),
+        (
+            "finalists",
+            ["Place", " of 3, by accuracy on val-B", "95 % interval", "by shared weights", "Made by"],
+        ),
+    ):
+        attributes = storage.get_study_system_attrs(served.studies[phase])
+        trials = [key.split(":")[1] for key in attributes if key.count(":") == 2 and key.endswith("note_ver")]
+        assert trials
+        for trial in trials:
+            note = unescape(get_note_from_system_attrs(attributes, int(trial))["body"])
+            note = note.replace("\u2011", "-").replace("\u00a0", " ")
+            assert [word for word in ["Parameters, MACs", "Layers", *words] if word not in note] == []
+
+
+def test_a_finalists_matrix_is_of_val_b(served: Served) -> None:
+    finalists = served.run.read_result("finalists")
+    assert finalists is not None
+    attributes = shown(served.run).get_study_system_attrs(served.studies["finalists"])
+    assert "".join(map(str, attributes.values())).count("confusion-val-B.png") == len(finalists["finalists"])
+    for row in finalists["finalists"]:
+        for curve in row["curves"]:
+            matrix = np.array(curve["confusion"])
+            assert matrix.sum() == row["val_pictures"]
+            assert matrix.sum() - matrix.trace() == len(curve["wrong"])
+
+
+def test_objectives_have_names_in_every_study(served: Served) -> None:
+    named = {
+        study.study_name: study.system_attrs["study:metric_names"]
+        for study in open_storage(storage_url(served.run, None)).get_all_studies()
+    }
+    assert named == {"tiny/run/search": ["loss", "macs"], "tiny/run/finalists": ["val-B accuracy"]}
+
+
 def test_the_record_itself_is_not_annotated(served: Served) -> None:
-    for study in served.studies.values():
-        stored = open_storage(storage_url(served.run, None)).get_study_system_attrs(study)
-        assert not [key for key in stored if key.startswith("dashboard:")]
+    stored = open_storage(storage_url(served.run, None))
+    for study in stored.get_all_studies():
+        assert not [key for key in study.system_attrs if key.startswith("dashboard:")]
+    assert len(stored.get_all_studies()) == 2
 
 
 def test_a_run_under_way_has_a_note_too(finished: Path, tmp_path: Path) -> None:
     run = RunDirectory.open(Path(shutil.copytree(finished, tmp_path / "run")))
     for phase in ("finalists", "final", "search"):
         (run.path / "results" / f"{phase}.json").unlink()
-    storage = open_storage(storage_url(run, None))
-    dashboard_of(run, storage)
-    (search,) = [s._study_id for s in storage.get_all_studies() if s.study_name == "tiny/run/search"]
+    storage = shown(run)
+    search = storage.get_study_id_from_name("tiny/run/search")
     note = storage.get_study_system_attrs(search)["dashboard:note_str:0"]
     assert "The run has no winner yet." in note
 

@@ -17,6 +17,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from suite.dashboard import dashboard_of
+from suite.dashboard.all_genes import FIRST_NUMBER
 from suite.run_directory import RUNS, RunDirectory, latest_run
 from suite.trials import open_storage, storage_url
 from tests.browser import browser
@@ -64,6 +65,7 @@ def _dashboard(opened: Chrome, run: RunDirectory) -> None:
         pages = {
             "dashboard-study": f"{studies['search']}",
             "dashboard-note": f"{studies['search']}/note",
+            "dashboard-genes": f"{studies['search'] + FIRST_NUMBER}/smartSelection",
             "dashboard-trial": f"{studies['finalists']}/trials?numbers={winner}",
         }
         for name, page in pages.items():

@@ -1,0 +1,33 @@
+"""Links of notes in the colour of the text around them: a browser's own blue cannot be read on the dark page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+_STYLE = b"<style>a:not([class]) { color: inherit }</style>"  # the dashboard's own links have classes
+
+
+def with_legible_links(dashboard: WSGIApplication) -> WSGIApplication:
+    """The dashboard, whose page, one for all addresses, gets a rule of style."""
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not environ.get("PATH_INFO", "").startswith("/dashboard"):
+            return dashboard(environ, start_response)
+        began: list[Any] = []
+
+        def begin(*answer: Any) -> Any:
+            began[:] = answer
+
+        page = b"".join(dashboard(environ, begin))
+        styled = page.replace(b"</head>", _STYLE + b"</head>", 1)
+        status, headers, *error = began
+        if page:  # not if only the headers were asked for
+            headers = [(k, str(len(styled)) if k.lower() == "content-length" else v) for k, v in headers]
+        start_response(status, headers, *error)
+        return [styled]
+
+    return application
