@@ -142,6 +142,7 @@ def _say_result(results: dict[str, Any], page: Path, path: Path) -> None:
     winner, accuracy = results["winner"], results["test"]["eval_accuracy"]
     pictures = results["dataset"]["counts"]["test"]
     low, high = accuracy_interval(accuracy, pictures)
+    page, path = _from_here(page), _from_here(path)
     run = shlex.quote(str(path))
     rows = {
         "Winner": winner["genome"],
@@ -156,3 +157,8 @@ def _say_result(results: dict[str, Any], page: Path, path: Path) -> None:
         "Export": f"suite export {run}",
     }
     print("\n".join(aligned(list(rows.items()), left=(0, 1))))
+
+
+def _from_here(path: Path) -> Path:
+    """As short as it can be written where the command was given."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
