@@ -35,7 +35,7 @@ def run(
     study = study or read_study(_STUDY)
     data = open_data(study.data, find_data(study.data))
     seconds: dict[str, list[float]] = {"kept": [], "not kept": []}
-    with display.phase("Runs", 2 * seeds) as phase:
+    with display.phase("Runs", 2 * seeds, "runs") as phase:
         for seed in range(seeds):
             seeded = study.model_copy(update={"seed": seed})
             for kind in list(seconds) if seed % 2 == 0 else reversed(list(seconds)):

@@ -65,7 +65,7 @@ def run(display: Display, turns: int = 5, urls: Sequence[str] = ()) -> dict[str,
     torch.set_num_threads(1)
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         peak = _peak_gmacs(pool, threads)
-        with display.phase("Evaluation", turns * len(sets)) as phase:
+        with display.phase("Evaluation", turns * len(sets), "sets") as phase:
             for number, (name, of, genomes, dtype) in enumerate(sets):
                 phase.update(number * turns, name)
                 row = _measure(of, genomes, dtype, pool, threads, turns)

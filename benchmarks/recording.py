@@ -46,7 +46,7 @@ def run(display: Display, trials: int = 200, urls: Sequence[str] = ()) -> dict[s
         name = f"bench/{datetime.now():%Y%m%d-%H%M%S}/recording"
         records = {label: Trials(open_storage(url), name, space, criteria) for label, url in storages.items()}
         spent: dict[str, list[float]] = {label: [] for label in records}
-        with display.phase("Recording", trials) as phase:
+        with display.phase("Recording", trials, "trials") as phase:
             for i in range(trials):
                 batch, proposal = evaluated(space, i)
                 for label, record in records.items():

@@ -32,7 +32,7 @@ def run(display: Display, directory: RunDirectory) -> dict[str, Any]:
     genomes = [space.parse(row["genome"]) for row in (directory.read_result("finalists") or {})["finalists"]]
     curves: dict[str, dict[str, list[float]]] = {start: {g.text: [] for g in genomes} for start in STARTS}
     epochs = study.finalists.epochs
-    with display.phase("Epochs", len(STARTS) * len(genomes) * epochs) as phase:
+    with display.phase("Epochs", len(STARTS) * len(genomes) * epochs, "epochs") as phase:
         for genome in genomes:
             extracted = scorer.supernet.extract(genome, scorer.calibration)
             trainings = {

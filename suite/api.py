@@ -59,7 +59,8 @@ def run_study(
     """Run a study to its tested winner and its report, as `suite search` does.
 
     `study` is a study file; overrides are written as after `--set`: `["search.population=100"]`. Progress goes to
-    stderr. Ctrl-C raises suite.launch.InterruptedRun; `suite search --resume` then goes on.
+    stderr; if it is to be quiet, only a line for each finished phase. Ctrl-C raises suite.launch.InterruptedRun;
+    `suite search --resume` then goes on.
 
     Raises:
         SuiteError: the study, the data or the device cannot be used, or a phase failed.

@@ -10,42 +10,27 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
+import suite
 from suite.data.cache import default_cache_folder
 from suite.data.hub import REPOSITORIES
 from suite.data.left_out import left_out
 from suite.data.places import find_data
 from suite.device import device_facts, open_device
 from suite.errors import DataError, StorageError, SuiteError
+from suite.finding import Finding
+from suite.packages import optional, required
 from suite.run_directory import RUNS
 from suite.study import DataSettings, StudySettings
 from suite.trials import open_storage, reach_server, shown_url
 from suite.wording import count, plural
 
-State = Literal["good", "note", "bad"]
-
 OLDEST_PYTHON = (3, 11)
-_PINNED = ("torch", "torchvision")
-_OPTIONAL = {
-    "psycopg": "trials in PostgreSQL: pip install 'nas-suite[postgres]'",
-}
+_CHECKOUT = Path(suite.__file__).parent.parent / "noxfile.py"  # where it is, tests can be run
 _GIB = 1 << 30
 _LITTLE_DISK, _FEW_DISK = 0.5 * _GIB, 3 * _GIB  # a run takes some 100 MB, decoded CIFAR-10 as much again
 _BUSY = 0.5  # of the cores, by others, on average over the last minute
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at: whether it is as it should be, and what to do if not."""
-
-    subject: str
-    state: State
-    text: str
 
 
 def examine(
@@ -56,8 +41,9 @@ def examine(
     Of data, what the study names; without one, what the suite knows by name.
     """
     yield _python()
-    yield from map(_pinned, _PINNED)
+    yield from required()
     yield from _device()
+    yield _threads()
     yield _load()
     if study is None:
         yield from (_data(name, data_dir) for name in ("digits", *REPOSITORIES))
@@ -68,7 +54,7 @@ def examine(
     yield _sqlite()
     if storage is not None:
         yield _storage(storage)
-    yield from (_optional(package, what_for) for package, what_for in _OPTIONAL.items())
+    yield from optional(left_out=frozenset() if _CHECKOUT.is_file() else frozenset({"dev"}))
 
 
 def _python() -> Finding:
@@ -78,30 +64,22 @@ def _python() -> Finding:
     return Finding("Python", "good", found)
 
 
-def _pinned(package: str) -> Finding:
-    """Whether a package that belongs to another is of the very version that was tested."""
-    wanted = next(
-        (r.partition("==")[2] for r in requires("nas-suite") or [] if r.startswith(f"{package}==")), ""
-    )
-    try:
-        found = version(package)
-    except PackageNotFoundError:
-        return Finding(package, "bad", f"is missing: pip install {package}=={wanted}")
-    if found.partition("+")[0] != wanted:
-        return Finding(package, "bad", f"{found}; {wanted} was tested: pip install {package}=={wanted}")
-    return Finding(package, "good", found)
-
-
 def _device() -> Iterator[Finding]:
-    cpu = device_facts(open_device("cpu"))
-    given = os.environ.get("OMP_NUM_THREADS")
-    why = f", as OMP_NUM_THREADS={given} says" if given else ""
-    yield Finding("CPU", "good", f"{cpu.name}, {plural(cpu.threads, 'thread')}{why}")
+    yield Finding("CPU", "good", device_facts(open_device("cpu")).name)
     device = open_device("auto")
     if device.type == "cuda":
         yield Finding("GPU", "good", device_facts(device).name)
     else:
         yield Finding("GPU", "note", "none that this torch sees: everything runs and is timed on the CPU.")
+
+
+def _threads() -> Finding:
+    threads, cores = device_facts(open_device("cpu")).threads, os.cpu_count() or 1
+    given = os.environ.get("OMP_NUM_THREADS")
+    text = f"{threads} of {plural(cores, 'core')}" + (f", as OMP_NUM_THREADS={given} says" if given else "")
+    if threads < cores and given:
+        return Finding("Threads", "note", f"{text}: unset it, and training takes all of them.")
+    return Finding("Threads", "good", f"{text}.")
 
 
 def _load() -> Finding:
@@ -180,9 +158,3 @@ def _tried(subject: str, attempt: Callable[[], str]) -> Finding:
     except (SuiteError, OSError) as error:
         said = f"{error.what} {error.remedy or ''}".strip() if isinstance(error, StorageError) else str(error)
         return Finding(subject, "bad", said)
-
-
-def _optional(package: str, what_for: str) -> Finding:
-    if find_spec(package) is None:
-        return Finding(f"Optional: {package}", "note", f"is not installed; for {what_for}")
-    return Finding(f"Optional: {package}", "good", version(package))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +15,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from suite.cnn import StandaloneCNN
 from suite.data import Data
 from suite.errors import StorageError
-from suite.halving import SynchronousHalving, rungs
-from suite.progress import Display, Phase
+from suite.halving import SynchronousHalving, racing_epochs, rungs
+from suite.progress import Display
 from suite.run_directory import EverySeconds, RunDirectory
 from suite.space import Genome, SearchSpace
 from suite.standalone import standalone_training
@@ -58,15 +58,20 @@ def train_finalists(
         for i, genome in enumerate(candidates)
     ]
     epochs = study.finalists.epochs
-    with display.phase("Finalists", len(finalists) * epochs) as phase:
+    with display.phase("Finalists", unit="epochs") as phase:
+
+        def say() -> None:
+            done, total = _epochs_done(finalists), _epochs_expected(finalists, epochs)
+            phase.update(done, _leader(finalists), total=total)
+
         for epoch in range(1, epochs + 1):
             racing = [finalist for finalist in finalists if not finalist.pruned]
             for finalist in racing:
-                finalist.train_to(epoch, phase, done=_epochs_done(finalists))
+                finalist.train_to(epoch, say)
             for finalist in racing:
                 if finalist.epoch == epoch:  # on resume, earlier rungs were judged before
                     finalist.prune_if_behind()
-            phase.update(_epochs_done(finalists), _leader(finalists))
+            say()
         phase.finish(_epochs_done(finalists), _leader(finalists))
     for finalist in finalists:
         finalist.tell(optuna_study)
@@ -135,7 +140,7 @@ class Finalist:
         last = [curve.val_accuracy[-1] for curve in self._curves if curve.val_accuracy]
         return sum(last) / len(last) if last else 0.0
 
-    def train_to(self, epoch: int, phase: Phase, done: int) -> None:
+    def train_to(self, epoch: int, say: Callable[[], None]) -> None:
         """Train every seed to the end of `epoch` and report; nothing happens if that is behind us."""
         for training, curve in zip(self._trainings, self._curves, strict=True):
             while training.epoch < epoch:
@@ -149,7 +154,7 @@ class Finalist:
                 curve.confusion = outcome.confusion(len(self._data.classes))
                 self.seconds += time.monotonic() - clock
                 self._save()
-                phase.update(done, f"{self.genome.text} at {outcome.accuracy:.4f}")
+                say()
         if self._trial is not None and epoch not in _reported(self._trial):
             self._trial.report(self._accuracy_after(epoch), epoch)
 
@@ -269,11 +274,18 @@ def _reported(trial: optuna.Trial) -> dict[int, float]:
 
 
 def _epochs_done(finalists: Sequence[Finalist]) -> int:
-    """Epochs behind us, those that pruned finalists were spared among them."""
-    longest = max(finalist.epoch for finalist in finalists)
-    return sum(longest if finalist.pruned else finalist.epoch for finalist in finalists)
+    return sum(finalist.epoch for finalist in finalists)
+
+
+def _epochs_expected(finalists: Sequence[Finalist], epochs: int) -> int:
+    """How many it will be in all: known once the last rung is behind us, where ties may leave more than half."""
+    last = max(rungs(epochs, len(finalists)), default=0)
+    racing = [finalist for finalist in finalists if not finalist.pruned]
+    if min(finalist.epoch for finalist in racing) <= last:
+        return racing_epochs(epochs, len(finalists))
+    return sum(finalist.epoch if finalist.pruned else epochs for finalist in finalists)
 
 
 def _leader(finalists: Sequence[Finalist]) -> str:
     best = max((f for f in finalists if not f.pruned), key=lambda finalist: finalist.accuracy)
-    return f"best val-B accuracy {best.accuracy:.4f}, {sum(not f.pruned for f in finalists)} racing"
+    return f"best val-B {best.accuracy:.4f}, {sum(not f.pruned for f in finalists)} racing"

@@ -19,6 +19,7 @@ from suite.standalone import standalone_training
 from suite.study import StudySettings
 from suite.supernet import Scorer, Supernet, new_training
 from suite.training import Training
+from suite.wording import roughly
 
 _STEPS = 25
 _TRAINED_ALONE = 4  # networks
@@ -122,14 +123,8 @@ def plan_in_words(study: StudySettings, size: int, pictures: int, device: str, e
         ("final", f"fine-tuning ({study.final.epochs} epochs), one test", expected.final),
         ("in all", "", expected.total),
     ]
-    lines = [f"  {name:<10} {what:<44} about {_roughly(seconds)}" for name, what, seconds in rows]
+    lines = [f"  {name:<10} {what:<44} about {roughly(seconds)}" for name, what, seconds in rows]
     return "\n".join([f"Study {study.name}, seed {study.seed}, on {device}:", *lines])
-
-
-def _roughly(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _shortened(study: StudySettings, factor: float) -> StudySettings:

@@ -247,7 +247,7 @@ def _time_and_judge(
     """results/latency_model.json: every timing, the noise floor, and the held-out error (None of too few)."""
     clock, rng = time.monotonic(), random.Random(study.seed)
     genomes = draw_for_timing(space, count, rng)
-    with display.phase("Latency of the space", len(genomes)) as phase:
+    with display.phase("Latency of the space", len(genomes), "networks") as phase:
         timed = time_networks(
             genomes,
             supernet,

@@ -229,7 +229,7 @@ def _run(
 
 def _open_data(request: Request, display: Display) -> Data:
     """The pictures, with a bar while they are decoded for the first time, and what is odd about them."""
-    with display.phase("Pictures") as phase:
+    with display.phase("Pictures", unit="pictures") as phase:
         data = open_data(
             request.study.data,
             request.place,

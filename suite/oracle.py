@@ -63,7 +63,7 @@ def score_space(
     sums = {name: ScoreSums(len(genomes)) for name in splits}
     seconds = _resume(run, sums, scorer, pictures)
     total = sum(map(len, splits.values()))
-    with display.phase("Oracle", total) as phase:
+    with display.phase("Oracle", total, "pictures") as phase:
         walk = _Walk(genomes, splits, sums, scorer, run, phase, seconds, pictures)
         scorer.until_it_fits(walk.go_on)
         seconds = walk.seconds

@@ -50,11 +50,16 @@ def search(
     known = {genome: evaluation for genome, (_, evaluation) in recorded.items()}
     log.check_recorded(known, trials)
 
-    with display.phase("Search", evaluations_at_most(study.search)) as phase:
+    with display.phase("Search", evaluations_at_most(study.search), "networks") as phase:
         if needs_latency(study) and log.noise_floor_ms == 0.0:
             log.noise_floor_ms = fitness.noise_floor_ms(random.Random(study.seed))
             run.save_checkpoint(PHASE, {"method": method.state(), "log": vars(log)})
         judge = _Judge(study, goals, log.noise_floor_ms)
+        best_so_far = judge.best(known.values()) if known else ""
+
+        def say(done: int, note: str) -> None:
+            phase.update(len(known) + done, best_so_far or note)
+
         while not method.done:
             began = time.monotonic()
             generation, proposals = method.generation, method.ask()
@@ -63,7 +68,7 @@ def search(
             batch = fitness.evaluate(
                 [p.genome for p in new],
                 random.Random(study.seed + generation),
-                lambda done, note: phase.update(len(known) + done, note),
+                say,
                 timed=cut_off,
             )
             for proposal, evaluation in zip(new, batch.evaluations, strict=True):
@@ -74,8 +79,9 @@ def search(
             method.tell(proposals, judge.judgements(known[p.genome] for p in proposals))
             log.add(generation, proposals, method, batch.seconds, time.monotonic() - began)
             run.save_checkpoint(PHASE, {"method": method.state(), "log": vars(log)})
-            phase.update(len(known), judge.best(known.values()))
-        phase.finish(len(known), judge.best(known.values()))
+            best_so_far = judge.best(known.values())
+            phase.update(len(known), best_so_far)
+        phase.finish(len(known), best_so_far)
 
     result = _result(study, method, known, judge, log)
     run.write_result(PHASE, result)

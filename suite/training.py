@@ -184,7 +184,7 @@ def train_to_end(
         TrainingError: the loss is no longer a number.
     """
     steps = training.steps_per_epoch * training.recipe.epochs
-    with display.phase(title, steps) as phase:
+    with display.phase(title, steps, "steps") as phase:
         log = train_on(training, phase_name, run, phase.update)
         phase.finish(steps, _note(log))
     return log

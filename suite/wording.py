@@ -64,3 +64,35 @@ def duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.2f} h"
+
+
+def roughly(seconds: float) -> str:
+    """The same in whole numbers, where more would promise too much."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def clock(seconds: float) -> str:
+    """At most five characters: `0:07`, `12:30`, from 100 minutes on `2.1 h`, `30 h`."""
+    whole = round(seconds)
+    if whole < 6000:
+        return f"{whole // 60}:{whole % 60:02}"
+    return f"{seconds / 3600:.1f} h" if seconds < 36_000 else f"{seconds / 3600:.0f} h"
+
+
+def rate(per_second: float, unit: str) -> tuple[str, str]:
+    """Number and unit, per second, minute or hour, whichever gives one or more: (`9.8`, `networks/min`)."""
+    periods = {"s": 1, "min": 60, "h": 3600}
+    name = next((name for name, seconds in periods.items() if per_second * seconds >= 0.95), "h")
+    return _two_digits(per_second * periods[name]), f"{unit}/{name}"
+
+
+def _two_digits(number: float) -> str:
+    """At most five characters: `0.4`, `9.8`, `127`, `1.3 k`, `35 k`."""
+    thousands = ""
+    for larger in (" k", " M", " G"):
+        if number < 999.5:
+            break
+        number, thousands = number / 1000, larger
+    return f"{number:.{1 if number < 9.95 else 0}f}{thousands}"

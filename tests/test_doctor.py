@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import sys
+import tomllib
 from collections import namedtuple
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
+import torch
 from sqlalchemy import create_engine, inspect, make_url
 
-from suite import doctor
+from suite import packages
 from suite.cli import main
 from suite.doctor import Finding, examine
 from suite.study import StudySettings, validate_study
-from tests.conftest import tiny_table
+from tests.conftest import ROOT, tiny_table
 from tests.data.conftest import write_folders
 from tests.postgresql import Server
 
@@ -33,6 +36,12 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def found(storage: str | None = None) -> dict[str, Finding]:
     return {finding.subject: finding for finding in examine(None, storage)}
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, **versions: str | None) -> None:
+    """Packages as if they were installed in another version, or not at all (None)."""
+    real = packages._version
+    monkeypatch.setattr(packages, "_version", lambda name: versions[name] if name in versions else real(name))
 
 
 def test_a_machine_where_the_suite_runs_has_nothing_bad_and_nothing_is_left_behind(tmp_path: Path) -> None:
@@ -64,24 +73,32 @@ def test_pictures_that_no_search_could_use_are_bad(folder: str, said: str, tmp_p
     assert said in data.text
 
 
-def test_another_torch_than_the_tested_one_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
-    tested = doctor.version("torch")
-    monkeypatch.setattr(doctor, "version", lambda package: "1.0.0" if package == "torch" else tested)
-    torch = found()["torch"]
-    assert torch.state == "bad"
-    assert f"pip install torch=={tested.partition('+')[0]}" in torch.text
+@pytest.mark.parametrize("version", ["1.0.0", None])
+def test_another_torch_than_the_tested_one_is_bad(
+    version: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, torch=version)
+    finding = found()["torch"]
+    assert finding.state == "bad"
+    assert re.search(r"pip install torch==\d", finding.text)
+    assert (version or "is missing") in finding.text
 
 
-def test_a_missing_torchvision_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = doctor.version
+def test_a_package_that_is_too_old_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, numpy="1.26.4")
+    assert re.search(r"^1.26.4 .*: pip install 'numpy>=\d", found()["numpy"].text)
 
-    def version(package: str) -> str:
-        if package == "torchvision":
-            raise PackageNotFoundError(package)
-        return real(package)
 
-    monkeypatch.setattr(doctor, "version", version)
-    assert "is missing: pip install torchvision==" in found()["torchvision"].text
+def test_without_torch_the_command_says_what_to_install(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, torch=None)
+    monkeypatch.setattr("sys.argv", ["suite", "doctor"])
+    monkeypatch.setitem(sys.modules, "suite.doctor", None)  # as where torch cannot be imported
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    assert re.fullmatch(r"BAD   torch +is missing: pip install torch==\S+\n", capsys.readouterr().out)
 
 
 def test_a_full_disk_and_a_busy_machine_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,11 +109,25 @@ def test_a_full_disk_and_a_busy_machine_are_said(monkeypatch: pytest.MonkeyPatch
     assert "latencies" in findings["Load"].text
 
 
-def test_an_optional_part_that_is_missing_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "find_spec", lambda package: None)
-    optional = found()["Optional: psycopg"]
-    assert optional.state == "note"
-    assert "pip install" in optional.text
+def test_every_optional_part_is_known_and_one_that_is_missing_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    pretend(monkeypatch, psycopg=None, onnx="1.0")
+    findings = found()
+    assert {name for name in findings if name.startswith("Optional")} == {f"Optional: {p}" for p in parts}
+    assert findings["Optional: postgres"] == Finding(
+        "Optional: postgres",
+        "note",
+        "for trials in PostgreSQL: lacks psycopg: pip install 'psycopg[binary]>=3.2'",
+    )
+    assert "lacks onnx: pip install 'onnx>=" in findings["Optional: export"].text
+
+
+def test_threads_that_were_taken_away_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(os, "cpu_count", lambda: 4 * torch.get_num_threads())
+    assert "as OMP_NUM_THREADS=1 says" in found()["Threads"].text
 
 
 def test_a_server_that_does_not_answer_is_bad_and_its_password_is_not_shown(

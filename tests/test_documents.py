@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -26,6 +28,13 @@ def test_links_lead_somewhere(document: str) -> None:
     assert [path for path, _, _ in inside if path and not (ROOT / path).exists()] == []
     sections = [(path or document, section) for path, _, section in inside if section]
     assert [(path, section) for path, section in sections if section not in anchors(path)] == []
+
+
+@pytest.mark.parametrize("picture", sorted((ROOT / "docs").glob("*.svg")), ids=lambda path: path.name)
+def test_drawn_pictures_are_whole_and_ask_no_network(picture: Path) -> None:
+    root = ElementTree.fromstring(picture.read_text())
+    assert root.get("aria-label")
+    assert not re.search(r"href|url\(|@import", picture.read_text())
 
 
 def test_what_contributors_are_sent_to_is_there() -> None:

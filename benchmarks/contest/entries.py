@@ -56,7 +56,7 @@ def hold_contest(
     missing = [entry for entry in entries if not entry.path(folder).exists()]
     folder.mkdir(parents=True, exist_ok=True)
     with (
-        display.phase("Entries", len(entries)) as phase,
+        display.phase("Entries", len(entries), "entries") as phase,
         ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool,
     ):
         waiting = [pool.submit(_enter, entry, source, folder, budget) for entry in missing]

@@ -114,7 +114,7 @@ def _train(ablation: Ablation, job: Job, display: Display) -> dict[str, FrozenTr
     wanted = {_key(cell, seed, job): (cell, seed) for cell, seed in trainings}
     missing = wanted.keys() - _finished(study).keys()
     enqueue(study, [_trial(*wanted[key], key) for key in wanted if key in missing], same=_key_of)
-    with display.phase("Supernets", len(wanted)) as phase:
+    with display.phase("Supernets", len(wanted), "supernets") as phase:
 
         def look() -> None:
             phase.update(len(wanted.keys() & _finished(study).keys()))

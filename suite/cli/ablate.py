@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from suite.cli.options import DataDir, Device, Quiet, absolute, interruptible
+from suite.cli.options import DataDir, Device, Quiet, absolute, interruptible, starting
 from suite.fidelity.truth_table import TRUTH
 from suite.progress import Display
 from suite.run_directory import RUNS
@@ -44,10 +44,11 @@ def ablate(
     ablation = read_ablation(file)
     place = find_data(ablation.cells[0].study.data, data_dir)
 
-    from suite.ablation.run import Asked, open_ablation, run_ablation
-    from suite.clean_stop import clean_stop
-    from suite.report.ablation_page import publish_ablation, write_ablation_page
-    from suite.trials import shown_url, storage_url
+    with starting():
+        from suite.ablation.run import Asked, open_ablation, run_ablation
+        from suite.clean_stop import clean_stop
+        from suite.report.ablation_page import publish_ablation, write_ablation_page
+        from suite.trials import shown_url, storage_url
 
     run = open_ablation(run_dir or RUNS / "ablations" / ablation.name, ablation.name)
     url = shown_url(storage_url(run, storage))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from suite.cli.options import Run, opened
+from suite.cli.options import Run, opened, starting
 from suite.study import read_study
 
 EXAMPLES = (
@@ -40,12 +40,14 @@ def ask(
 
     Of the whole space, by a run's oracle; or of its front, by their times on another device.
     """
-    from suite.ask import answer, answer_there, parse_limits
+    with starting():
+        from suite.ask import answer, answer_there, parse_limits
 
-    limits = parse_limits(max_latency, max_params, max_macs)
-    directory = opened(run)
-    study = read_study(directory.path / "study.toml")
-    if timings is not None:
-        print(answer_there(directory, study, timings, limits, top))
-    else:
-        print(answer(directory, study.search.score, limits, top))
+        limits = parse_limits(max_latency, max_params, max_macs)
+        directory = opened(run)
+        study = read_study(directory.path / "study.toml")
+        if timings is not None:
+            said = answer_there(directory, study, timings, limits, top)
+        else:
+            said = answer(directory, study.search.score, limits, top)
+    print(said)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from suite.cli.options import Run, interruptible, opened
+from suite.cli.options import Run, interruptible, opened, starting
 from suite.errors import RunDirectoryError, StudyFileError
 from suite.progress import Display
 
@@ -72,7 +72,8 @@ def bench(
     if run is not None and what not in OF_A_RUN:
         raise StudyFileError("takes no RUN.", where=f"suite bench {what}", remedy="Leave it out.")
     try:
-        benchmark = import_module(f"benchmarks.{what.replace('-', '_')}")
+        with starting():
+            benchmark = import_module(f"benchmarks.{what.replace('-', '_')}")
     except ModuleNotFoundError:
         raise RunDirectoryError(
             "is not here.",

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from suite.cli.options import starting
 from suite.run_directory import RUNS, RunDirectory, new_run_path
 from suite.run_set import RunSet, is_set
 
@@ -33,9 +34,11 @@ def compare(
     for path in runs:
         directories += RunSet.open(path).every_run() if is_set(path) else [RunDirectory.open(path)]
 
-    from suite.comparison import compare_runs
-    from suite.report.comparison_page import check_holds_nothing_else, write_comparison
+    with starting("Comparing"):
+        from suite.comparison import compare_runs
+        from suite.report.comparison_page import check_holds_nothing_else, write_comparison
 
-    folder = out or new_run_path(RUNS, "comparisons")
-    check_holds_nothing_else(folder)
-    print(write_comparison(compare_runs(directories), folder))
+        folder = out or new_run_path(RUNS, "comparisons")
+        check_holds_nothing_else(folder)
+        page = write_comparison(compare_runs(directories), folder)
+    print(page)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from suite.cli.options import Run, absolute, opened
+from suite.cli.options import Run, absolute, opened, starting
 from suite.errors import RunDirectoryError
 
 EXAMPLES = (
@@ -33,13 +33,14 @@ def dashboard(
     """
     directory = opened(run)
 
-    from suite.cli.read_only import new_server  # slow to import: a wrong RUN is told before
-    from suite.dashboard import dashboard_of
-    from suite.trials import open_storage, storage_url
+    with starting():  # slow to import: a wrong RUN is told before
+        from suite.cli.read_only import new_server
+        from suite.dashboard import dashboard_of
+        from suite.trials import open_storage, storage_url
 
-    url = storage_url(directory, absolute(storage))
-    _check_is_there(url, directory.path)
-    page = dashboard_of(directory, open_storage(url))
+        url = storage_url(directory, absolute(storage))
+        _check_is_there(url, directory.path)
+        page = dashboard_of(directory, open_storage(url))
     try:
         server = new_server(page, host, port)
     except (OSError, UnicodeError) as error:

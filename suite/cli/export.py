@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from suite.cli.options import DataDir, Run, opened
+from suite.cli.options import DataDir, Run, opened, starting
 from suite.errors import ExportError
 from suite.progress import Display
 
@@ -52,11 +52,13 @@ def export(
         raise ExportError("times a front.", where="--timer", remedy="Add --front.")
     directory = opened(run)
     if front or onnx:
-        from suite.export.onnx_file import require_onnx
+        with starting():
+            from suite.export.onnx_file import require_onnx
 
         require_onnx()
     if front:
-        from suite.export.front import TIMER, export_front
+        with starting():
+            from suite.export.front import TIMER, export_front
 
         display = Display()
         folder = export_front(directory, output, data_dir, display, timer=timer)
@@ -68,6 +70,7 @@ def export(
             )
         return
 
-    from suite.export.from_run import export_network
+    with starting():
+        from suite.export.from_run import export_network
 
     print(export_network(directory, genome, output, data_dir, Display(), onnx=onnx))

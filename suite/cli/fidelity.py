@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from suite.cli.options import DataDir, Device, Quiet, Run, absolute, interruptible, opened
+from suite.cli.options import DataDir, Device, Quiet, Run, absolute, interruptible, opened, starting
 from suite.fidelity.truth_table import TRUTH
 from suite.progress import Display
 from suite.study import read_study
@@ -52,9 +52,10 @@ def fidelity(
     study = read_study(directory.path / "study.toml")
     place = find_data(study.data, data_dir)
 
-    from suite.fidelity.in_words import in_words
-    from suite.fidelity.measure_run import Asked
-    from suite.launch import measure_fidelity
+    with starting():
+        from suite.fidelity.in_words import in_words
+        from suite.fidelity.measure_run import Asked
+        from suite.launch import measure_fidelity
 
     asked = Asked(networks, seeds, epochs, train_images, top, truth, absolute(storage), place, device)
     with interruptible():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from suite.run_directory import RUNS, RunDirectory, latest_run
 
@@ -21,12 +22,25 @@ DataDir = Annotated[
     Path | None, typer.Option("--data", help="Holds <dataset>/*.parquet; before SUITE_DATA_DIR.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and the end.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Say only errors, a line for each finished phase, and the end.")
+]
 
 
 def opened(run: Path | None) -> RunDirectory:
     """The run directory a user named, or the latest one."""
     return latest_run(RUNS) if run is None else RunDirectory.open(run)
+
+
+@contextmanager
+def starting(what: str = "Starting") -> Iterator[None]:
+    """Say so on a terminal while something takes seconds before its first word, such as importing torch."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(f"{what} ...", spinner="line", refresh_per_second=2):
+        yield
 
 
 @contextmanager

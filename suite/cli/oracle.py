@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from suite.cli.options import DataDir, Device, Quiet, Run, interruptible, opened
+from suite.cli.options import DataDir, Device, Quiet, Run, interruptible, opened, starting
 from suite.errors import StudyFileError
 from suite.progress import Display
 from suite.study import read_study
@@ -49,8 +49,9 @@ def oracle(
 
     place = find_data(read_study(directory.path / "study.toml").data, data_dir)
 
-    from suite.launch import Walk, score_every_network, shortlist_networks
-    from suite.shortlist import in_words
+    with starting():
+        from suite.launch import Walk, score_every_network, shortlist_networks
+        from suite.shortlist import in_words
 
     asked, display = Walk(place, device, memory << 20), Display(quiet=quiet)
     if shortlist:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from suite.cli.options import starting
 from suite.data.folders import PICTURE_ENDINGS
 from suite.errors import DataError
 from suite.escaping import one_line, paragraph
@@ -36,9 +37,10 @@ def predict(
 
     They may be of any format, mode and size; one that cannot be read is said, and the rest goes on.
     """
-    from suite.export import load_model
+    with starting():
+        from suite.export import load_model
 
-    network = load_model(model)
+        network = load_model(model)
     said: list[dict[str, Any]] = []
     for file in _files(images):
         try:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from suite.cli.options import DataDir, Quiet, Run, interruptible, opened
+from suite.cli.options import DataDir, Quiet, Run, interruptible, opened, starting
 from suite.progress import Display
 from suite.study import read_study
 
@@ -37,8 +37,9 @@ def references(
 
     place = find_data(read_study(directory.path / "study.toml").data, data_dir)
 
-    from suite.launch_references import set_references_beside
-    from suite.references.in_words import in_words
+    with starting():
+        from suite.launch_references import set_references_beside
+        from suite.references.in_words import in_words
 
     with interruptible():
         result, report = set_references_beside(directory, place, seeds, Display(quiet=quiet))

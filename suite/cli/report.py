@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from suite.cli.options import Run, opened
+from suite.cli.options import Run, opened, starting
 from suite.progress import Display
 from suite.run_set import RunSet, is_set
 
@@ -30,7 +30,8 @@ def report(
     run_set = RunSet.open(run) if run is not None and is_set(run) else None
     directories = [opened(run)] if run_set is None else run_set.every_run()
 
-    from suite.report import publish_report, write_report  # slow to import: a wrong RUN is told before
+    with starting():  # slow to import: a wrong RUN is told before
+        from suite.report import publish_report, write_report
 
     for directory in directories:
         print(write_report(directory, Display()))
@@ -39,9 +40,11 @@ def report(
     if run_set is None:
         return
 
-    from suite.comparison import compare_runs
-    from suite.report.comparison_page import publish_comparison, write_comparison
+    with starting("Comparing"):
+        from suite.comparison import compare_runs
+        from suite.report.comparison_page import publish_comparison, write_comparison
 
-    print(write_comparison(compare_runs(directories), run_set.path / "report"))
+        page = write_comparison(compare_runs(directories), run_set.path / "report")
+    print(page)
     if publish:
         print(publish_comparison(run_set, Path("reports")))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from suite.accuracy_interval import accuracy_interval
-from suite.cli.options import INTERRUPTED, DataDir, Device, Quiet, absolute
+from suite.cli.options import INTERRUPTED, DataDir, Device, Quiet, absolute, starting
 from suite.cli.seeds import MOST_SEEDS, search_seeds, set_of_seeds
 from suite.errors import StudyFileError
+from suite.escaping import printable
 from suite.progress import Display
 from suite.run_directory import RUNS, RunDirectory, latest_run
 from suite.study import read_study
+from suite.wording import aligned
 
 EXAMPLES = (
     "suite search studies/digits.toml",
@@ -80,12 +83,8 @@ def search(
 
     place = find_data(study.data, data_dir)
 
-    from suite.launch import (
-        InterruptedRun,
-        Request,
-        begin,
-        go_on,
-    )  # torch from here on: mistakes are told before
+    with starting():  # torch from here on: mistakes are told before
+        from suite.launch import InterruptedRun, Request, begin, go_on
 
     display = Display(quiet=quiet)
     request = Request(study, place, device, absolute(storage), budget, run_set.path if run_set else None)
@@ -98,10 +97,10 @@ def search(
         finished = go_on(request, stopped, display) if stopped else begin(request, run_dir, display)
     except InterruptedRun as stop:
         again = _again(study_file, overrides, seed, None, data_dir, stop.run.path)
-        display.say(f"\nInterrupted. What was done is kept in {stop.run.path}; go on with\n  {again}")
+        _say_stopped(f"What was done is kept in {stop.run.path}; go on with\n  {again}")
         raise typer.Exit(INTERRUPTED) from None
     except KeyboardInterrupt:
-        display.say("\nInterrupted before the run began; nothing was kept.")
+        _say_stopped("The run had not begun; nothing was kept.")
         raise typer.Exit(INTERRUPTED) from None
     _say_result(finished.results, finished.report, finished.run.path)
 
@@ -134,19 +133,32 @@ def _again(
     return shlex.join([*words, "--resume"])
 
 
+def _say_stopped(what: str) -> None:
+    """However quiet it was: without this nobody knows how to go on."""
+    print(printable(f"\nInterrupted. {what}"), file=sys.stderr)
+
+
 def _say_result(results: dict[str, Any], page: Path, path: Path) -> None:
     winner, accuracy = results["winner"], results["test"]["eval_accuracy"]
     pictures = results["dataset"]["counts"]["test"]
     low, high = accuracy_interval(accuracy, pictures)
+    page, path = _from_here(page), _from_here(path)
     run = shlex.quote(str(path))
-    print(
-        f"Winner {winner['genome']}: test accuracy {accuracy:.4f} on {pictures:,} pictures "
-        f"(95 % interval {low:.4f} to {high:.4f}), {winner['params']:,} parameters, "
-        f"{winner['macs'] / 1e6:.2f} M MACs, {winner['latency_ms']['median']:.3f} ms a picture\n"
-        f"Report   {page}\n"
-        f"As HTML  {page.with_name('report.html')}\n"
-        f"Model    {path / 'model' / 'winner.safetensors'}\n"
-        f"Browse   suite dashboard {run}\n"
-        f"Predict  suite predict {run} PICTURE ...\n"
-        f"Export   suite export {run}"
-    )
+    rows = {
+        "Winner": winner["genome"],
+        "Test": f"accuracy {accuracy:.4f} on {pictures:,} pictures (95 % interval {low:.4f} to {high:.4f})",
+        "Size": f"{winner['params']:,} parameters, {winner['macs'] / 1e6:.2f} M MACs",
+        "Latency": f"{winner['latency_ms']['median']:.3f} ms a picture",
+        "Report": str(page),
+        "As HTML": str(page.with_name("report.html")),
+        "Model": str(path / "model" / "winner.safetensors"),
+        "Browse": f"suite dashboard {run}",
+        "Predict": f"suite predict {run} PICTURE ...",
+        "Export": f"suite export {run}",
+    }
+    print("\n".join(aligned(list(rows.items()), left=(0, 1))))
+
+
+def _from_here(path: Path) -> Path:
+    """As short as it can be written where the command was given."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

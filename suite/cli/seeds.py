@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,7 +55,7 @@ def search_seeds(request: Request, run_set: RunSet, again: str, display: Display
     except (InterruptedRun, KeyboardInterrupt):
         kept = f"What was done is kept, seed by seed; go on with\n  {again}"
         said = kept if is_set(run_set.path) else "No run had begun; nothing was kept."
-        display.say(f"\nInterrupted. {said}")
+        print(printable(f"\nInterrupted. {said}"), file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     print(f"{_table(comparison)}\nCompared {printable(str(page))}")
 

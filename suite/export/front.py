@@ -40,7 +40,7 @@ def export_front(
     names = {_MANIFEST, TIMER, _TIMINGS, *map(_file_of, genomes)}
     refuse_other_content(folder, names, lambda: _is_of(folder, run))
     files = {_MANIFEST: as_json(_manifest(networks, genomes))}
-    with display.phase("Front", len(genomes)) as phase:
+    with display.phase("Front", len(genomes), "networks") as phase:
         for done, genome in enumerate(genomes, start=1):
             classifier = networks.subnet(genome).classifier
             content = onnx_bytes(classifier)

@@ -50,7 +50,7 @@ def train_truth(
     def done() -> int:
         return sum(table.has(want.genome.text, want.seed) for want in wanted)
 
-    with display.phase("Trainings", len(wanted)) as phase:
+    with display.phase("Trainings", len(wanted), "trainings") as phase:
 
         def look() -> None:
             if _take_in(study, table):

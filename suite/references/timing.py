@@ -26,7 +26,7 @@ def timed(match: RunToMatch, networks: Sequence[ReferenceNetwork], display: Disp
         "batch_64_all_threads": throughput(study),
     }
     latencies: dict[str, dict[str, Any]] = {text: {} for text in distinct}
-    with display.phase("Timing", len(drawn) * len(settings)) as phase:
+    with display.phase("Timing", len(drawn) * len(settings), "networks") as phase:
         for place, (name, how) in enumerate(settings.items()):
             measured = _measured(match, drawn, how, phase, place * len(drawn))
             for text, latency in zip(distinct, measured, strict=True):

@@ -57,7 +57,7 @@ def train_references(match: RunToMatch, seeds: int, display: Display) -> dict[st
 
     wanted = [_Wanted(i, network, seed) for seed in asked for i, network in enumerate(networks)]
     epochs = match.study.finalists.epochs + match.study.final.epochs
-    with display.phase("References", len(wanted) * epochs) as phase:
+    with display.phase("References", len(wanted) * epochs, "epochs") as phase:
         for behind, want in enumerate(wanted):
             if (want.network.name, want.seed) not in done:
                 result["trainings"].append(_trained_and_tested(match, want, phase, behind * epochs))

@@ -121,7 +121,7 @@ def _screened(contest: Contest, display: Display) -> Walked:
 def _exactly(contest: Contest, before: Round, risk: float, display: Display) -> Walked:
     """The exact walk of the networks that a round left, from the first picture on."""
     rounds, widest, began = [], 0.0, time.monotonic()
-    with display.phase("Shortlist", len(contest.split)) as phase:
+    with display.phase("Shortlist", len(contest.split), "pictures") as phase:
         for last in reject(contest, before.left, risk, phase):
             rounds.append(last.facts())
             if last.pictures == before.pictures:

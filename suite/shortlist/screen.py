@@ -64,7 +64,7 @@ def run_screen(contest: Contest, risk: float, display: Display) -> Screened:
     last = everyone = everybody(contest)
     slack = measure_slack(contest, risk)
     measured = time.monotonic()
-    with display.phase("Screen", len(contest.split)) as phase:
+    with display.phase("Screen", len(contest.split), "pictures") as phase:
         for last in reject(contest, everyone.left, risk, phase, torch.bfloat16, slack.value):
             rounds.append(last.facts())
             if len(last.left) <= _ENOUGH * len(contest.genomes):

@@ -9,6 +9,7 @@ import pytest
 import suite
 from suite.cli import main
 from suite.cli.app import COMMANDS
+from suite.cli.options import starting
 
 
 def printed(words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> str:
@@ -41,3 +42,17 @@ def test_examples_stand_one_a_line(
     lines = [line.strip() for line in examples.splitlines() if line.strip()]
     assert len(lines) == 3
     assert all(line.startswith("suite predict ") for line in lines)
+
+
+def test_that_a_command_is_starting_is_said_on_a_terminal_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with starting():
+        pass
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes anything for a terminal
+    with starting("Comparing"):
+        pass
+    said = capsys.readouterr().err
+    assert "Comparing ..." in said
+    assert said.endswith("\x1b[2K")  # and wiped away

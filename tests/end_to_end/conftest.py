@@ -55,5 +55,5 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert "Study tiny, seed 0, on cpu" in done.stderr
     assert "Winner" in done.stdout
     assert "on 359 pictures (95 % interval 0." in done.stdout
-    assert str(folder / "run" / "report" / "report.html") in done.stdout
+    assert "As HTML  run/report/report.html\n" in done.stdout
     return folder / "run"

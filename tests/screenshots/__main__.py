@@ -8,6 +8,8 @@ Writes docs/*.png and docs/terminal.svg.
 from __future__ import annotations
 
 import argparse
+import re
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -22,7 +24,8 @@ from suite.run_directory import RUNS, RunDirectory, latest_run
 from suite.trials import open_storage, storage_url
 from tests.browser import browser
 from tests.conftest import ROOT
-from tests.screenshots.terminal import terminal_picture
+from tests.screenshots.terminal import Piece, watched
+from tests.screenshots.window import windows_svg
 from tests.serving import serving
 
 DOCS = ROOT / "docs"
@@ -75,14 +78,25 @@ def _dashboard(opened: Chrome, run: RunDirectory) -> None:
 
 
 def _terminal() -> None:
+    """A search of its own, as from a checkout: in the middle of its search phase, and at its end."""
+    asked = "suite search studies/digits.toml"
     with tempfile.TemporaryDirectory() as folder:
-        study = ROOT / "studies" / "digits.toml"
-        picture = terminal_picture(
-            [sys.executable, "-m", "suite", "search", str(study)],
-            "suite search studies/digits.toml",
-            Path(folder),
-        )
-    (DOCS / "terminal.svg").write_text(picture, encoding="utf-8")
+        shutil.copytree(ROOT / "studies", Path(folder, "studies"))
+        words = [sys.executable, "-m", *asked.split()]
+        middle, end = watched(words, Path(folder), _is_half_searched)
+    prompt = (Piece(0, "$", "green", False), Piece(2, asked, "default", True))
+    (last_of_plan,) = [n for n, line in enumerate(end) if line and line[0].text.startswith("  in all")]
+    said = "A search of digits in a terminal: its plan and phases, and at the end the winner and where everything is"
+    windows = [
+        ("In the middle of the search", [prompt, *middle]),
+        ("At its end, below the plan", end[last_of_plan + 1 :]),
+    ]
+    (DOCS / "terminal.svg").write_text(windows_svg(said, windows), encoding="utf-8")
+
+
+def _is_half_searched(line: str) -> bool:
+    shown = re.match(r"Search .* (\d+)/(\d+) .* best ", line)
+    return shown is not None and 2 * int(shown[1]) >= int(shown[2])
 
 
 def _until(opened: Chrome, condition: object) -> None:
