@@ -240,12 +240,12 @@ def test_recorded_latencies_are_read_back(tmp_path: Path) -> None:
     assert search_with("at(Trials, 'record', 15, kill)", study, tmp_path).returncode == -9
     before = optuna.load_study(study_name="tiny/run/search", storage=open_storage(url)).trials
     counting = """
-import suite.fitness
-real = suite.fitness.time_subnets
-def time_subnets(genomes, *words):
+from suite.subnet_clock import SubnetClock
+real = SubnetClock.time
+def time(self, genomes, *words):
     print("timed", *(genome.text for genome in genomes))
-    return real(genomes, *words)
-suite.fitness.time_subnets = time_subnets
+    return real(self, genomes, *words)
+SubnetClock.time = time
 """
     done = search_with(counting, study, tmp_path, "--resume")
     assert done.returncode == 0, done.stderr
