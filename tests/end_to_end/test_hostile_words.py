@@ -7,7 +7,6 @@ import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
@@ -17,7 +16,7 @@ from suite.export.card import Measured, ModelFacts, Timed, model_card
 from suite.report import publish_report, write_report
 from suite.report.ablation_page import publish_ablation, write_ablation_page
 from suite.run_directory import RunDirectory
-from tests.conftest import refusal
+from tests.conftest import refusal, rewrite_json
 from tests.test_ablation import NEARLY, RISING, result_of
 
 CLASSES = (
@@ -71,10 +70,6 @@ def run(finished: Path, tmp_path: Path) -> RunDirectory:
     return RunDirectory.open(tmp_path / "run")
 
 
-def rewrite(path: Path, **values: Any) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
-
-
 @pytest.fixture
 def hostile(run: RunDirectory) -> RunDirectory:
     """The same run on data whose every word is hostile."""
@@ -87,10 +82,10 @@ def hostile(run: RunDirectory) -> RunDirectory:
     }
     dataset = {**facts["dataset"], **words, "classes": CLASSES}
     benign = {"notes": ["a note"], "warnings": ["a warning", "another"]}
-    rewrite(run.path / "run.json", dataset={**facts["dataset"], **benign})
+    rewrite_json(run.path / "run.json", dataset={**facts["dataset"], **benign})
     shutil.copytree(run.path, run.path.with_name("benign"))
     device = {**facts["device"], "name": CLASSES[1], "system": CLASSES[8]}
-    rewrite(run.path / "run.json", dataset=dataset, device=device)
+    rewrite_json(run.path / "run.json", dataset=dataset, device=device)
     study = run.path / "study.toml"
     name = json.dumps("`" * 6 + "\u202e </pre><script>")
     study.write_text(study.read_text().replace('name = "digits"', f"name = {name}"))
@@ -126,7 +121,7 @@ def test_the_same_report_as_html(hostile: RunDirectory) -> None:
 def test_a_published_report_of_hostile_words(hostile: RunDirectory, tmp_path: Path) -> None:
     write_report(hostile)
     winner = {**json.loads((hostile.path / "results.json").read_text())["winner"], "genome": CLASSES[1]}
-    rewrite(hostile.path / "results.json", winner=winner)
+    rewrite_json(hostile.path / "results.json", winner=winner)
     publish_report(hostile, tmp_path / "reports")
     index = Seen((tmp_path / "reports" / "README.md").read_text())
     assert index.leads == ["tiny/run/report.md"]
@@ -149,14 +144,14 @@ def test_a_run_whose_files_lead_elsewhere_publishes_nothing(
     file: str, key: str, name: str, run: RunDirectory, precious: list[Path]
 ) -> None:
     """Publishing replaces the report's folder; a run from somebody else must not choose which."""
-    rewrite(run.path / file, **{key: name})
+    rewrite_json(run.path / file, **{key: name})
     with pytest.raises(RunDirectoryError, match="no folder's name"):
         publish_report(run, run.path.parent / "reports")
     assert all(file.exists() for file in precious)
 
 
 def test_that_is_said_at_the_door(run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rewrite(run.path / "results.json", study="../..")
+    rewrite_json(run.path / "results.json", study="../..")
     monkeypatch.chdir(tmp_path)
     assert "no folder's name" in refusal("report", run.path, "--publish")
 
@@ -190,7 +185,7 @@ def test_an_ablation_whose_name_leads_elsewhere(
 ) -> None:
     run = ablation[0]
     write_ablation_page(run)
-    rewrite(run.path / "results" / "ablation.json", name="/../../precious")
+    rewrite_json(run.path / "results" / "ablation.json", name="/../../precious")
     with pytest.raises(RunDirectoryError, match="no folder's name"):
         publish_ablation(run, tmp_path / "reports")
 
