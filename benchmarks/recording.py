@@ -109,7 +109,7 @@ def _overlap(display: Display) -> dict[str, int]:
         trials = Trials(open_storage(f"sqlite:///{run.path}/study.db"), "bench", space, criteria(study))
         fitness = Fitness(study, space, supernet, Scorer(supernet, data, cpu), data.val_search, cpu)
         trials.record = _watched(trials.record, recordings)  # type: ignore[method-assign]
-        with mock.patch("suite.fitness.measure", _watched(measure, timings)):
+        with mock.patch("suite.subnet_clock.measure", _watched(measure, timings)):
             search(study, space, fitness, trials, run, lambda genome: True, display)
     both = sum(start < t_end and t_start < end for start, end in recordings for t_start, t_end in timings)
     return {"timings": len(timings), "recordings": len(recordings), "overlapping": both}

@@ -10,7 +10,7 @@ from pathlib import Path
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
 
-from suite.errors import StoppedError, StorageError
+from suite.errors import StoppedError, StorageError, UnansweredError
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG}
 
@@ -35,6 +35,12 @@ def clean_stop(folder: Path, storage: str, remedy: str) -> Iterator[None]:
             f"could not be written or read: {reason}.",
             where=storage,
             remedy=f"Nothing that was recorded is lost. Once it is back, go on: {remedy}",
+        ) from None
+    except UnansweredError as error:
+        raise StoppedError(
+            f"was cut off in the middle of a COMMIT, and {error}: the last entry may be there or not.",
+            where=storage,
+            remedy=f"Nothing before it is lost. Once the server is back, go on: {remedy}",
         ) from None
     except OSError as error:
         if error.errno not in _DISK:

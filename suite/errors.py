@@ -104,3 +104,7 @@ class StoppedError(SuiteError):
 
 class OutOfMemoryError(SuiteError):
     """Too little memory for even the smallest piece of work."""
+
+
+class UnansweredError(Exception):
+    """A COMMIT may have been done or not, and the server cannot say; `clean_stop` makes a StoppedError of it."""

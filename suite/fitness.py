@@ -13,16 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import torch
-from torch import Tensor
 
 from suite.data import Split
-from suite.latency import Latency, measure, noise_floor_ms
+from suite.latency import Latency
 from suite.noise_floor import rounded_to_floor
 from suite.space import Genome, SearchSpace
-from suite.study import LatencySettings, Objective, StudySettings
+from suite.study import Objective, StudySettings
+from suite.subnet_clock import SubnetClock
 from suite.supernet import Score, Scorer, Supernet
-
-_TIMED_TOGETHER = 50  # networks held in memory and interleaved at once
 
 
 @dataclass(frozen=True)
@@ -94,50 +92,6 @@ def constraints(study: StudySettings, evaluation: Evaluation) -> dict[str, float
     return excess
 
 
-def time_subnets(
-    genomes: Sequence[Genome],
-    supernet: Supernet,
-    calibration: Tensor | None,
-    settings: LatencySettings,
-    device: torch.device,
-    rng: random.Random,
-    progress: Callable[[int], None] = lambda done: None,
-) -> list[Latency]:
-    """Time each genome's subnet, fifty at once and interleaved; `progress` is told how many are behind us.
-
-    `calibration` is (N, C, H, W) normalised training pictures for batch norm, None without it.
-    """
-    latencies: list[Latency] = []
-    for start in range(0, len(genomes), _TIMED_TOGETHER):
-        together = [
-            supernet.extract(genome, calibration) for genome in genomes[start : start + _TIMED_TOGETHER]
-        ]
-        settled = len(latencies)
-        latencies += measure(
-            together,
-            supernet.space.shape,
-            settings,
-            device,
-            rng,
-            lambda done, settled=settled: progress(settled + done),  # type: ignore[misc]
-        )
-    return latencies
-
-
-def subnet_noise_floor_ms(
-    supernet: Supernet,
-    calibration: Tensor | None,
-    settings: LatencySettings,
-    device: torch.device,
-    rng: random.Random,
-) -> float:
-    """The latency noise floor, measured on a subnet of middling size."""
-    space = supernet.space
-    drawn = sorted((space.sample(rng) for _ in range(25)), key=space.macs)
-    network = supernet.extract(drawn[len(drawn) // 2], calibration)
-    return noise_floor_ms(network, space.shape, settings, device, rng)
-
-
 @dataclass(frozen=True)
 class Batch:
     """Genomes evaluated together, with the real time it took (local time, as Optuna keeps it)."""
@@ -162,10 +116,9 @@ class Fitness:
     ) -> None:
         self._study = study
         self._space = space
-        self._supernet = supernet
         self._scorer = scorer
         self._split = split
-        self._device = device
+        self._clock = SubnetClock(supernet, scorer.calibration, device, scorer.run)
 
     def evaluate(
         self,
@@ -187,15 +140,7 @@ class Fitness:
         latencies: dict[Genome, Latency] = {}
         if needs_latency(self._study):
             to_time = [genome for genome in genomes if genome not in timed]
-            found = time_subnets(
-                to_time,
-                self._supernet,
-                self._scorer.calibration,
-                self._study.latency,
-                self._device,
-                rng,
-                lambda done: progress(done, "timing"),
-            )
+            found = self._clock.time(to_time, self._study.latency, rng, lambda done: progress(done, "timing"))
             latencies = dict(zip(to_time, found, strict=True))
         seconds = {"scoring": scored - clock, "timing": time.monotonic() - scored}
         evaluations = [
@@ -206,9 +151,7 @@ class Fitness:
 
     def noise_floor_ms(self, rng: random.Random) -> float:
         """The latency noise floor, measured on a network of middling size."""
-        return subnet_noise_floor_ms(
-            self._supernet, self._scorer.calibration, self._study.latency, self._device, rng
-        )
+        return self._clock.noise_floor_ms(self._study.latency, rng)
 
     def _evaluation(self, genome: Genome, score: Score, latency: Latency | None) -> Evaluation:
         params, macs = self._space.parameters(genome), self._space.macs(genome)

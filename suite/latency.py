@@ -26,9 +26,9 @@ from suite.study import LatencySettings
 Forward = Callable[[Tensor], object]
 """(B, C, H, W) pictures -> whatever is said of them."""
 
+FLOOR_REPEATS = 12
 _BLOCK_MS = 2.0  # long against the clock's resolution and the loop's own cost, short against a drift in speed
 _WARM_UP_FORWARDS = 5
-_FLOOR_REPEATS = 12
 _MOST_EVENTS = 500  # pairs a network
 
 
@@ -79,16 +79,13 @@ def measure_side_by_side(
     return [_summary(times, count, settings, cpu) for times, count in samples]
 
 
-def noise_floor_ms(
-    network: nn.Module, shape: Shape, settings: LatencySettings, device: torch.device, rng: random.Random
-) -> float:
+def noise_floor_ms(repeats: Sequence[Latency]) -> float:
     """The smallest difference between two medians that is not noise, in ms.
 
-    The same network is measured several times over, interleaved as different networks are; two measurements of
-    one thing differ by less than 1.96 * sqrt(2) standard deviations in 95 cases of 100.
+    `repeats` are of one network, measured interleaved as different networks are; two measurements of one thing
+    differ by less than 1.96 * sqrt(2) standard deviations in 95 cases of 100.
     """
-    medians = [m.median_ms for m in measure([network] * _FLOOR_REPEATS, shape, settings, device, rng)]
-    return 1.96 * math.sqrt(2) * float(np.std(medians, ddof=1))
+    return 1.96 * math.sqrt(2) * float(np.std([repeat.median_ms for repeat in repeats], ddof=1))
 
 
 def timed_on(device: torch.device) -> str:

@@ -31,12 +31,12 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from suite.blocks import ConvLayer, Layer, Shape
-from suite.fitness import subnet_noise_floor_ms, time_subnets
 from suite.latency import Latency, timed_on
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
 from suite.study import LatencySettings, StudySettings
+from suite.subnet_clock import SubnetClock
 from suite.supernet import Supernet
 
 PHASE = "latency_model"
@@ -106,7 +106,8 @@ def model_latency(
     count = min(space.size, count or min(COUNT, max(_FEWEST, space.size // 4)))
     result = run.read_result(PHASE)
     if result is None or (result["device"], result["networks"]) != (timed_on(device), count):
-        result = _time_and_judge(study, space, supernet, calibration, device, display, count)
+        clock = SubnetClock(supernet, calibration, device, run)
+        result = _time_and_judge(study, space, clock, device, display, count)
         run.write_result(PHASE, result)
     genomes = [space.parse(row["genome"]) for row in result["measured"]]
     return fit_latency(space, genomes, np.array([row["median_ms"] for row in result["measured"]]))
@@ -125,10 +126,8 @@ def draw_for_timing(space: SearchSpace, count: int, rng: random.Random) -> list[
 
 def time_networks(
     genomes: Sequence[Genome],
-    supernet: Supernet,
-    calibration: Tensor | None,
+    clock: SubnetClock,
     settings: LatencySettings,
-    device: torch.device,
     rng: random.Random,
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[Latency]:
@@ -143,12 +142,9 @@ def time_networks(
     for number in range(_ROUNDS):
         mixed = rng.sample(genomes, len(genomes))
         before = number * len(genomes)
-        latencies = time_subnets(
+        latencies = clock.time(
             mixed,
-            supernet,
-            calibration,
             per_round,
-            device,
             rng,
             lambda done, before=before: progress((before + done) // _ROUNDS),  # type: ignore[misc]
         )
@@ -238,26 +234,17 @@ def _over_rounds(rounds: Sequence[Latency]) -> Latency:
 def _time_and_judge(
     study: StudySettings,
     space: SearchSpace,
-    supernet: Supernet,
-    calibration: Tensor | None,
+    clock: SubnetClock,
     device: torch.device,
     display: Display,
     count: int,
 ) -> dict[str, Any]:
     """results/latency_model.json: every timing, the noise floor, and the held-out error (None of too few)."""
-    clock, rng = time.monotonic(), random.Random(study.seed)
+    began, rng = time.monotonic(), random.Random(study.seed)
     genomes = draw_for_timing(space, count, rng)
     with display.phase("Latency of the space", len(genomes), "networks") as phase:
-        timed = time_networks(
-            genomes,
-            supernet,
-            calibration,
-            study.latency,
-            device,
-            rng,
-            lambda done: phase.update(done, "timing"),
-        )
-        floor = subnet_noise_floor_ms(supernet, calibration, study.latency, device, rng)
+        timed = time_networks(genomes, clock, study.latency, rng, lambda done: phase.update(done, "timing"))
+        floor = clock.noise_floor_ms(study.latency, rng)
         error = _judged(space, genomes, timed, study.seed)
         note = f"predictions off by {error.median_relative_error:.1%} in the median" if error else ""
         phase.finish(len(genomes), note)
@@ -266,7 +253,7 @@ def _time_and_judge(
         "device": timed_on(device),
         "batch": study.latency.batch,
         "threads": study.latency.threads,
-        "seconds": time.monotonic() - clock,
+        "seconds": time.monotonic() - began,
         "noise_floor_ms": floor,
         "held_out": asdict(error) if error else None,
         "measured": [

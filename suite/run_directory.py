@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # the door looks at run directories before it pays for torch
 
 FORMAT_VERSION = 1
 RUNS = Path("runs")
+_CHECKSUM = "checksum"
+_RESTORE = "It is damaged or was changed: restore it, or begin a new run."
 _BEFORE_RUN_JSON = {"checkpoints", "results", "study.toml", run_lock.LOCK, run_lock.HOLDER}
 
 
@@ -96,15 +98,16 @@ class RunDirectory:
                 path.unlink(missing_ok=True)
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
-        """Write a small JSON file of the run, atomically, stamped with the format version."""
-        text = json.dumps({"format_version": FORMAT_VERSION, **value}, indent=1, allow_nan=False)
+        """Write a small JSON file of the run, atomically, stamped with the format version and a checksum."""
+        stamped = {"format_version": FORMAT_VERSION, **value}
+        text = json.dumps({**stamped, _CHECKSUM: _checksum(stamped)}, indent=1, allow_nan=False)
         write_atomically(self.path / name, text.encode() + b"\n")
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """Read what write_json wrote, or None if it is not there.
 
         Raises:
-            RunDirectoryError: damaged, of a newer format, or with markup in it.
+            RunDirectoryError: damaged, changed, of a newer format, or with markup in it.
         """
         path = self.path / name
         try:
@@ -112,7 +115,7 @@ class RunDirectory:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, RecursionError) as error:
-            raise RunDirectoryError(f"cannot be read: {error}.", where=str(path)) from None
+            raise RunDirectoryError(f"cannot be read: {error}.", where=str(path), remedy=_RESTORE) from None
         version = value.get("format_version") if isinstance(value, dict) else None
         if type(version) is not int or not 1 <= version <= FORMAT_VERSION:  # True is an int to isinstance
             raise RunDirectoryError(
@@ -120,6 +123,9 @@ class RunDirectory:
                 where=str(path),
                 remedy="Use the suite that wrote it, or a newer one.",
             )
+        checksum = value.pop(_CHECKSUM, None)  # older files have none
+        if checksum is not None and checksum != _checksum(value):
+            raise RunDirectoryError("is not what was written.", where=str(path), remedy=_RESTORE)
         refuse_markup(value, path)
         return dict(value)
 
@@ -264,6 +270,12 @@ def write_atomically(path: Path, content: bytes) -> None:
 def utc_now() -> str:
     """Now, as ISO 8601 to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _checksum(value: Mapping[str, Any]) -> str:
+    """Of what a JSON file says, however it is laid out."""
+    read_back = json.loads(json.dumps(value, allow_nan=False))  # keys that are numbers become text
+    return hashlib.sha256(json.dumps(read_back, sort_keys=True).encode()).hexdigest()
 
 
 def _is_unbegun(path: Path) -> bool:

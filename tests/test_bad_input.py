@@ -14,6 +14,7 @@ from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
 from suite.study import read_study, study_toml, validate_study
 from tests.conftest import ROOT, odd_space, refusal, said, space_of, tiny_table
+from tests.damage import DAMAGES, damaged
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 NASTY = st.sampled_from(
@@ -201,7 +202,19 @@ def test_a_run_of_a_newer_format_is_left_alone(command: list[str], version: obje
 
 
 @pytest.mark.parametrize(
-    "phase", ["supernet", "search", "finalists", "final", "oracle", "fidelity", "promise"]
+    "phase",
+    [
+        "supernet",
+        "search",
+        "candidates",
+        "finalists",
+        "final",
+        "oracle",
+        "latency_model",
+        "fidelity",
+        "promise",
+        "references",
+    ],
 )
 @pytest.mark.parametrize(
     "content", ['{"format_version": 2}', "[" * 100_000, "{", "[1]", '{"a": 1}', '{"format_version": true}']
@@ -215,6 +228,24 @@ def test_a_result_of_a_newer_format_or_of_none(phase: str, content: str, begun: 
         assert files(begun) == before
     finally:
         result.unlink()
+
+
+@pytest.mark.fault("run.json or a result is truncated, or has a flipped bit: refused")
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ["run.json", "results/search.json"])
+def test_a_damaged_file_of_a_run(name: str, damage: str, begun: Path, study_file: Path) -> None:
+    RunDirectory(begun).write_result("search", {"evaluated": list(range(40)), "front": []})
+    whole = {file: (begun / file).read_bytes() for file in ("run.json", "results/search.json")}
+    damaged(begun / name, damage)
+    before = files(begun)
+    try:
+        assert str(begun / name) in refusal("report", begun)
+        if name == "run.json":
+            refusal("search", study_file, "--run-dir", begun, "--resume")
+        assert files(begun) == before
+    finally:
+        (begun / "run.json").write_bytes(whole["run.json"])
+        (begun / "results" / "search.json").unlink()
 
 
 def test_a_resume_of_a_newer_format(begun: Path, study_file: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,9 +121,10 @@ def test_only_keys_that_differ_are_named(make: Make) -> None:
 
 def test_what_one_study_did_on_two_machines_is_told(make: Make) -> None:
     one, other = make("x"), make("y", seed=1)
-    facts = json.loads((other.path / "run.json").read_text())
+    facts = other.read_json("run.json")
+    assert facts is not None
     facts["device"]["name"] = "another machine"
-    (other.path / "run.json").write_text(json.dumps(facts))
+    other.write_json("run.json", facts)
     comparison = compare_runs([one, other])
     assert differences(comparison) == [("machine", ["a machine; another machine"])]
     page = write_comparison(comparison, one.path.parent / "out").read_text()
@@ -237,13 +237,14 @@ def test_a_run_without_a_test_is_refused(lacking: str, make: Make) -> None:
 def test_words_from_runs_are_shown_and_never_read_as_markup(make: Make, tmp_path: Path) -> None:
     def page(name: str, words: tuple[str, ...], own: str) -> str:
         run, other = make(f"{name}-x"), make(f"{name}-y", search={"population": 8})
-        facts = json.loads((run.path / "run.json").read_text())
+        facts, results = run.read_json("run.json"), run.read_json("results.json")
+        assert facts is not None
+        assert results is not None
         facts["run"], facts["device"]["name"] = words[:2]
         facts["dataset"]["notes"], facts["versions"] = words[2:8], {own: own}
-        (run.path / "run.json").write_text(json.dumps(facts))
-        results = json.loads((run.path / "results.json").read_text())
+        run.write_json("run.json", facts)
         results["winner"]["genome"] = own
-        (run.path / "results.json").write_text(json.dumps(results))
+        run.write_json("results.json", results)
         return write_comparison(compare_runs([run, other]), tmp_path / f"page-of-{name}").read_text()
 
     hostile, benign = page("hostile", CLASSES, MILD), page("benign", tuple("abcdefgh"), "own")

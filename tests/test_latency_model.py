@@ -26,6 +26,7 @@ from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
 from suite.study import StudySettings
+from suite.subnet_clock import SubnetClock
 from suite.supernet import Supernet
 from tests.conftest import space_of
 
@@ -145,21 +146,19 @@ def test_rounds_are_mixed_anew_and_a_network_keeps_its_median(
     genomes = draw_for_timing(space, 30, random.Random(0))
     orders: list[list[Genome]] = []
 
-    def pretend(mixed: list[Genome], *arguments: Any) -> list[Latency]:
+    def pretend(clock: SubnetClock, mixed: list[Genome], *arguments: Any) -> list[Latency]:
         """A machine that gets slower from round to round, by half a time each."""
         orders.append(mixed)
         arguments[-1](len(mixed))
         times = [made_up_ms(space, genome) * (1 + (len(orders) - 1) / 2) for genome in mixed]
         return [Latency(ms, 2 * ms, ms / 2, 1, 1, "cpu", 3) for ms in times]
 
-    monkeypatch.setattr("suite.latency_model.time_subnets", pretend)
+    monkeypatch.setattr(SubnetClock, "time", pretend)
     told: list[int] = []
     timed = time_networks(
         genomes,
-        Supernet(space, dropout=0.0),
-        None,
+        SubnetClock(Supernet(space, dropout=0.0), None, torch.device("cpu")),
         tiny_study.latency,
-        torch.device("cpu"),
         random.Random(0),
         told.append,
     )

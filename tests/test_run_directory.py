@@ -17,6 +17,7 @@ import torch
 from suite.atomic import written
 from suite.errors import RunDirectoryError
 from suite.run_directory import RunDirectory, latest_run, new_run_path, write_atomically
+from tests.damage import DAMAGES, damaged
 
 
 @pytest.fixture
@@ -67,6 +68,30 @@ def test_a_damaged_or_newer_result_is_refused(run: RunDirectory, content: str) -
         run.read_result("search")
 
 
+@pytest.mark.fault("a result is truncated, or has a flipped bit, anywhere: refused")
+def test_no_cut_and_no_flipped_bit_makes_another_result(run: RunDirectory) -> None:
+    run.write_result("final", {"accuracy": 0.8125, "genome": "16k3max-fc128", "wrong": [1, 7], "note": None})
+    path, whole = run.path / "results" / "final.json", run.read_result("final")
+    assert whole is not None
+    content, refused = path.read_bytes(), 0
+    flipped = [bytes([*content[:i], content[i] ^ 1 << i % 8, *content[i + 1 :]]) for i in range(len(content))]
+    for harmed in (*flipped, *(content[:length] for length in range(len(content)))):
+        path.write_bytes(harmed)
+        try:
+            found = run.read_result("final")
+        except RunDirectoryError as error:
+            refused += error.exit_code == 2
+        else:  # a space, or the name of the checksum, was hit
+            assert found is not None
+            assert {name: found[name] for name in whole} == whole
+    assert refused > 1.9 * len(content)
+
+
+def test_a_result_without_a_checksum_is_of_an_older_suite(run: RunDirectory) -> None:
+    (run.path / "results" / "search.json").write_text('{"format_version": 1, "a": 2}')
+    assert run.read_result("search") == {"format_version": 1, "a": 2}
+
+
 def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
     write_atomically(path, b"whole")
@@ -97,26 +122,30 @@ def test_checkpoints_round_trip(run: RunDirectory) -> None:
 
 
 @pytest.mark.fault("the newest checkpoint is truncated, or has a flipped bit")
-@pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "magic"])
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(run: RunDirectory, damage: str) -> None:
     run.save_checkpoint("search", state(1.0))
     run.save_checkpoint("search", state(2.0))
     path = run.path / "checkpoints" / "search.ckpt"
-    content = bytearray(path.read_bytes())
-    if damage == "flip":
-        content[len(content) // 2] ^= 1
-    elif damage == "magic":
-        content[0] ^= 1
-    else:
-        content = content[: len(content) // 2] if damage == "truncate" else bytearray()
-    path.write_bytes(content)
+    content = damaged(path, damage)
     loaded = run.load_checkpoint("search")
     assert loaded is not None
     assert loaded["log"] == [{"loss": 1.0}]
-    assert path.read_bytes() != bytes(content), "the good one is where the next save keeps it"
+    assert path.read_bytes() != content, "the good one is where the next save keeps it"
     path.write_bytes(b"")
     with pytest.raises(RunDirectoryError, match="damaged, and so is the one before"):
         run.load_checkpoint("search")
+
+
+@pytest.mark.fault("weights are truncated, or have a flipped bit: refused")
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_weights_are_refused(run: RunDirectory, damage: str) -> None:
+    network = torch.nn.Linear(3, 2)
+    sha256 = run.write_weights("supernet.safetensors", network)
+    run.read_weights("supernet.safetensors", network, sha256)
+    damaged(run.path / "supernet.safetensors", damage)
+    with pytest.raises(RunDirectoryError, match=r"supernet\.safetensors: is missing or damaged"):
+        run.read_weights("supernet.safetensors", network, sha256)
 
 
 def test_a_checkpoint_of_another_format_is_refused(run: RunDirectory) -> None:

@@ -12,11 +12,13 @@ from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from suite.clean_stop import clean_stop
 from suite.errors import StorageError
 from suite.fitness import OBJECTIVES, Batch, Evaluation
 from suite.latency import Latency
 from suite.methods import Proposal
 from suite.run_directory import RunDirectory
+from suite.space import Genome
 from suite.trials import Trials, open_storage, shown_url, storage_url
 from tests.conftest import space_of
 from tests.postgresql import PASSWORD, Server
@@ -153,7 +155,43 @@ def test_a_password_is_not_sent_to_a_server_that_only_a_runs_files_name(
     assert storage_url(run, None) == "journal:a.log"
 
 
-FLIPS = 150
+def twelve_recorded(url: str) -> dict[Genome, tuple[int, Evaluation]]:
+    """Twelve genomes recorded in the one file of a storage."""
+    trials = Trials(open_storage(url), "s/r/search", SPACE, CRITERIA)
+    for seed in range(12):
+        record(trials, *evaluation(seed))
+    recorded = trials.recorded()
+    if url.startswith("sqlite:"):
+        trials.study._storage._backend.engine.dispose()  # type: ignore[attr-defined]
+        assert not Path(f"{url.removeprefix('sqlite:///')}-wal").exists(), "all of it is in the one file"
+    return recorded
+
+
+@pytest.mark.fault("what was recorded is truncated", storage="sqlite, journal")
+@pytest.mark.parametrize("kind", ["sqlite", "journal"])
+def test_a_storage_cut_short_is_refused_or_lacks_trials(kind: str, tmp_path: Path) -> None:
+    """That some are gone is told by the run that looks for them."""
+    path = tmp_path / "recorded"
+    url = f"sqlite:///{path}" if kind == "sqlite" else f"journal:{path}"
+    expected = twelve_recorded(url)
+    content = path.read_bytes()
+    refused = 0
+    for length in (1, 99, 4096, *range(0, len(content) - 1, len(content) // 9), len(content) - 1):
+        cut = tmp_path / f"cut-at-{length}"
+        cut.write_bytes(content[:length])
+        try:
+            with clean_stop(tmp_path, "SHOWN", "AGAIN"):
+                found = Trials(
+                    open_storage(url.replace("recorded", cut.name)), "s/r/search", SPACE, CRITERIA
+                ).recorded()
+        except StorageError:
+            refused += 1
+        else:
+            assert found.items() < expected.items()
+    assert (refused > 0) == (kind == "sqlite"), "a journal lacks what was cut off, and no more"
+
+
+FLIPS = 100
 
 
 @pytest.mark.fault("a bit of what was recorded is flipped, anywhere in the file", storage="sqlite, journal")
@@ -161,13 +199,7 @@ FLIPS = 150
 def test_a_flipped_bit_is_an_error_or_a_lack_but_never_another_value(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "recorded"
     url = f"sqlite:///{path}" if kind == "sqlite" else f"journal:{path}"
-    trials = Trials(open_storage(url), "s/r/search", SPACE, CRITERIA)
-    for seed in range(12):
-        record(trials, *evaluation(seed))
-    expected = trials.recorded()
-    if kind == "sqlite":
-        trials.study._storage._backend.engine.dispose()  # type: ignore[attr-defined]
-        assert not path.with_name("recorded-wal").exists(), "all of it is in the one file"
+    expected = twelve_recorded(url)
     content, rng, noticed = path.read_bytes(), random.Random(0), 0
     for number in range(FLIPS):
         damaged = bytearray(content)

@@ -10,6 +10,8 @@ from optuna.storages import RDBStorage
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Dialect, Engine
 
+from suite.storages.server import ServerStorage, end_when_idle
+
 PATIENCE_SECONDS = 60.0
 """How long a database that was open is waited for, once it does not answer."""
 
@@ -23,18 +25,20 @@ def open_database(url: URL, say: Callable[[str], None]) -> RDBStorage:
     Raises:
         SQLAlchemyError, ImportError, RuntimeError, ValueError: it cannot be opened.
     """
-    sqlite = url.get_backend_name() == "sqlite"
+    sqlite, postgresql = (url.get_backend_name() == name for name in ("sqlite", "postgresql"))
     options: dict[str, Any] = {"timeout": PATIENCE_SECONDS} if sqlite else {}  # for others' locks
     if url.get_driver_name() in ("psycopg", "psycopg2"):
         options = {name: value for name, value in _LIBPQ.items() if name not in url.query}
-    storage = RDBStorage(
+    storage = (ServerStorage if postgresql else RDBStorage)(
         url.render_as_string(hide_password=False),
         engine_kwargs={"connect_args": options, "pool_pre_ping": not sqlite},
     )
     if sqlite:
         _keep_a_log_ahead(storage.engine)
     else:
-        event.listen(storage.engine, "do_connect", _Patience(say).connect)
+        patience = _Patience(say, end_when_idle if postgresql else lambda connection: None)
+        event.listen(storage.engine, "do_connect", patience.connect)
+        storage.engine.dispose()  # of the connections that were made before
     return storage
 
 
@@ -53,11 +57,12 @@ def _keep_a_log_ahead(engine: Engine) -> None:
 class _Patience:
     """Connects again to a database that went away: pauses grow, and the end of patience is the end.
 
-    A dead connection is found out before it is used (`pool_pre_ping`), so nothing is sent twice.
+    A connection that died before it is used is found out (`pool_pre_ping`); one that dies in use is for `server`.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], prepare: Callable[[Any], None]) -> None:
         self._say = say
+        self._prepare = prepare  # a new connection
         self._deadline: float | None = None  # while it is away
 
     def connect(self, dialect: Dialect, record: object, words: list[Any], options: dict[str, Any]) -> Any:
@@ -68,6 +73,7 @@ class _Patience:
         while True:
             try:
                 connection = dialect.connect(*words, **options)
+                self._prepare(connection)
             except dialect.loaded_dbapi.OperationalError:
                 left = self._deadline - time.monotonic()
                 if left <= 0:

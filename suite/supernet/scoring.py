@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from suite.data import Data, Split
 from suite.errors import OutOfMemoryError
+from suite.memory import give_back, too_little_memory
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
 from suite.supernet.prefix_tree import BlockScore, PrefixTree
@@ -67,7 +68,7 @@ class Scorer:
         self.supernet = supernet.to(device).eval()
         self._data = data
         self.device = device
-        self._run = run
+        self.run = run
         threads = torch.get_num_threads() if device.type == "cpu" else 1
         self.block = most_at_once(supernet.space, memory // threads)
         recorded = run.read_json(BLOCK_FILE) if run is not None else None
@@ -77,8 +78,8 @@ class Scorer:
     def pin_block(self, block: MostAtOnce) -> None:
         """Compute so much at once from now on, in later executions of the run too."""
         self.block = block
-        if self._run is not None:
-            self._run.write_json(BLOCK_FILE, asdict(block))
+        if self.run is not None:
+            self.run.write_json(BLOCK_FILE, asdict(block))
 
     def until_it_fits(self, work: Callable[[], _Result]) -> _Result:
         """The result of work that scores, done again with blocks of half the size as long as memory runs out.
@@ -93,8 +94,7 @@ class Scorer:
                 if self.block == _LEAST:
                     raise
                 self.pin_block(self.block.halved())
-                if self.device.type == "cuda":
-                    torch.cuda.empty_cache()
+                give_back(self.device)
 
     def score(
         self,
@@ -136,7 +136,7 @@ class Scorer:
         pictures = min(self.block.pictures, most_pictures)
         tree = PrefixTree(self.supernet, genomes, rows=self.block.rows, most_pictures=pictures, dtype=dtype)
         if self.calibration is not None:
-            with _too_little_memory(self.block):
+            with _memory_for(self.block):
                 tree.calibrate(self.calibration)
         return tree
 
@@ -160,7 +160,7 @@ class Scorer:
         block = tree.pictures
 
         def score(first: int) -> BlockScore:
-            with _too_little_memory(self.block):
+            with _memory_for(self.block):
                 pictures = split.pictures[first : first + block].to(self.device)
                 labels = split.labels[first : first + block].to(self.device)
                 return tree.score_block(self._data.normalise(pictures), labels, bits=bits, losses=losses)
@@ -248,21 +248,9 @@ def _in_order(
         yield waiting.popleft().result()
 
 
-@contextmanager
-def _too_little_memory(block: MostAtOnce) -> Iterator[None]:
-    """Name what torch says in many ways.
-
-    Raises:
-        OutOfMemoryError: an allocation failed.
-    """
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        said = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(error)
-        if not said:
-            raise
-        raise OutOfMemoryError(
-            f"there is too little memory to score networks, {block.pictures} pictures and {block.rows} rows at once.",
-            where="evaluation",
-            remedy="Free memory, give a smaller --memory where there is one, or search a smaller space.",
-        ) from None
+def _memory_for(block: MostAtOnce) -> AbstractContextManager[None]:
+    return too_little_memory(
+        f"score networks, {block.pictures} pictures and {block.rows} rows at once",
+        where="evaluation",
+        remedy="Free memory, give a smaller --memory where there is one, or search a smaller space.",
+    )

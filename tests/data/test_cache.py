@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from suite.data import Pictures, decode_pictures
 from suite.errors import DataError
+from tests.damage import DAMAGES, damaged
 from tests.data.conftest import encoded, noise, place_of, write_folders, write_parquet
 
 ARRAYS_AND_MANIFEST = ("train-pictures.npy", "train-labels.npy", "manifest.json")
@@ -89,38 +91,25 @@ def test_a_picture_moved_to_another_class_is_other_data(tmp_path: Path) -> None:
     assert second.labels["train"].tolist() == [0, 0, 1, 1, 1, 1]
 
 
-def flip_a_byte(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-
-
-def cut_to_nothing(path: Path) -> None:
-    path.write_bytes(b"")
-
-
 def of_another_version(path: Path) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "format_version": 0}))
 
 
-DAMAGES = [
-    *(
-        (name, damage)
-        for name in ARRAYS_AND_MANIFEST
-        for damage in (flip_a_byte, Path.unlink, cut_to_nothing)
-    ),
+HARMS: list[tuple[str, Callable[[Path], object]]] = [
+    *((name, partial(damaged, damage=damage)) for name in ARRAYS_AND_MANIFEST for damage in DAMAGES),
+    *((name, Path.unlink) for name in ARRAYS_AND_MANIFEST),
     ("manifest.json", of_another_version),
 ]
 
 
 @pytest.mark.fault("a file of the picture cache is damaged or gone")
-@pytest.mark.parametrize(("name", "damage"), DAMAGES)
+@pytest.mark.parametrize(("name", "harm"), HARMS)
 def test_a_damaged_cache_is_decoded_again(
-    source: Path, cache: Path, name: str, damage: Callable[[Path], None]
+    source: Path, cache: Path, name: str, harm: Callable[[Path], object]
 ) -> None:
     first = decode_pictures(place_of(source), (8, 8))
     expected = {split: np.array(pixels) for split, pixels in first.pictures.items()}
-    damage(entry(cache) / name)
+    harm(entry(cache) / name)
     again = decode_pictures(place_of(source), (8, 8))
     assert np.array_equal(again.pictures["train"], expected["train"])
     assert again.labels["train"].tolist() == [0, 1] * 10

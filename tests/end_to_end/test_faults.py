@@ -12,6 +12,7 @@ import optuna
 import pytest
 
 from suite.trials import open_storage
+from tests.conftest import rewrite_json
 from tests.end_to_end.conftest import suite, write_study
 from tests.end_to_end.stopping import search_with
 from tests.end_to_end.test_run import outcome
@@ -162,17 +163,13 @@ def copy(killed: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(killed, tmp_path / "copy"))
 
 
-def change(path: Path, **values: object) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
-
-
 def other_pictures(folder: Path) -> None:
     facts = json.loads((folder / "run" / "run.json").read_text())
-    change(folder / "run" / "run.json", dataset={**facts["dataset"], "sha256": "0" * 64})
+    rewrite_json(folder / "run" / "run.json", dataset={**facts["dataset"], "sha256": "0" * 64})
 
 
 def newer_format(folder: Path) -> None:
-    change(folder / "run" / "run.json", format_version=99)
+    rewrite_json(folder / "run" / "run.json", format_version=99)
 
 
 def newer_checkpoint(folder: Path) -> None:
@@ -208,7 +205,7 @@ def emptied_database(folder: Path) -> None:
 
 
 def locked_elsewhere(folder: Path) -> None:
-    change(folder / "run" / ".lock-holder.json", host="elsewhere")
+    rewrite_json(folder / "run" / ".lock-holder.json", host="elsewhere")
 
 
 @pytest.mark.parametrize(
@@ -240,12 +237,12 @@ def test_recorded_latencies_are_read_back(tmp_path: Path) -> None:
     assert search_with("at(Trials, 'record', 15, kill)", study, tmp_path).returncode == -9
     before = optuna.load_study(study_name="tiny/run/search", storage=open_storage(url)).trials
     counting = """
-import suite.fitness
-real = suite.fitness.time_subnets
-def time_subnets(genomes, *words):
+from suite.subnet_clock import SubnetClock
+real = SubnetClock.time
+def time(self, genomes, *words):
     print("timed", *(genome.text for genome in genomes))
-    return real(genomes, *words)
-suite.fitness.time_subnets = time_subnets
+    return real(self, genomes, *words)
+SubnetClock.time = time
 """
     done = search_with(counting, study, tmp_path, "--resume")
     assert done.returncode == 0, done.stderr

@@ -180,9 +180,10 @@ def test_resuming_with_other_settings_is_refused_naming_the_difference(finished:
 def test_a_run_begun_before_a_key_was_there_goes_on_with_its_default(finished: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(finished, run)
-    facts = json.loads((run / "run.json").read_text())
+    facts = RunDirectory(run).read_json("run.json")
+    assert facts is not None
     del facts["asked"]["supernet"]["average"]
-    (run / "run.json").write_text(json.dumps(facts))
+    RunDirectory(run).write_json("run.json", facts)
     done = suite("search", finished.parent / "tiny.toml", "--run-dir", run, "--resume", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 

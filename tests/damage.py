@@ -1,0 +1,31 @@
+"""What becomes of files: cut short at some length, or a bit flipped at some place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+
+def _flipped(content: bytes, place: int) -> bytes:
+    harmed = bytearray(content)
+    harmed[place] ^= 1
+    return bytes(harmed)
+
+
+_HARMS: dict[str, Callable[[bytes], bytes]] = {
+    "cut to nothing": lambda content: b"",
+    "cut to a byte": lambda content: content[:1],
+    "cut to half": lambda content: content[: len(content) // 2],
+    "cut by two bytes": lambda content: content[:-2],
+    "flipped at the start": lambda content: _flipped(content, 0),
+    "flipped in the middle": lambda content: _flipped(content, len(content) // 2),
+    "flipped at the end": lambda content: _flipped(content, -1),
+}
+DAMAGES = tuple(_HARMS)
+
+
+def damaged(path: Path, damage: str) -> bytes:
+    """Damage a file; returns what is in it now."""
+    content = _HARMS[damage](path.read_bytes())
+    path.write_bytes(content)
+    return content
