@@ -14,7 +14,7 @@ from typing import Any
 from suite.errors import RunDirectoryError
 from suite.escaping import live_part
 
-OF_OTHERS = frozenset({"dataset", "asked", "used", "study", "run", "cells", "storage", "failure"})
+OF_OTHERS = frozenset({"dataset", "classes", "asked", "used", "study", "run", "cells", "storage", "failure"})
 """Keys of a run's JSON files under which words are somebody else's: of a study, a data folder, a path, an error."""
 
 

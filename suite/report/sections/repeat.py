@@ -50,7 +50,7 @@ def _oracle(record: RunRecord, oracle: dict[str, Any]) -> list[str]:
 def _fidelity(fidelity: dict[str, Any]) -> str:
     asked = _asked(fidelity)
     options = [f"--{name.replace('_', '-')} {asked[name]}" for name in asked if name != "top" or asked[name]]
-    return " ".join(["suite fidelity", *options])
+    return one_line(" ".join(["suite fidelity", *options]))
 
 
 def _asked(fidelity: dict[str, Any]) -> dict[str, int]:
