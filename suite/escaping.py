@@ -7,6 +7,8 @@ import unicodedata
 
 _MARKUP = {ord(character): f"&#{ord(character)};" for character in "\\`*_[]|<>&#~$@"}
 _TURNS_TEXT_AROUND = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_PLAIN = re.compile(r"[\w .,:;/=+()%×-]+")  # nothing that closes code from inside, or a cell around it
+_MARKUP_BEGINS = re.compile(r"<[a-z/!?]|`|\]\(|://|www\.", re.IGNORECASE)  # a tag, a comment; code, a link
 _LINK = re.compile(r"(:)(?=//)|(?<=www)(\.)", re.IGNORECASE)  # Markdown makes links of bare addresses
 
 
@@ -23,6 +25,18 @@ def one_line(text: str) -> str:
 def code(text: str) -> str:
     """The same, as code: backticks could be closed from inside, and a `|` in them ends a table's cell."""
     return f"<code>{escaped(text)}</code>"
+
+
+def in_code(text: str) -> str:
+    """In backticks, as report.html can show it too; what could end them or a cell is plain text instead."""
+    return f"`{text}`" if _PLAIN.fullmatch(text := str(text)) else escaped(text)
+
+
+def live_part(text: str) -> str | None:
+    """What a browser or a terminal would obey in a text, or None: a tag, code or link that begins, what is hidden."""
+    if found := _MARKUP_BEGINS.search(text):
+        return found[0]
+    return next(filter(_is_hidden, text), None)
 
 
 def printable(text: str) -> str:

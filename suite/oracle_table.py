@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from suite.errors import RunDirectoryError
 from suite.run_directory import RunDirectory
 
 TABLE_FILE = "oracle.parquet"
+_GENOMES = re.compile(r"[a-z0-9-]*")
 
 Table = dict[str, NDArray[Any]]
 """Columns genome, params, macs, latency_ms (predicted; older tables have none), loss_<split>, accuracy_<split>."""
@@ -34,11 +36,14 @@ def read_table(run: RunDirectory) -> Table:
         )
     try:
         table = pq.read_table(path)
-    except (OSError, pa.ArrowException):
+        columns = {name: table.column(name).to_numpy() for name in table.column_names}
+        if not _GENOMES.fullmatch("".join(columns["genome"])):
+            raise ValueError("no genomes")  # somebody's words, which a page or a terminal may obey
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
         raise RunDirectoryError(
             "is damaged.", where=str(path), remedy=f"Make it again: suite oracle {run.path}"
         ) from None
-    return {name: table.column(name).to_numpy() for name in table.column_names}
+    return columns
 
 
 def costs(table: Table, split: str, score: str) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from suite import checkpoint, run_lock
 from suite.atomic import is_unfinished, written
 from suite.errors import RunDirectoryError
+from suite.own_words import refuse_markup
 
 if TYPE_CHECKING:  # the door looks at run directories before it pays for torch
     from torch import nn
@@ -103,7 +104,7 @@ class RunDirectory:
         """Read what write_json wrote, or None if it is not there.
 
         Raises:
-            RunDirectoryError: damaged, or of a newer format.
+            RunDirectoryError: damaged, of a newer format, or with markup in it.
         """
         path = self.path / name
         try:
@@ -119,6 +120,7 @@ class RunDirectory:
                 where=str(path),
                 remedy="Use the suite that wrote it, or a newer one.",
             )
+        refuse_markup(value, path)
         return dict(value)
 
     def write_result(self, phase: str, value: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from suite.report.comparison_page import check_holds_nothing_else, write_compari
 from suite.run_directory import RunDirectory, write_atomically
 from suite.study import study_toml, validate_study
 from tests.conftest import tiny_table
-from tests.end_to_end.test_hostile_words import CLASSES, Seen, bare_addresses, in_a_line
+from tests.end_to_end.test_hostile_words import CLASSES, MILD, Seen, bare_addresses, in_a_line
 
 Make = Callable[..., RunDirectory]
 PICTURES = 20
@@ -235,20 +235,20 @@ def test_a_run_without_a_test_is_refused(lacking: str, make: Make) -> None:
 
 
 def test_words_from_runs_are_shown_and_never_read_as_markup(make: Make, tmp_path: Path) -> None:
-    def page(name: str, words: tuple[str, ...]) -> str:
+    def page(name: str, words: tuple[str, ...], own: str) -> str:
         run, other = make(f"{name}-x"), make(f"{name}-y", search={"population": 8})
         facts = json.loads((run.path / "run.json").read_text())
         facts["run"], facts["device"]["name"] = words[:2]
-        facts["dataset"]["notes"], facts["versions"] = [words[2], words[7]], {words[5]: words[6]}
+        facts["dataset"]["notes"], facts["versions"] = words[2:8], {own: own}
         (run.path / "run.json").write_text(json.dumps(facts))
         results = json.loads((run.path / "results.json").read_text())
-        results["winner"]["genome"] = words[4]
+        results["winner"]["genome"] = own
         (run.path / "results.json").write_text(json.dumps(results))
         return write_comparison(compare_runs([run, other]), tmp_path / f"page-of-{name}").read_text()
 
-    hostile, benign = page("hostile", CLASSES), page("benign", tuple("abcdefgh"))
+    hostile, benign = page("hostile", CLASSES, MILD), page("benign", tuple("abcdefgh"), "own")
     assert Seen(hostile).elements == Seen(benign).elements
     assert Seen(hostile).leads == Seen(benign).leads
-    shown = (*CLASSES[:3], *CLASSES[4:8])
+    shown = (*CLASSES[:8], MILD)
     assert [word for word in shown if in_a_line(word) not in Seen(hostile).text] == []
     assert bare_addresses(hostile) == []

@@ -15,6 +15,7 @@ from tests.conftest import ROOT
 ROOMS = (
     "errors",
     "escaping",
+    "own_words",
     "wording",
     "clean_stop",
     "atomic",

@@ -14,22 +14,26 @@ from typing import Any
 
 import datasets
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from torch import nn
 
-from suite.cli.app import app
+from suite.cli.app import app, main
 from suite.data import Place, decode_pictures, find_data, hub
 from suite.errors import DataError, ExportError, RunDirectoryError, StudyFileError
 from suite.export import Classifier, ModelFacts, load_exported, write_export
 from suite.export.folder import weights_of
 from suite.fidelity.truth_table import TruthTable, regime_of
+from suite.oracle_table import TABLE_FILE, read_table
 from suite.run_directory import RunDirectory, new_run_path
 from suite.space import Genome
 from suite.study import DataSettings, validate_study
-from tests.conftest import ROOT, space_of, tiny_table
+from tests.conftest import ROOT, refusal, space_of, tiny_table
 
 SOURCES = sorted([*(ROOT / "suite").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py"), ROOT / "noxfile.py"])
 RUNS_WHAT_IT_READS = {
@@ -158,14 +162,15 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
         run.read_weights("a.safetensors", nn.Linear(3, 3), sha256)
 
 
-def test_a_malicious_export_is_refused(mark: Path, tmp_path: Path) -> None:
+def exported(folder: Path, classes: tuple[str, ...] = ("a", "b")) -> Genome:
+    """An export of a network, its weights as they were drawn; returns its genome."""
     space, genome = space_of((1, 16, 16), 2), Genome.parse("16k3max-16k3max-fc128")
     pixels = ([0.5], [0.2])
-    network = Classifier(genome.text, [1, 16, 16], ["a", "b"], *pixels, "none")
+    network = Classifier(genome.text, [1, 16, 16], list(classes), *pixels, "none")
     facts = ModelFacts(
         genome.text,
         (1, 16, 16),
-        ("a", "b"),
+        classes,
         *map(tuple, pixels),
         "none",
         space.parameters(genome),
@@ -176,8 +181,13 @@ def test_a_malicious_export_is_refused(mark: Path, tmp_path: Path) -> None:
         "run",
         hashlib.sha256(weights_of(network)).hexdigest(),
     )
-    folder = tmp_path / "model"
     write_export(folder, network, facts)
+    return genome
+
+
+def test_a_malicious_export_is_refused(mark: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    genome = exported(folder)
     assert load_exported(folder).genome == genome
     body = pickled(Payload(mark), "torch")
     (folder / "model.safetensors").write_bytes(body)
@@ -185,6 +195,45 @@ def test_a_malicious_export_is_refused(mark: Path, tmp_path: Path) -> None:
     (folder / "config.json").write_text(json.dumps({**said, "sha256": hashlib.sha256(body).hexdigest()}))
     with pytest.raises(ExportError, match="is missing or damaged"):
         load_exported(folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("classes", [1, 2]),
+        ("classes", None),
+        ("classes", ["a"] * 3),
+        ("genome", 5),
+        ("genome", "\x1b[31m"),
+        ("input_shape", [1, 16]),
+        ("input_shape", [1, 10**30, 16]),
+        ("mean", ["a"]),
+        ("std", []),
+        ("norm", "<x>"),
+        ("params", "many"),
+        ("sha256", 5),
+    ],
+)
+def test_an_export_whose_facts_are_none_is_refused(key: str, value: object, tmp_path: Path) -> None:
+    exported(tmp_path)
+    said = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**said, key: value}))
+    assert "config.json: is missing or damaged" in refusal("predict", tmp_path, tmp_path)
+
+
+def test_classes_that_a_terminal_would_obey_are_plain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exported(tmp_path, ("\x1b[31mred\x1b]0;title\x07", "[bold]b[/bold]\u202e"))
+    Image.new("L", (16, 16)).save(tmp_path / "0.png")
+    for words in (["--top", "2"], ["--top", "2", "--json"]):
+        monkeypatch.setattr("sys.argv", ["suite", "predict", str(tmp_path), str(tmp_path / "0.png"), *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert not end.value.code
+        shown = capsys.readouterr().out
+        assert "[bold]b[/bold]" in shown
+        assert not {"\x1b", "\x07", "\u202e"} & set(shown)
 
 
 def test_a_malicious_cache_is_made_anew(mark: Path, tmp_path: Path) -> None:
@@ -205,6 +254,17 @@ def test_a_malicious_cache_is_made_anew(mark: Path, tmp_path: Path) -> None:
     manifest.write_text(json.dumps(said))
     again = decode_pictures(place, (8, 8), cache_dir=tmp_path / "cache")
     assert np.array_equal(again.pictures["train"], expected["train"])
+
+
+@pytest.mark.parametrize("word", ["<img src=x onerror=alert(1)>", "\x1b[31m", "a`b"])
+def test_an_oracle_of_other_words_than_genomes_is_refused(word: str, tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / "run")
+    for genome in ("4k3max-fc8", word):
+        pq.write_table(pa.table({"genome": ["8k3max-fc8", genome]}), run.path / TABLE_FILE)
+        if genome != word:
+            assert read_table(run)["genome"].tolist() == ["8k3max-fc8", genome]
+    with pytest.raises(RunDirectoryError, match="is damaged"):
+        read_table(run)
 
 
 NO_NAMES = [

@@ -7,7 +7,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from suite.escaping import escaped
+from suite.escaping import escaped, in_code
 from suite.report.pictures import architecture_in_words
 from suite.report.record import RunRecord
 from suite.wording import count, duration, in_short, percent
@@ -37,13 +37,13 @@ def trial_note(record: RunRecord, trial: FrozenTrial) -> str:
     """A network of the search's front: what it is and where it came from."""
     attributes = trial.user_attrs
     genome = record.space.parse(attributes["genome"])
-    parents = ", ".join(f"`{parent}`" for parent in attributes["parents"]) or "none"
+    parents = ", ".join(in_code(parent) for parent in attributes["parents"]) or "none"
     facts = [
         ("On the front of", ", ".join(record.study.search.objectives)),
         ("Loss, accuracy on val-A", f"{attributes['val_loss']:.4f}, {percent(attributes['val_accuracy'])}"),
         ("Parameters, MACs", f"{count(attributes['params'])}, {in_short(attributes['macs'])}"),
         ("Latency", _latency(attributes.get("latency"))),
-        ("Made by", f"{escaped(attributes['origin'])}, in generation {attributes['generation']}"),
+        ("Made by", f"{escaped(attributes['origin'])}, in generation {escaped(attributes['generation'])}"),
         ("Parents", parents),
         ("Layers", architecture_in_words(genome, record.space)),
     ]
@@ -57,7 +57,8 @@ def finalist_note(record: RunRecord, row: dict[str, Any]) -> str:
         ("Accuracy, loss on val-B", f"{percent(row['val_accuracy'])}, {row['val_loss']:.4f}"),
         (
             "Trained",
-            f"{row['epochs']} epochs in {duration(row['seconds'])}" + (", then pruned" * row["pruned"]),
+            f"{escaped(row['epochs'])} epochs in {duration(row['seconds'])}"
+            + (", then pruned" * row["pruned"]),
         ),
         ("Parameters, MACs", f"{count(row['params'])}, {in_short(row['macs'])}"),
         ("Layers", architecture_in_words(genome, record.space)),
@@ -75,7 +76,7 @@ def _found(record: RunRecord) -> str:
         return "The run has no winner yet."
     final = record.final
     return (
-        f"**Winner** `{final['genome']}`: test accuracy **{percent(final['test']['eval_accuracy'])}**, "
+        f"**Winner** {in_code(final['genome'])}: test accuracy **{percent(final['test']['eval_accuracy'])}**, "
         f"{count(final['params'])} parameters, {in_short(final['macs'])} multiply-accumulates, "
         f"{final['latency']['objective']['median_ms']:.3f} ms a picture."
     )
@@ -84,9 +85,10 @@ def _found(record: RunRecord) -> str:
 def _latency(latency: dict[str, Any] | None) -> str:
     if latency is None:
         return "not measured"
-    return f"{latency['median_ms']:.3f} ms (90 % within {latency['p90_ms']:.3f} ms), batch {latency['batch']}"
+    batch = escaped(latency["batch"])
+    return f"{latency['median_ms']:.3f} ms (90 % within {latency['p90_ms']:.3f} ms), batch {batch}"
 
 
 def _page(title: str, facts: Sequence[tuple[str, str]], remark: str) -> str:
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts)
-    return f"### `{title}`\n\n| | |\n|:---|:---|\n{rows}\n\n{remark}".rstrip()
+    return f"### {in_code(title)}\n\n| | |\n|:---|:---|\n{rows}\n\n{remark}".rstrip()

@@ -150,8 +150,9 @@ def _beside(measured: Measured) -> list[str]:
     if (latency := measured.latency) is not None:
         threads = "" if latency.threads is None else f", {plural(latency.threads, 'thread')}"
         lines.append(
-            f"- One forward pass took {latency.median_ms:.3f} ms in the median: batch {latency.batch}{threads}, "
-            f"torch {escaped(latency.torch)} on {escaped(latency.machine)}. Elsewhere it takes another time."
+            f"- One forward pass took {latency.median_ms:.3f} ms in the median: batch {escaped(str(latency.batch))}"
+            f"{threads}, torch {escaped(latency.torch)} on {escaped(latency.machine)}. Elsewhere it takes another "
+            "time."
         )
     return lines
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
@@ -82,7 +83,7 @@ def load_exported(folder: Path | str) -> Classifier:
         classifier = classifier_of(facts)
         prefix = "" if (Path(folder) / _FACTS).is_file() else "network."  # the first format had it left out
         classifier.load_state_dict({prefix + name: value for name, value in load(content).items()})
-    except (GenomeError, SafetensorError, RuntimeError, ValueError, TypeError):
+    except (GenomeError, SafetensorError, RuntimeError, ValueError, TypeError, OverflowError):
         raise _damaged(_facts_file(Path(folder))) from None
     return classifier.eval()
 
@@ -107,7 +108,7 @@ def read_facts(folder: Path | str) -> ModelFacts:
         )
     try:
         return _facts_of(value, version)
-    except (KeyError, TypeError):
+    except (KeyError, ValueError):
         raise _damaged(path) from None
 
 
@@ -169,12 +170,13 @@ def refuse_other_content(folder: Path, files: Collection[str], is_ours: Callable
 
 
 def _facts_of(value: dict[str, Any], version: int) -> ModelFacts:
-    """Fields that the format has; a whole file has all of them."""
+    """Fields that the format has; a whole file has all of them, of their types."""
     since_2 = {"test_pictures", "dataset", "notes"}
     names = {field.name for field in fields(ModelFacts)} - (since_2 if version == 1 else set())
-    known = {name: value[name] for name in names}
-    lists = ("input_shape", "classes", "mean", "std", "dataset", "notes")
-    return ModelFacts(**{**known, **{name: tuple(known[name]) for name in lists if name in known}})
+    facts = TypeAdapter(ModelFacts).validate_python({name: value[name] for name in names})
+    if not len(facts.mean) == len(facts.std) == facts.input_shape[0]:
+        raise ValueError("a mean and a deviation for each channel")
+    return facts
 
 
 def _facts_file(folder: Path) -> Path:

@@ -52,7 +52,7 @@ def publish_ablation(run: RunDirectory, reports: Path) -> Path:
         RunDirectoryError: the result gives the ablation a name that is no folder's.
     """
     result = run.read_result(PHASE) or {}
-    target = reports / folder_name(f"ablation-{result['name']}", run)
+    target = reports / folder_name("ablation-" + result["name"], run)
     if target.exists():
         shutil.rmtree(target)
     shutil.copytree(run.path / "report", target)
@@ -185,8 +185,8 @@ def _method(result: dict[str, Any]) -> str:
         f"Truth: {len(result['networks'])} networks drawn evenly within each depth, trained by themselves from "
         f"{len(result['truth_seeds'])} seeds (table {code(result['truth'])} in benchmarks/truth). Each supernet "
         f"was trained on one thread of {escaped(device['name'])} (torch {escaped(device['torch'])}), one process a "
-        f"core, seeds {', '.join(map(str, seeds))}; its clock stands still while it is read. Made by "
-        + code(f"suite ablate studies/ablations/{result['name']}.toml")
+        f"core, seeds {', '.join(map(escaped, seeds))}; its clock stands still while it is read. Made by "
+        + code("suite ablate studies/ablations/" + result["name"] + ".toml")
         + "."
     )
 

@@ -29,7 +29,7 @@ _PRICES = {
 }
 
 
-def explorer(record: RunRecord) -> str | None:
+def explorer(record: RunRecord) -> Markup | None:
     """The explorer as HTML, everything inside; None without an oracle."""
     if record.oracle is None:
         return None
@@ -52,9 +52,8 @@ def explorer(record: RunRecord) -> str | None:
         "classes": record.space.classes,
         "export": f"suite export {shlex.quote(f'runs/{record.study.name}/{record.run.run_id}')} --genome",
     }
-    return filled(
+    text = filled(
         "explorer.html.j2",
-        html=True,
         networks=count(len(texts)),
         which="of the space" if len(texts) == record.space.size else "that are best",
         by="cross-entropy on val-A" if record.walked.score == "loss" else "that accuracy",
@@ -63,6 +62,7 @@ def explorer(record: RunRecord) -> str | None:
         facts=Markup(json.dumps(facts).replace("<", "\\u003c")),
         columns=packed,
     )
+    return Markup(text)
 
 
 def _rows(table: Table, score: str) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from suite.own_words import Markdown
 from suite.report.filled import filled
 from suite.report.section import Section
 from suite.run_directory import write_atomically
@@ -18,27 +19,26 @@ _IMAGE = re.compile(r'src="figures/([\w-]+\.png)"')
 
 
 def write_html_page(
-    folder: Path, title: str, missing: Sequence[str], sections: Sequence[Section], explorer: str | None
+    folder: Path, title: str, missing: Sequence[str], sections: Sequence[Section], explorer: Markup | None
 ) -> Path:
-    """Write report.html beside the report's figures; `explorer` is the HTML of `suite.report.explorer`."""
-    parts = [(section.title, Markup(_html(section.body, folder))) for section in sections]
+    """Write report.html beside the report's figures."""
+    parts = [(section.title, _html(section.body, folder)) for section in sections]
     page = folder / "report.html"
     text = filled(
         "report.html.j2",
-        html=True,
         title=title,
         missing=missing,
         parts=parts,
-        explorer=None if explorer is None else Markup(explorer),
+        explorer=explorer,
     )
     write_atomically(page, text.encode())
     return page
 
 
-def _html(markdown: str, folder: Path) -> str:
-    """A section's Markdown, in which a user's own words are escaped already, with its figures inside."""
-    rendered = MarkdownIt("commonmark").enable("table").render(markdown)
-    return _IMAGE.sub(lambda match: f'src="{_inlined(folder / "figures" / match[1])}"', rendered)
+def _html(markdown: Markdown, folder: Path) -> Markup:
+    """A section with its figures inside; its Markdown has no HTML, and what looks like it is shown as text."""
+    rendered = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
+    return Markup(_IMAGE.sub(lambda match: f'src="{_inlined(folder / "figures" / match[1])}"', rendered))
 
 
 def _inlined(figure: Path) -> str:

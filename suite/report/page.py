@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import matplotlib
+from markupsafe import Markup
 
 from suite.errors import SuiteError
 from suite.escaping import escaped, one_line
+from suite.own_words import Markdown
 from suite.progress import Display, Phase
 from suite.report.explorer import explorer
 from suite.report.filled import filled
@@ -55,8 +57,7 @@ def _write_pages(run: RunDirectory, record: RunRecord, sections: Sequence[Sectio
     folder = run.path / "report"
     page, missing = folder / "report.md", _missing(run)
     study, run_id = record.study.name, run.run_id
-    names = {"study": escaped(study), "run_id": escaped(run_id)}
-    text = filled("report.md.j2", html=False, **names, sections=sections, missing=missing)
+    text = filled("report.md.j2", study=study, run_id=run_id, sections=sections, missing=missing)
     write_atomically(page, text.encode())
     title = f"{one_line(study)}, run {one_line(run_id)}"
     write_html_page(folder, title, missing, sections, _explorer(record))
@@ -68,14 +69,15 @@ def _built(build: Build, record: RunRecord, figures: Figures) -> Section | None:
     title = build.__module__.rpartition(".")[2].replace("_", " ").capitalize()
     return _attempted(
         lambda: build(record, figures),
-        lambda why: Section(title, f"*This part could not be written: {why}.*"),
+        lambda why: Section(title, Markdown(f"*This part could not be written: {why}.*")),
     )
 
 
-def _explorer(record: RunRecord) -> str | None:
+def _explorer(record: RunRecord) -> Markup | None:
     """The explorer, None without an oracle, or what went wrong with it."""
     return _attempted(
-        lambda: explorer(record), lambda why: f"<p><em>The explorer could not be made: {why}.</em></p>"
+        lambda: explorer(record),
+        lambda why: Markup(f"<p><em>The explorer could not be made: {why}.</em></p>"),
     )
 
 

@@ -5,7 +5,6 @@ report.html stays where it is: it holds the same, in megabytes that a repository
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -45,7 +44,7 @@ def publish_report(run: RunDirectory, reports: Path) -> Path:
 def write_index(reports: Path) -> None:
     """reports/README.md: every published run, newest first within its study; then the pages that are of no run."""
     rows = [
-        _row(path, json.loads(path.read_text()))
+        _row(path, RunDirectory(path.parent).read_json(path.name) or {})
         for path in sorted(reports.glob("*/*/results.json"), reverse=True)
     ]
     header = ["Report", "Seed", "Test accuracy", "Winner", "Parameters", "Latency (ms)", "Time"]
@@ -84,10 +83,10 @@ def _row(path: Path, results: dict[str, Any]) -> list[str]:
     winner, test = results.get("winner"), results.get("test")
     link = f"[{escaped(results['study'])}, {escaped(results['run'])}]({quote('/'.join(path.parts[-3:-1]))}/report.md)"
     if not winner or not test:
-        return [link, str(results["seed"]), "unfinished", "", "", "", ""]
+        return [link, escaped(results["seed"]), "unfinished", "", "", "", ""]
     return [
         link,
-        str(results["seed"]),
+        escaped(results["seed"]),
         percent(test["eval_accuracy"]),
         escaped(winner["genome"]),
         count(winner["params"]),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from suite.own_words import Markdown
+
 
 @dataclass(frozen=True)
 class Section:
     """One titled part; `body` is Markdown."""
 
     title: str
-    body: str
+    body: Markdown

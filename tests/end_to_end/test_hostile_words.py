@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections import Counter
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -32,21 +34,24 @@ CLASSES = (
     "**bold** _slanted_ ~~gone~~ $x^2$ \\ &lt;b&gt; <!--",
     "\x1b[31m\x00\u202ereversed\udcff",
 )
+MILD = "**bold** _slanted_ ~~gone~~ $x^2$ \\ &lt;b&gt; a<9 | # @me"  # hostile, but nothing that a file is refused for
 SHOWS = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 
 
 class Seen(HTMLParser):
-    """What a browser would make of a page: its elements, where they lead, and what is read."""
+    """What a browser would make of a page: its elements, their attributes, where they lead, and what is read."""
 
     def __init__(self, page: str, *, is_html: bool = False) -> None:
         super().__init__()
         self.elements: list[str] = []
+        self.attributes: Counter[tuple[str, str]] = Counter()
         self.leads: list[str] = []
         self.text = ""
         self.feed(page if is_html else SHOWS.render(page))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append(tag)
+        self.attributes.update((tag, name) for name, _ in attrs)
         self.leads += [value or "" for name, value in attrs if name in ("href", "src")]
         assert not [name for name, _ in attrs if name.startswith("on")]
 
@@ -89,13 +94,19 @@ def hostile(run: RunDirectory) -> RunDirectory:
     benign = {"notes": ["a note"], "warnings": ["a warning", "another"]}
     rewrite(run.path / "run.json", dataset={**facts["dataset"], **benign})
     shutil.copytree(run.path, run.path.with_name("benign"))
-    device = {**facts["device"], "name": CLASSES[1], "system": CLASSES[8]}
-    rewrite(run.path / "run.json", dataset=dataset, device=device)
+    device = {**facts["device"], "name": CLASSES[1], "system": MILD, "python": MILD, "matmul_precision": MILD}
+    versions = dict.fromkeys(facts["versions"], MILD)
+    rewrite(run.path / "run.json", dataset=dataset, device=device, versions=versions, started=MILD)
+    search = json.loads((run.path / "results" / "search.json").read_text())
+    failed = {**search["evaluated"][-1], "failure": CLASSES[7]}
+    rewrite(run.path / "results" / "search.json", evaluated=[*search["evaluated"], failed])
+    rewrite(run.path / "results" / "final.json", classes=CLASSES)
     study = run.path / "study.toml"
     name = json.dumps("`" * 6 + "\u202e </pre><script>")
     study.write_text(study.read_text().replace('name = "digits"', f"name = {name}"))
     entry = json.loads((run.path / "results" / "test_ledger.jsonl").read_text().splitlines()[0])
-    (run.path / "results" / "test_ledger.jsonl").write_text(json.dumps({**entry, "why": CLASSES[7]}) + "\n")
+    entry |= {"why": CLASSES[7], "when": CLASSES[0]}
+    (run.path / "results" / "test_ledger.jsonl").write_text(json.dumps(entry) + "\n")
     return run
 
 
@@ -103,7 +114,7 @@ def test_a_report_of_hostile_words_has_the_elements_of_any_other(hostile: RunDir
     benign = Seen(write_report(RunDirectory(hostile.path.with_name("benign"))).read_text())
     page = write_report(hostile).read_text()
     seen = Seen(page)
-    assert seen.elements == benign.elements
+    assert (seen.elements, seen.attributes) == (benign.elements, benign.attributes)
     assert seen.leads == benign.leads
     assert not {"a", "script", "del"} & set(seen.elements)
     assert [name for name in CLASSES if in_a_line(name) not in seen.text] == []
@@ -117,10 +128,66 @@ def test_the_same_report_as_html(hostile: RunDirectory) -> None:
         for run in (RunDirectory(hostile.path.with_name("benign")), hostile)
     ]
     benign, seen = pages
-    assert seen.elements == benign.elements
+    assert (seen.elements, seen.attributes) == (benign.elements, benign.attributes)
     assert "script" not in seen.elements
     assert all(lead.startswith(("#part-", "data:image/png;base64,")) for lead in seen.leads)
     assert [name for name in CLASSES if in_a_line(name) not in seen.text] == []
+
+
+OF_OTHERS = {"dataset", "classes", "asked", "used", "study", "run", "storage", "failure"}
+LIVE = "<img src=x onerror=alert(4)>"
+
+
+def own_texts(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where a file of a run has texts that are the suite's own, and keys."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        if key not in OF_OTHERS and isinstance(inner, str):
+            yield (*path, key)
+        elif key not in OF_OTHERS and isinstance(inner, dict | list):
+            yield from own_texts(inner, (*path, key))
+
+
+def changed(value: Any, path: tuple[str | int, ...], text: str) -> Any:
+    copy = dict(value) if isinstance(value, dict) else dict(enumerate(value))
+    copy[path[0]] = text if len(path) == 1 else changed(copy[path[0]], path[1:], text)  # type: ignore[index]
+    return copy if isinstance(value, dict) else list(copy.values())
+
+
+def test_markup_in_any_word_of_the_suites_own_is_refused(run: RunDirectory) -> None:
+    """Of each kind, `evaluated[0].genome` standing for all of them."""
+    files = [run.path / "run.json", run.path / "results.json", *sorted((run.path / "results").glob("*.json"))]
+    tried = set()
+    for file in files:
+        whole, name = file.read_text(), file.relative_to(run.path).as_posix()
+        value = json.loads(whole)
+        if "format_version" not in value:  # the choice before the test, which no page tells of
+            continue
+        for path in own_texts(value):
+            kind = (name, *(key for key in path if isinstance(key, str)))
+            if kind not in tried:
+                tried.add(kind)
+                file.write_text(json.dumps(changed(value, path, LIVE)))
+                with pytest.raises(RunDirectoryError, match=r"holds markup \('<i'\).*Somebody changed it"):
+                    run.read_json(name)
+        file.write_text(json.dumps({**value, LIVE: 1}))
+        with pytest.raises(RunDirectoryError, match="holds markup"):
+            run.read_json(name)
+        file.write_text(whole)
+        assert run.read_json(name)
+    assert len(tried) > 20
+    assert ("results/search.json", "evaluated", "genome") in tried
+
+
+@pytest.mark.parametrize(
+    "text", [LIVE, "</td>", "<!--", "<?x", "`", "[a](b)", "http://a", "WWW.a", "\x1b[31m", "\u202e"]
+)
+def test_that_is_said_before_anything_is_shown(text: str, run: RunDirectory) -> None:
+    rewrite(run.path / "results" / "final.json", genome=text)
+    page = (run.path / "report" / "report.md").read_text()
+    said = refusal("report", run.path)
+    assert "final.json: genome holds markup" in said
+    assert "get the run anew" in said
+    assert (run.path / "report" / "report.md").read_text() == page
 
 
 def test_a_published_report_of_hostile_words(hostile: RunDirectory, tmp_path: Path) -> None:
@@ -168,8 +235,8 @@ def ablation(tmp_path: Path) -> tuple[RunDirectory, RunDirectory]:
     for name, cells in (("benign", ["one", "two"]), ("hostile", [CLASSES[0], CLASSES[1]])):
         result = result_of({cells[0]: [NEARLY, RISING], cells[1]: [RISING, NEARLY]})
         if name == "hostile":
-            result["name"], result["truth"] = "a_b", CLASSES[2]
-            result["device"] = {**result["device"], "name": CLASSES[7], "torch": CLASSES[8]}
+            result["name"], result["truth"] = "a_b", MILD
+            result["device"] = {**result["device"], "name": CLASSES[1], "torch": MILD}
         for cell in result["cells"]:
             cell["overrides"] = [CLASSES[2] + CLASSES[1] if name == "hostile" else "seed=1"]
         run = RunDirectory.create(tmp_path / name)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from suite.accuracy_interval import accuracy_interval
-from suite.escaping import escaped
+from suite.escaping import escaped, in_code
 from suite.fidelity.in_words import conclusion
+from suite.own_words import Markdown
 from suite.references.in_words import beside_base, beside_best
 from suite.report.record import RunRecord
 from suite.report.section import Section
@@ -22,7 +23,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     latency = final["latency"]["objective"]
     device = record.facts["device"]
     rows = [
-        ["Winner", f"`{final['genome']}`"],
+        ["Winner", in_code(final["genome"])],
         [
             "Test accuracy",
             f"**{percent(test['eval_accuracy'])}** on {count(pictures)} pictures, {_times_seen(record)}",
@@ -33,8 +34,8 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         ["Multiply-accumulates", f"{in_short(final['macs'])} a picture"],
         [
             "One forward pass",
-            f"{latency['median_ms']:.3f} ms (90 % within {latency['p90_ms']:.3f} ms; batch {latency['batch']}, "
-            f"{_threads(latency['threads'], device['device'])})",
+            f"{latency['median_ms']:.3f} ms (90 % within {latency['p90_ms']:.3f} ms; batch "
+            f"{count(latency['batch'])}, {_threads(latency['threads'], device['device'])})",
         ],
         [
             "Searched",
@@ -42,14 +43,15 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
             f"{escaped(record.search['method'])}",
         ],
         ["Time, all phases", duration(record.search_seconds + final["seconds"])],
-        ["Machine", escaped(f"{device['name']}, {plural(device['threads'], 'thread')}")],
+        ["Machine", f"{escaped(device['name'])}, {plural(device['threads'], 'thread')}"],
     ]
     notes = [
         f"> {escaped(note)}"
         for note in (*record.facts["dataset"]["notes"], *record.facts["dataset"]["warnings"])
     ]
     return Section(
-        "The answer", "\n\n".join([table(["", ""], rows, left=2), *_how_far_to_believe(record), *notes])
+        "The answer",
+        Markdown("\n\n".join([table(["", ""], rows, left=2), *_how_far_to_believe(record), *notes])),
     )
 
 

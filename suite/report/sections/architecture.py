@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from suite.escaping import in_code
+from suite.own_words import Markdown
 from suite.report.pictures import architecture, architecture_in_words, shape_in_words
 from suite.report.record import RunRecord
 from suite.report.section import Section
@@ -18,14 +20,14 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     figure = architecture(figures, genome, record.space)
     described = f"The winner's layers: {architecture_in_words(genome, record.space)}."
     image = figures.save(figure, "architecture", described)
-    return Section("The winner", f"{image}\n\n{_layers(genome, record.space)}")
+    return Section("The winner", Markdown(f"{image}\n\n{_layers(genome, record.space)}"))
 
 
 def _layers(genome: Genome, space: SearchSpace) -> str:
     shapes = space.shapes(genome)
     rows = [
         [
-            f"`{layer.text}`",
+            in_code(layer.text),
             shape_in_words(after),
             count(layer.parameters(before, space.norm)),
             in_short(layer.macs(before)),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from suite.escaping import escaped
+from suite.own_words import Markdown
 from suite.reference_networks import RANDOM
 from suite.report.record import RunRecord
 from suite.report.section import Section
@@ -35,9 +36,11 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     text = (
         "After the checklist of Lindauer and Hutter, *Best Practices for Scientific Research on Neural Architecture "
         "Search* (JMLR 21(243), 2020), its questions shortened, and answered for this run alone: "
-        f"{verdicts['yes']} yes, {verdicts['partly']} partly, {verdicts['no']} no."
+        f"{count(verdicts['yes'])} yes, {count(verdicts['partly'])} partly, {count(verdicts['no'])} no."
     )
-    return Section("NAS best practice", f"{text}\n\n{table(['Item', 'Met', 'By what'], rows, left=3)}")
+    return Section(
+        "NAS best practice", Markdown(f"{text}\n\n{table(['Item', 'Met', 'By what'], rows, left=3)}")
+    )
 
 
 def _training_code(record: RunRecord) -> Answer:
@@ -156,7 +159,8 @@ def _tabular(record: RunRecord) -> Answer:
         )
     if record.fidelity is not None:
         facts.append(
-            f"{record.fidelity['networks']} networks really trained, and the supernet's order held against theirs"
+            f"{count(record.fidelity['networks'])} networks really trained, and the supernet's order held against "
+            "theirs"
         )
     if facts:
         return Answer("partly", "; ".join(facts))

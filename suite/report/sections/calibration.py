@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from suite.calibration import Calibration, calibration
+from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import BLUE, GREY, Figures
@@ -35,7 +36,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         "2015). Bars are 95 %."
     )
     alt = f"How often the winner was right by how sure it was: bin by bin {apart}."
-    return Section("How sure it is", f"{figures.save(figure, 'calibration', alt)}\n\n{text}")
+    return Section("How sure it is", Markdown(f"{figures.save(figure, 'calibration', alt)}\n\n{text}"))
 
 
 def _a_dot(found: Calibration) -> str:

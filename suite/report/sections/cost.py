@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import BLUE, Figures, table
@@ -36,4 +37,4 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     )
     rows = [[name, duration(seconds), f"{100 * seconds / total:.1f} %"] for name, seconds in parts]
     rows.append(["**all**", f"**{duration(total)}**", ""])
-    return Section("What it cost", f"{image}\n\n{table(['Phase', 'Time', 'Share'], rows)}")
+    return Section("What it cost", Markdown(f"{image}\n\n{table(['Phase', 'Time', 'Share'], rows)}"))

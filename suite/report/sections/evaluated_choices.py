@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import BLUE, GREY, Figures
@@ -49,7 +50,9 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
             f"A bar is what the fit no longer explains without that gene{_which(fitted)}. What several genes explain "
             "alike is in no bar, and neither is what choices do only together.",
         ]
-    return Section("Which choices seem to matter", "\n\n".join([*body, _caveat(record.search["method"])]))
+    return Section(
+        "Which choices seem to matter", Markdown("\n\n".join([*body, _caveat(record.search["method"])]))
+    )
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from suite.escaping import escaped
 from suite.fidelity.in_words import conclusion, lines, named, notes
+from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import BLUE, CYCLE, GREY, SKY, VERMILION, Figures, table
@@ -21,7 +22,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     result, score = record.fidelity, record.study.search.score
     if result is None:
         return None
-    header, *rows = lines(result)
+    header, *rows = [list(map(escaped, line)) for line in lines(result)]
     texts = [
         f"**{escaped(conclusion(result, score))}**",
         table(header, rows),
@@ -29,7 +30,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         _scatter(result, score, figures),
         *(escaped(note) for note in notes(result, score)),
     ]
-    return Section("Does the supernet rank?", "\n\n".join(texts))
+    return Section("Does the supernet rank?", Markdown("\n\n".join(texts)))
 
 
 def _dots(result: dict[str, Any], figures: Figures) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from suite.escaping import in_code
+from suite.own_words import Markdown
 from suite.report.pictures import curves
 from suite.report.record import RunRecord
 from suite.report.section import Section
@@ -19,7 +21,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     figure = curves(figures, rows)
     best = max(row["val_accuracy"] for row in rows)
     image = figures.save(figure, "finalists", f"{len(rows)} finalists' curves; the best ends at {best:.4f}.")
-    return Section("The finalists", f"{_origin(record)}\n\n{image}\n\n{_table(record)}")
+    return Section("The finalists", Markdown(f"{_origin(record)}\n\n{image}\n\n{_table(record)}"))
 
 
 def _origin(record: RunRecord) -> str:
@@ -31,9 +33,9 @@ def _origin(record: RunRecord) -> str:
         return f"They are, {best}, trained from {weights}."
     return (
         "They are the best of all evaluated networks by predicted accuracy, from the supernet's scores and the truth "
-        f"table `{chosen['table']}`, trained from {weights}. The table's {count(chosen['trainings'])} trainings took "
-        f"{duration(chosen['training_seconds'])} of one thread. They are made once for these pictures, and are in no "
-        "phase of this run."
+        f"table {in_code(chosen['table'])}, trained from {weights}. The table's {count(chosen['trainings'])} "
+        f"trainings took {duration(chosen['training_seconds'])} of one thread. They are made once for these "
+        "pictures, and are in no phase of this run."
     )
 
 
@@ -47,11 +49,11 @@ def _table(record: RunRecord) -> str:
         supernet = scored.get(row["genome"], {}).get("val_accuracy")
         rows.append(
             [
-                f"`{row['genome']}`" + (" **winner**" if row["genome"] == winner else ""),
+                in_code(row["genome"]) + (" **winner**" if row["genome"] == winner else ""),
                 f"{percent(row['val_accuracy'])} ± {100 * error:.2f}",
                 f"{row['val_loss']:.4f}",
                 percent(supernet) if supernet is not None else "",
-                f"{row['epochs']}" + (" (pruned)" if row["pruned"] else ""),
+                count(row["epochs"]) + (" (pruned)" if row["pruned"] else ""),
                 count(row["params"]),
                 in_short(row["macs"]),
             ]

@@ -6,6 +6,7 @@ import math
 
 from suite.escaping import escaped
 from suite.fidelity.in_words import number, supernet_row
+from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures
@@ -17,7 +18,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     if record.final is None or record.search is None:
         return None
     limits = [_training(record), _test(record), _latency(record), _search(record), _ranking(record)]
-    return Section("Limits of the claim", "\n".join(f"- {limit}" for limit in limits))
+    return Section("Limits of the claim", Markdown("\n".join(f"- {limit}" for limit in limits)))
 
 
 def _training(record: RunRecord) -> str:
@@ -33,7 +34,7 @@ def _training(record: RunRecord) -> str:
     deviation = 100 * math.sqrt(perfect["seeds"])
     return (
         f"{text}: trainings of one network lie {deviation:.2f} points apart (standard deviation, in the truth "
-        f"table's {record.fidelity['epochs']} epochs on {count(record.fidelity['train_images'])} pictures)."
+        f"table's {count(record.fidelity['epochs'])} epochs on {count(record.fidelity['train_images'])} pictures)."
     )
 
 

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from suite.escaping import escaped
+from suite.escaping import escaped, in_code
+from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, table
@@ -31,7 +32,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         _networks(record, walked, best, ideal),
         _notes(record, walked),
     ]
-    return Section("The search against the whole space", "\n\n".join(texts))
+    return Section("The search against the whole space", Markdown("\n\n".join(texts)))
 
 
 def _search(record: RunRecord, walked: WalkedSpace, best: int) -> str:
@@ -81,7 +82,7 @@ def _networks(record: RunRecord, walked: WalkedSpace, best: int, ideal: int) -> 
         roles.setdefault(walked.row(record.final["genome"]), []).append("Winner")
     roles.setdefault(ideal, []).append("Best of the space on val-A")
     header = ["", *("; ".join(words) for words in roles.values())]
-    rows = [["Genome", *(f"`{walked.columns['genome'][row]}`" for row in roles)]]
+    rows = [["Genome", *(in_code(walked.columns["genome"][row]) for row in roles)]]
     for split, (name, kind) in _SPLITS.items():
         accuracy = walked.columns[f"accuracy_{split}"]
         rows.append([f"Accuracy on {name}", *(percent(accuracy[row]) for row in roles)])
@@ -118,7 +119,7 @@ def _notes(record: RunRecord, walked: WalkedSpace) -> str:
 
 def _scores(walked: WalkedSpace, row: int) -> str:
     a, b = (percent(walked.columns[f"accuracy_{split}"][row]) for split in _SPLITS)
-    return f"`{walked.columns['genome'][row]}`, {a} right on val-A and {b} on val-B"
+    return f"{in_code(walked.columns['genome'][row])}, {a} right on val-A and {b} on val-B"
 
 
 def _regret(walked: WalkedSpace, split: str, row: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from suite.escaping import in_code
+from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, table
@@ -29,14 +31,14 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         f"The best by supernet {walked.score} on val-A of all networks within each budget, none left out; val-B has "
         f"pictures the choice was not made on.{walked.limits_in_words}"
     )
-    return Section("The best network for each size", f"{lead}\n\n{table(header, rows, left=2)}")
+    return Section("The best network for each size", Markdown(f"{lead}\n\n{table(header, rows, left=2)}"))
 
 
 def _network(walked: WalkedSpace, row: int) -> list[str]:
     columns = walked.columns
     latency = [f"{columns['latency_ms'][row]:.3f}"] if "latency_ms" in walked.prices else []
     return [
-        f"`{columns['genome'][row]}`",
+        in_code(columns["genome"][row]),
         count(columns["params"][row]),
         in_short(columns["macs"][row]),
         *latency,

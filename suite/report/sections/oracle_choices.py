@@ -10,6 +10,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from suite.choice_effects import DepthEffects, Pair, Values, depth_effects, share_of_depth
+from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import CYCLE, GREY, Figures, table
@@ -27,7 +28,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     if not any(of_depth.main for of_depth in depths):
         return None
     texts = [_lead(depths), _picture(depths, figures), _shares(depths), _interactions(depths)]
-    return Section("Which choices matter", "\n\n".join(text for text in texts if text))
+    return Section("Which choices matter", Markdown("\n\n".join(text for text in texts if text)))
 
 
 def _lead(depths: Sequence[DepthEffects]) -> str:

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, table
@@ -24,7 +25,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         return None
     walked = record.walked
     body = f"{_walkable(record)}\n\n{_evaluations(record, walked)}"
-    return Section("When evolution is needed", body)
+    return Section("When evolution is needed", Markdown(body))
 
 
 def _walkable(record: RunRecord) -> str:

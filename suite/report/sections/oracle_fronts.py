@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import MaxNLocator
 
+from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import BLUE, ORANGE, VERMILION, Figures, log_ticks, table
@@ -30,7 +31,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     texts = [_lead(walked, shares), _picture(record, walked, figures), _table(walked, shares)]
     if "latency_ms" in walked.prices:
         texts.append(_latency(record))
-    return Section("The front, exact and found", "\n\n".join(texts))
+    return Section("The front, exact and found", Markdown("\n\n".join(texts)))
 
 
 def _shares(walked: WalkedSpace) -> Shares:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from suite.escaping import in_code
+from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import BLUE, ORANGE, PALE, VERMILION, Figures, log_ticks, table
@@ -46,7 +48,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     image = figures.save(
         figure, "front", f"{len(front)} of {len(rows)} networks form the front of {quality} against {price}."
     )
-    return Section("The front", f"{image}\n\n{_rows(front, search)}")
+    return Section("The front", Markdown(f"{image}\n\n{_rows(front, search)}"))
 
 
 def _rows(front: list[dict[str, Any]], search: dict[str, Any]) -> str:
@@ -55,7 +57,7 @@ def _rows(front: list[dict[str, Any]], search: dict[str, Any]) -> str:
     timed = any(row["latency_ms"] is not None for row in front)  # latency was an objective, or has a limit
     rows = [
         [
-            f"`{row['genome']}`",
+            in_code(row["genome"]),
             percent(row["val_accuracy"]),
             f"{row['val_loss']:.4f}",
             *([_latency(row["latency_ms"])] if timed else []),

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from suite.escaping import in_code
+from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import BLUE, GREY, ORANGE, VERMILION, Figures, table
@@ -29,7 +31,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     texts = [_lead(promise), _gain(promise), _picture(promise, figures), _rankings(promise), _notes(promise)]
     if promise["space"] is not None and promise["space"]["best"]:
         texts.append(_best(promise["space"]))
-    return Section("What can be promised", "\n\n".join(texts))
+    return Section("What can be promised", Markdown("\n\n".join(texts)))
 
 
 def _lead(promise: dict[str, Any]) -> str:
@@ -49,9 +51,9 @@ def _lead(promise: dict[str, Any]) -> str:
         return f"**Among all {count(winner['among'])} networks the winner is {predicted}**, {meant}. {said}."
     return (
         f"**Among all {count(winner['among'])} networks the winner is in the true top {_share(counted['top'])} with "
-        f"90 % confidence**, {meant}: trained by that recipe, {counted['better']} of {counted['networks']} networks "
-        f"drawn evenly came out better. By prediction it is {predicted}. {said}, found were "
-        f"{percent(counted['accuracy'])}."
+        f"90 % confidence**, {meant}: trained by that recipe, {count(counted['better'])} of "
+        f"{count(counted['networks'])} networks drawn evenly came out better. By prediction it is {predicted}. "
+        f"{said}, found were {percent(counted['accuracy'])}."
     )
 
 
@@ -74,8 +76,8 @@ def _picture(promise: dict[str, Any], figures: Figures) -> str:
     _draw_predictions(scatter, promise["rows"])
     _draw_curve(curve, promise)
     alt = (
-        f"{promise['networks']} networks by predicted and true accuracy with 90 % intervals, and Kendall's tau of "
-        "the predictors by the number of networks they were fitted to."
+        f"{count(promise['networks'])} networks by predicted and true accuracy with 90 % intervals, and Kendall's "
+        "tau of the predictors by the number of networks they were fitted to."
     )
     return figures.save(figure, "promise", alt)
 
@@ -133,12 +135,14 @@ def _rankings(promise: dict[str, Any]) -> str:
 
 def _notes(promise: dict[str, Any]) -> str:
     """What the numbers are of, and what they assume."""
-    trainings = "one training" if promise["seeds"] == 1 else f"the mean of {promise['seeds']} trainings"
+    trainings = (
+        "one training" if promise["seeds"] == 1 else f"the mean of {count(promise['seeds'])} trainings"
+    )
     text = (
         f"True is the accuracy on val-B of {trainings} ({plural(promise['epochs'], 'epoch')} on "
-        f"{count(promise['train_images'])} pictures) of each of {promise['networks']} networks drawn by depth and "
-        "number of FC layers. Every network is predicted, and its interval (jackknife+) made, from the others; an "
-        "interval is for a network drawn likewise."
+        f"{count(promise['train_images'])} pictures) of each of {count(promise['networks'])} networks drawn by depth "
+        "and number of FC layers. Every network is predicted, and its interval (jackknife+) made, from the others; "
+        "an interval is for a network drawn likewise."
     )
     if promise["winner"] is not None:
         if promise["winner"]["counted"] is not None:
@@ -158,7 +162,7 @@ def _notes(promise: dict[str, Any]) -> str:
 
 def _best(space: dict[str, Any]) -> str:
     """The networks that are likely the best."""
-    rows = [[f"`{row['genome']}`", percent(row["predicted"]), _interval(row)] for row in space["best"]]
+    rows = [[in_code(row["genome"]), percent(row["predicted"]), _interval(row)] for row in space["best"]]
     return (
         f"By prediction these come first of {count(space['networks'])}; {count(space['reaching'])} networks have "
         f"intervals that reach the best.\n\n{table(['Network', 'Predicted accuracy', '90 % interval'], rows)}"

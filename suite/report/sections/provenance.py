@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from suite.escaping import escaped
+from suite.escaping import escaped, in_code
+from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, table
@@ -16,13 +17,13 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     rows = [
         ["Data set", escaped(dataset["name"])],
         ["Source", escaped(dataset["source"])],
-        ["sha256", f"`{dataset['sha256']}`"],
+        ["sha256", in_code(dataset["sha256"])],
         ["Pictures", counts],
         ["Device", escaped(device["name"])],
-        ["Threads", str(device["threads"])],
+        ["Threads", count(device["threads"])],
         ["Matmul precision setting", escaped(device["matmul_precision"])],
-        ["System", escaped(f"{device['system']}, Python {device['python']}")],
+        ["System", f"{escaped(device['system'])}, Python {escaped(device['python'])}"],
         ["Versions", ", ".join(f"{escaped(p)} {escaped(v)}" for p, v in record.facts["versions"].items())],
         ["Begun", escaped(record.facts["started"])],
     ]
-    return Section("Provenance", table(["", ""], rows, left=2))
+    return Section("Provenance", Markdown(table(["", ""], rows, left=2)))

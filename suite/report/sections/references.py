@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from suite.escaping import escaped
+from suite.escaping import escaped, in_code
+from suite.own_words import Markdown
 from suite.reference_networks import BASE, EXTREMES, MLPS, RANDOM
 from suite.references.in_words import conclusion, notes, p_value, spread
 from suite.references.rows import QUOTED, Rival, Row, rivals, rows
@@ -43,7 +44,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     ]
     if any(record.study.search.limits.model_dump().values()):
         texts.append("The study's limits hold for the winner alone.")
-    return Section("Against rivals", "\n\n".join(texts))
+    return Section("Against rivals", Markdown("\n\n".join(texts)))
 
 
 def _figure(result: dict[str, Any], figures: Figures) -> str:
@@ -72,7 +73,11 @@ def _table(result: dict[str, Any], search_seconds: float) -> str:
     tested = {rival.row.name: rival for rival in rivals(result)}
     lines = [_line(row, tested.get(row.name), search_seconds) for row in rows(result)]
     quoted = [
-        [f"{row['name']} (quoted, not comparable)", percent(row["eval_accuracy"]), *[""] * (len(_HEADER) - 2)]
+        [
+            f"{escaped(row['name'])} (quoted, not comparable)",
+            percent(row["eval_accuracy"]),
+            *[""] * (len(_HEADER) - 2),
+        ]
         for row in QUOTED
     ]
     return table(_HEADER, [*lines, *quoted])
@@ -81,7 +86,7 @@ def _table(result: dict[str, Any], search_seconds: float) -> str:
 def _line(row: Row, rival: Rival | None, search_seconds: float) -> list[str]:
     own = row.name == WINNER
     return [
-        f"**{row.name}**" if own else row.name,
+        f"**{row.name}**" if own else escaped(row.name),
         f"**{spread(row)}**" if own else spread(row),
         escaped(p_value(rival.corrected).removeprefix("= ")) if rival else "",
         count(row.params),
@@ -95,9 +100,10 @@ def _line(row: Row, rival: Rival | None, search_seconds: float) -> list[str]:
 
 def _architectures(result: dict[str, Any], record: RunRecord) -> str:
     """What the names stand for, and what the quoted figures are."""
-    named = "; ".join(f"{row['name']} `{row['architecture']}`" for row in result["networks"])
+    named = "; ".join(f"{escaped(row['name'])} {in_code(row['architecture'])}" for row in result["networks"])
     figures = "; ".join(
-        f"{percent(row['eval_accuracy'])} on {row['pictures']} pictures at {row['eval_samples_per_second']} a second"
+        f"{percent(row['eval_accuracy'])} on {escaped(row['pictures'])} pictures at "
+        f"{escaped(row['eval_samples_per_second'])} a second"
         for row in QUOTED
     )
     return f"{named}. Quoted from other tasks, measured by nothing here: {figures}."

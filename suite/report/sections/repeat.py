@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from suite.escaping import escaped, in_code, one_line
+from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures
@@ -13,14 +15,16 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     """The exact commands in order, with nothing secret in them."""
     device = record.facts["device"]
     version = record.facts["versions"]["nas-suite"]
-    commands = [f"suite search study.toml --device {device['device']}", *_afterwards(record)]
+    commands = [f"suite search study.toml --device {one_line(device['device'])}", *_afterwards(record)]
     return Section(
         "How to repeat it",
-        f"With nas-suite {version} and the same pictures, from the folder that holds the run's `study.toml`, in "
-        f"which every setting stands as used:\n\n```\n{chr(10).join(commands)}\n```\n\n"
-        f"{_truth(record)}Pictures that were given by `--data` or by a relative folder must be given again. "
-        "The same seed on the same machine gives the same genomes and accuracies where latency is no objective; "
-        "measured latencies differ from run to run within the noise floor, and the search follows them.",
+        Markdown(
+            f"With nas-suite {escaped(version)} and the same pictures, from the folder that holds the run's "
+            f"`study.toml`, in which every setting stands as used:\n\n```\n{chr(10).join(commands)}\n```\n\n"
+            f"{_truth(record)}Pictures that were given by `--data` or by a relative folder must be given again. "
+            "The same seed on the same machine gives the same genomes and accuracies where latency is no objective; "
+            "measured latencies differ from run to run within the noise floor, and the search follows them."
+        ),
     )
 
 
@@ -46,7 +50,7 @@ def _oracle(record: RunRecord, oracle: dict[str, Any]) -> list[str]:
 def _fidelity(fidelity: dict[str, Any]) -> str:
     asked = _asked(fidelity)
     options = [f"--{name.replace('_', '-')} {asked[name]}" for name in asked if name != "top" or asked[name]]
-    return " ".join(["suite fidelity", *options])
+    return one_line(" ".join(["suite fidelity", *options]))
 
 
 def _asked(fidelity: dict[str, Any]) -> dict[str, int]:
@@ -68,6 +72,6 @@ def _truth(record: RunRecord) -> str:
     if record.fidelity is None:
         return ""
     return (
-        f"`suite fidelity` measures by all networks of its truth table, `{record.fidelity['table']}`, and trains "
-        "only what is not there yet; the table may hold more than this run asked for. "
+        f"`suite fidelity` measures by all networks of its truth table, {in_code(record.fidelity['table'])}, and "
+        "trains only what is not there yet; the table may hold more than this run asked for. "
     )

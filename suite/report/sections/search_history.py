@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from suite.choice import feasible_values
+from suite.own_words import Markdown
 from suite.pareto import hypervolume, worst_corner
 from suite.report.record import RunRecord
 from suite.report.section import Section
@@ -54,7 +55,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         f"Search history: {metric} of {len(values)} networks, from {best[0]:.4g} to {best[-1]:.4g} at best; "
         "the best by second; by generation, the population's diversity and the hypervolume.",
     )
-    return Section("How the search went", f"{image}\n\n{_text(record, search)}")
+    return Section("How the search went", Markdown(f"{image}\n\n{_text(record, search)}"))
 
 
 def _by_generation(axes: Axes, values: list[float], label: str, colour: str) -> None:
@@ -119,7 +120,7 @@ def _volumes(search: dict[str, Any], rows: Values) -> list[float]:
 def _text(record: RunRecord, search: dict[str, Any]) -> str:
     seconds = search["seconds"]
     repeats = search["proposed"] - search["evaluations"]
-    failed = f" {search['failed']} evaluations failed." if search["failed"] else ""
+    failed = f" {count(search['failed'])} evaluations failed." if search["failed"] else ""
     floor = search["noise_floor_ms"]
     noise = (
         f" Latency differences under {1000 * floor:.1f} µs are noise on this machine and count as ties."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import BLUE, Figures
@@ -26,4 +27,4 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         f"{len(losses)} epochs by the rule `{settings.step_rule}`, Adam at {settings.learning_rate:g}, batch "
         f"{settings.batch_size}, in {duration(supernet['seconds'])}."
     )
-    return Section("The supernet", f"{image}\n\n{text}")
+    return Section("The supernet", Markdown(f"{image}\n\n{text}"))

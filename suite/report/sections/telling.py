@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from suite.escaping import escaped, one_line
+from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures
@@ -24,7 +25,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         return None
     pictures = dict(zip(telling["rows"], read_telling_pictures(record.run), strict=True))
     parts = [_hardest(record, telling, pictures, figures), _confused(record, telling, pictures, figures)]
-    return Section("Where it errs", "\n\n".join(parts))
+    return Section("Where it errs", Markdown("\n\n".join(parts)))
 
 
 def _hardest(

@@ -8,6 +8,7 @@ import numpy as np
 
 from suite.data.dataset import are_unequal
 from suite.escaping import escaped
+from suite.own_words import Markdown
 from suite.report.pictures import confusion
 from suite.report.record import RunRecord
 from suite.report.section import Section
@@ -24,7 +25,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     image = figures.save(figure, "confusion", _confusion_alt(matrix, record.classes))
     caption = "Per cent of each true class (row); blanks are under 0.5 %."
     body = [_fields(record.final["test"]), *_balanced(record.final, matrix), image, caption]
-    return Section("The test", "\n\n".join([*body, _per_class(matrix, record.classes)]))
+    return Section("The test", Markdown("\n\n".join([*body, _per_class(matrix, record.classes)])))
 
 
 def _balanced(final: dict[str, Any], matrix: np.ndarray) -> list[str]:
