@@ -121,20 +121,31 @@ class Annotations:
 
 
 def annotate(storage: BaseStorage, annotations: Annotations) -> None:
-    """Have a storage tell the annotations wherever it tells a study's attributes."""
+    """Have a storage tell the annotations wherever it tells a study's attributes, and no notes that are HTML."""
     attributes_of, all_studies = storage.get_study_system_attrs, storage.get_all_studies
 
     def get_study_system_attrs(study_id: int) -> dict[str, Any]:
-        return {**annotations.of_study(study_id), **attributes_of(study_id)}
+        return {**annotations.of_study(study_id), **_without_html(attributes_of(study_id))}
 
     def get_all_studies() -> list[FrozenStudy]:
         studies = [copy.copy(study) for study in all_studies()]
         for study in studies:
-            study.system_attrs = {**annotations.of_study(study._study_id), **study.system_attrs}
+            study.system_attrs = {
+                **annotations.of_study(study._study_id),
+                **_without_html(study.system_attrs),
+            }
         return studies
 
     storage.get_study_system_attrs = get_study_system_attrs  # type: ignore[method-assign]
     storage.get_all_studies = get_all_studies  # type: ignore[method-assign]
+
+
+def _without_html(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Notes that came with the storage are anybody's: their HTML, live in optuna-dashboard, is shown as text."""
+    return {
+        key: value.replace("<", "&lt;") if "note_str:" in key and isinstance(value, str) else value
+        for key, value in attributes.items()
+    }
 
 
 def _note(trial: int | None, text: str) -> Iterator[tuple[str, Any]]:

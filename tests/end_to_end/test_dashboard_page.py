@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import sqlite3
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,3 +131,62 @@ def test_a_run_under_way_has_a_note_too(finished: Path, tmp_path: Path) -> None:
     (search,) = [s._study_id for s in storage.get_all_studies() if s.study_name == "tiny/run/search"]
     note = storage.get_study_system_attrs(search)["dashboard:note_str:0"]
     assert "The run has no winner yet." in note
+
+
+PLANTED = (
+    "<img id=planted src=x onerror=\"document.title='ran'\"><form id=planted action=//evil.example></form>"
+)
+
+
+def test_what_came_with_a_run_is_no_html_in_its_notes(opened: Chrome, finished: Path, tmp_path: Path) -> None:
+    """A record that somebody has put HTML into: a note of its own, and what notes are made from."""
+    run = RunDirectory.open(Path(shutil.copytree(finished, tmp_path / "run")))
+    search = run.read_result("search")
+    assert search is not None
+    storage = open_storage(storage_url(run, None))
+    studies = {s.study_name.rpartition("/")[2]: s._study_id for s in storage.get_all_studies()}
+    storage.set_study_system_attr(studies["finalists"], "dashboard:note_str:0", f"Planted: {PLANTED}")
+    storage.set_study_system_attr(studies["finalists"], "dashboard:note_ver", 2)
+    with closing(sqlite3.connect(run.path / "study.db")) as database, database:
+        for key, value in (("origin", PLANTED), ("parents", [PLANTED])):
+            database.execute(
+                "UPDATE trial_user_attributes SET value_json=? WHERE key=?", (json.dumps(value), key)
+            )
+    number = next(
+        t.number
+        for t in storage.get_all_trials(studies["search"])
+        if t.user_attrs["genome"] == search["front"][0]["genome"]
+    )
+    with serving(dashboard_of(run, storage)) as port:
+        for page, text in (
+            (f"{studies['finalists']}/note", "Planted: <img"),
+            (f"{studies['search']}/trials?numbers={number}", "Made by"),
+        ):
+            opened.get(f"http://127.0.0.1:{port}/dashboard/studies/{page}")
+            assert shows(opened, text)
+            assert shows(opened, "onerror")
+            assert opened.find_elements(By.ID, "planted") == []
+            assert opened.title != "ran"
+
+
+def test_a_report_has_an_origin_of_its_own(opened: Chrome, finished: Path, tmp_path: Path) -> None:
+    """A report.html that somebody else wrote reads nothing of the dashboard, and sends nothing."""
+    run = RunDirectory.open(Path(shutil.copytree(finished, tmp_path / "run")))
+    script = (
+        "<title>begun</title><script>fetch('/api/studies').then(() => { document.title = 'read' }, "
+        "() => { document.title = 'refused from ' + origin })</script>"
+    )
+    (run.path / "report" / "report.html").write_text(script)
+    with serving(dashboard_of(run, open_storage(storage_url(run, None)))) as port:
+        address = f"http://127.0.0.1:{port}"
+        with urllib.request.urlopen(f"{address}/report", timeout=30) as answer:
+            policy, sniffed = (
+                answer.headers["Content-Security-Policy"],
+                answer.headers["X-Content-Type-Options"],
+            )
+        assert policy.startswith("sandbox allow-scripts; default-src 'none'")
+        assert "allow-same-origin" not in policy
+        assert sniffed == "nosniff"
+        opened.get(f"{address}/report")
+        WebDriverWait(opened, 60).until(lambda c: c.title == "refused from null")
+    complaints(opened)
