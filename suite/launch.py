@@ -32,7 +32,7 @@ from suite.space import SearchSpace, space_of_run
 from suite.study import StudySettings, read_study, study_toml, validate_study
 from suite.supernet import Scorer, load_supernet
 from suite.supernet.scoring import MEMORY
-from suite.trials import open_storage, shown_url, storage_url
+from suite.trials import open_storage, shown_url, storage_url, stored_url
 from suite.wording import duration, listed
 
 
@@ -137,10 +137,8 @@ def check_asked_again(request: Request, run: RunDirectory) -> None:
         differences += [f"study.toml, {change}" for change in _changes(facts["used"], now, run)]
     if request.device not in ("auto", begun_on):
         differences.append(f"--device: {begun_on} then, {request.device} now")
-    if request.storage is not None and shown_url(request.storage) != shown_url(storage_url(run, None)):
-        differences.append(
-            f"--storage: {shown_url(storage_url(run, None))} then, {shown_url(request.storage)} now"
-        )
+    if request.storage is not None and shown_url(request.storage) != stored_url(run):
+        differences.append(f"--storage: {stored_url(run)} then, {shown_url(request.storage)} now")
     if differences:
         raise RunDirectoryError(
             "was begun with other settings (" + "; ".join(differences) + ").",

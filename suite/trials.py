@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -64,8 +65,9 @@ def reach_server(url: str) -> bool:
     Raises:
         StorageError: the URL is not understood, or the server refuses; never shows a password.
     """
-    if url.startswith("journal:") or not _is_server(parsed := _parsed(url)):
+    if not _names_server(url):
         return False
+    parsed = _parsed(url)
     try:
         engine = create_engine(parsed)
         with engine.connect():
@@ -103,9 +105,26 @@ def _cannot_be_opened(url: URL, error: BaseException) -> StorageError:
 
 
 def storage_url(run: RunDirectory, given: str | None) -> str:
-    """The storage of a run; a password is not kept, so a server's URL may have to be given again."""
+    """The storage of a run, which a user may give again: a password is not kept.
+
+    Raises:
+        StorageError: a password is in the environment, and only the run's files say to which server it would go.
+    """
+    url = given or stored_url(run)
+    if not given and os.environ.get("PGPASSWORD") and _names_server(url):
+        raise StorageError(
+            "is where the run's files say that its trials are. A password in PGPASSWORD goes only to a server that "
+            "you name yourself.",
+            where=url,
+            remedy="If it is yours, name it by --storage or SUITE_STORAGE.",
+        )
+    return url
+
+
+def stored_url(run: RunDirectory) -> str:
+    """The storage that a run's files name: a server without a password, or anything that chooses one (`hostaddr`)."""
     stored = (run.read_json("run.json") or {}).get("storage")
-    return given or stored or f"sqlite:///{run.path.resolve() / 'study.db'}"
+    return shown_url(str(stored)) if stored else f"sqlite:///{run.path.resolve() / 'study.db'}"
 
 
 def shown_url(url: str) -> str:
@@ -124,6 +143,10 @@ def shown_url(url: str) -> str:
         database=parsed.database,
     )
     return bare.render_as_string()
+
+
+def _names_server(url: str) -> bool:
+    return not url.startswith("journal:") and _is_server(_parsed(url))
 
 
 def _is_server(url: URL) -> bool:

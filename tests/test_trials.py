@@ -16,7 +16,8 @@ from suite.errors import StorageError
 from suite.fitness import OBJECTIVES, Batch, Evaluation
 from suite.latency import Latency
 from suite.methods import Proposal
-from suite.trials import Trials, open_storage, shown_url
+from suite.run_directory import RunDirectory
+from suite.trials import Trials, open_storage, shown_url, storage_url
 from tests.conftest import space_of
 from tests.postgresql import PASSWORD, Server
 
@@ -132,6 +133,24 @@ def test_a_password_may_come_from_the_environment(
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     record(Trials(open_storage(bare), "s/r/search", SPACE, CRITERIA), *evaluation())
     assert len(Trials(open_storage(url), "s/r/search", SPACE, CRITERIA).recorded()) == 1
+
+
+@pytest.mark.parametrize(
+    "named", ["evil.example", "evil.example:1/db?hostaddr=127.0.0.1&passfile=/etc/passwd"]
+)
+def test_a_password_is_not_sent_to_a_server_that_only_a_runs_files_name(
+    named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunDirectory.create(tmp_path / "run")
+    run.write_json("run.json", {"run": "run", "storage": f"postgresql://me@{named}"})
+    assert "?" not in storage_url(run, None)
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)
+    with pytest.raises(StorageError, match="name it by --storage or SUITE_STORAGE") as refused:
+        storage_url(run, None)
+    assert PASSWORD not in str(refused.value)
+    assert storage_url(run, "postgresql://me@here") == "postgresql://me@here"
+    run.write_json("run.json", {"run": "run", "storage": "journal:a.log"})
+    assert storage_url(run, None) == "journal:a.log"
 
 
 FLIPS = 150
