@@ -1,7 +1,8 @@
 """What checkpoints and records cost of a whole run's time: `suite bench durability`.
 
-The same study is run in pairs, once as it is and once with nothing kept but in memory: no checkpoints, no trials in a
-database. Which of a pair comes first takes turns, so that a machine that slows down does so for both.
+The same study (`--study`, or the quick one of CIFAR-10) is run in pairs, once as it is and once with nothing kept but
+in memory: no checkpoints, no trials in a database. Which of a pair comes first takes turns, so that a machine that
+slows down does so for both.
 """
 
 from __future__ import annotations
@@ -29,10 +30,14 @@ _STUDY = Path("studies/cifar10-quick.toml")
 
 
 def run(
-    display: Display, urls: Sequence[str] = (), study: StudySettings | None = None, seeds: int = 3
+    display: Display, urls: Sequence[str] = (), path: Path | None = None, seeds: int = 3
 ) -> dict[str, Any]:
-    """Seconds of each run, kept and not kept, a pair from each seed; `urls` names a storage other than SQLite."""
-    study = study or read_study(_STUDY)
+    """Seconds of each run, kept and not kept, a pair from each seed; `urls` names a storage other than SQLite.
+
+    Raises:
+        StudyFileError: the study at `path` cannot be run.
+    """
+    study = read_study(path or _STUDY)
     data = open_data(study.data, find_data(study.data))
     seconds: dict[str, list[float]] = {"kept": [], "not kept": []}
     with display.phase("Runs", 2 * seeds, "runs") as phase:

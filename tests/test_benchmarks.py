@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from benchmarks import dashboard, durability, recording
 from suite.progress import Display
-from suite.study import StudySettings
+from suite.study import StudySettings, study_toml
 
 
 def test_recording_is_measured_on_each_storage_and_never_overlaps_timing() -> None:
@@ -17,8 +19,10 @@ def test_recording_is_measured_on_each_storage_and_never_overlaps_timing() -> No
     assert "overlapping: 0" in recording.show(result)
 
 
-def test_durability_is_measured_in_pairs_of_whole_runs(tiny_study: StudySettings) -> None:
-    result = durability.run(Display(quiet=True), study=tiny_study, seeds=2)
+def test_durability_is_measured_in_pairs_of_whole_runs(tiny_study: StudySettings, tmp_path: Path) -> None:
+    path = tmp_path / "tiny.toml"
+    path.write_text(study_toml(tiny_study))
+    result = durability.run(Display(quiet=True), path=path, seeds=2)
     assert {kind: len(seconds) for kind, seconds in result["seconds"].items()} == {"kept": 2, "not kept": 2}
     assert all(seconds > 0 for kind in result["seconds"].values() for seconds in kind)
     assert result["below"] == (result["share"] < 0.05)

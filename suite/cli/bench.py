@@ -47,7 +47,11 @@ def bench(
     ] = None,
     study: Annotated[
         Path | None,
-        typer.Option(metavar="STUDY", help="What the suite and its rival are given to do (wall-clock)."),
+        typer.Option(
+            metavar="STUDY",
+            help="What the suite and its rival are given to do (wall-clock), or what is run in pairs (durability; "
+            "studies/cifar10-quick.toml when left out).",
+        ),
     ] = None,
     budgets: Annotated[
         str, typer.Option(metavar="MINUTES", help="For the whole search, each of them (wall-clock).")
@@ -91,7 +95,7 @@ def bench(
                 asked = _given(study, what, "--study STUDY")
                 print(benchmark.run(display, asked, _minutes(budgets), seeds or 3, page))
             case "durability":
-                print(benchmark.show(benchmark.run(display, urls=storage or [], seeds=seeds or 3)))
+                print(benchmark.show(benchmark.run(display, storage or [], study, seeds or 3)))
             case "start":
                 print(benchmark.show(benchmark.run(display, opened(run))))
             case _:
