@@ -116,7 +116,7 @@ def benchmark_wall_clock(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Kill runs on every storage, cause every other fault, write docs/faults.md; `-- --kills 30` is shorter."""
+    """Kill runs on every storage, cause every other fault, write docs/faults.md; `-- --each 1` is shorter."""
     session.run(_python(session), "-m", "tests.faults", *session.posargs)
 
 

@@ -1,9 +1,10 @@
 """Kill runs at random moments of every phase, on every storage, and write down what was lost: docs/faults.md.
 
-    python -m tests.faults --kills 100
+    python -m tests.faults --kills 100 --each 3
 
-Each round is a run with its oracle, fidelity and ablation, killed (SIGKILL) a few times in each phase and each time
-gone on with; in the end it is held, bit for bit, against one that was never killed.
+Each round is a run with its oracle, fidelity, references and ablation, killed (SIGKILL) a few times in each phase and
+each time gone on with; in the end it is held, bit for bit, against one that was never killed. There are rounds until
+there were enough kills in all, and enough in every phase on every storage.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +28,7 @@ from suite.atomic import written
 from suite.device import device_facts, open_device
 from tests.faults.ending import differences, ending
 from tests.faults.scenarios import Scenario, run_scenarios
-from tests.faults.victim import PHASES, Victim
+from tests.faults.victim import LAST_OF_COMMANDS, PHASES, ExecutionError, Victim
 from tests.postgresql import Server, what_is_missing
 
 PAGE = Path("docs/faults.md")
@@ -42,12 +44,26 @@ class Tally:
     kills: Counter[tuple[str, str]] = field(default_factory=Counter)
     lost: dict[str, list[str]] = field(default_factory=dict)  # by storage
 
+    def missing(self, storage: str, each: int) -> int:
+        """Kills on a storage until each of its phases was hit so many times."""
+        return sum(max(0, each - self.kills[storage, phase]) for phase in PHASES)
+
+    def next_storage(self, storages: Sequence[str], kills: int, each: int) -> str | None:
+        """The one that lacks most kills, or has had the fewest; None if there were enough of everything."""
+        if self.kills.total() >= kills and not any(self.missing(storage, each) for storage in storages):
+            return None
+
+        def need(storage: str) -> tuple[int, int]:
+            return self.missing(storage, each), -sum(self.kills[storage, phase] for phase in _ORDER)
+
+        return max(storages, key=need)
+
 
 def main() -> int:
     """Run, and write the page; 1 if anything was lost."""
     words = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__.splitlines()[0])
     words.add_argument("--kills", type=int, default=100, help="in all, at least")
-    words.add_argument("--each", type=int, default=2, help="kills of a run in each phase")
+    words.add_argument("--each", type=int, default=3, help="in each phase on each storage, at least")
     words.add_argument("--seed", type=int, default=0, help="of the moments")
     words.add_argument("--out", type=Path, default=PAGE, help="the page to write")
     asked = words.parse_args()
@@ -56,16 +72,18 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="faults-")))
         storages, server = _storages(folder, stack)
         reference = Victim(folder / "reference", None)
-        for phase in ("final", "oracle", "fidelity", "ablation"):
+        for phase in LAST_OF_COMMANDS:
             reference.finish(phase)
         expected = ending(reference.folder, None)
         _say(f"never killed: {time.monotonic() - began:.0f} s, " + _rounded(reference.seconds))
-        number = 0
-        while tally.kills.total() < asked.kills:
-            storage = storages[number % len(storages)]
+        number, broken = 0, False
+        while not broken and (storage := tally.next_storage(storages, asked.kills, asked.each)):
             victim = Victim(folder / f"round-{number}", _url(storage, folder, number, server))
-            _kill_all_over(victim, storage, reference.seconds, asked.each, rng, tally)
-            wrong = differences(_as_text(expected), _as_text(ending(victim.folder, victim.storage)))
+            try:
+                _kill_all_over(victim, storage, reference.seconds, asked.each, rng, tally)
+                wrong = differences(_as_text(expected), _as_text(ending(victim.folder, victim.storage)))
+            except ExecutionError as error:  # the next round would come to the same
+                wrong, broken = [" ".join(str(error).split())], True
             tally.lost.setdefault(storage, []).extend(wrong)
             number += 1
             _say(f"round {number}, {storage}: {tally.kills.total()} kills so far; lost: {wrong or 'nothing'}")
@@ -101,17 +119,18 @@ def _url(storage: str, folder: Path, number: int, server: Server | None) -> str 
 def _kill_all_over(
     victim: Victim, storage: str, seconds: dict[str, float], each: int, rng: random.Random, tally: Tally
 ) -> None:
-    """Kill in each phase so many times, at random moments of it, then let the phase come to its end."""
+    """Kill in each phase as often as its storage lacks, or once more as often, and let it come to its end."""
     for phase in PHASES:
-        for _ in range(each):
+        lacking = each - tally.kills[storage, phase]
+        wanted = tally.kills[storage, phase] + max(1, lacking if lacking > 0 else each)
+        while tally.kills[storage, phase] < wanted and not victim.is_done(phase):
             hit = victim.kill_in(phase, rng.uniform(0, _LATE * seconds[phase]))
             if hit != phase:  # too late: what else the machine did when the time was taken is over
                 seconds[phase] /= _QUICKER
-            if hit is None:
-                break
-            tally.kills[storage, hit] += 1
-            _say(f"killed in {hit}")
-        if phase in ("final", "oracle", "fidelity", "ablation"):
+            if hit is not None:
+                tally.kills[storage, hit] += 1
+                _say(f"killed in {hit}")
+        if phase in LAST_OF_COMMANDS:
             victim.finish(phase)
 
 
@@ -141,9 +160,10 @@ Written by `{command}` (`nox -s faults`), on {device.name}, Python {platform.pyt
 {device.system}, in {seconds / 60:.0f} minutes: {tally.kills.total()} kills in {rounds} runs.
 
 A kill is SIGKILL from outside, at a random moment of the phase; then the same command goes on. In the end genomes,
-values, trials, supernet weights, finalists, winner, test, oracle and truth table are those of a run that was never
-killed, bit for bit (latency is no objective there, and seconds are left out), nothing is recorded twice, and no
-checkpoint, lock or half-written file is left. An ablation's clock is real: of its supernets, each is there, once.
+values, trials, supernet weights, finalists, winner, test, oracle, reference networks and truth table are those of a
+run that was never killed, bit for bit (latency is no objective there, and seconds are left out), nothing is recorded
+twice, and no checkpoint, lock or half-written file is left. An ablation's clock is real: of its supernets, each is
+there, once.
 
 | fault | storage | times | lost |
 |:---|:---|---:|:---|
@@ -154,7 +174,12 @@ checkpoint, lock or half-written file is left. An ablation's clock is real: of i
 
 
 _ORDER = (*PHASES, "report")
-_WORDS = {"final": "fine-tuning and test", "supernet": "supernet training", "search": "the search"}
+_WORDS = {
+    "final": "fine-tuning and test",
+    "supernet": "supernet training",
+    "search": "the search",
+    "references": "reference networks",
+}
 
 
 def _rounded(seconds: dict[str, float]) -> str:

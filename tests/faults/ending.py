@@ -10,10 +10,12 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
+from suite.data import read_ledger
 from suite.fidelity.truth_table import read_table as read_truth
 from suite.oracle_table import read_table
 from suite.run_directory import RunDirectory
 from suite.trials import open_storage
+from suite.winner import LEDGER_FILE
 
 _TIMES = {"seconds", "eval_runtime", "eval_samples_per_second", "eval_steps_per_second", "latency"}
 
@@ -35,6 +37,8 @@ def ending(folder: Path, storage: str | None) -> dict[str, Any]:
         "trials of finalists": _trials(folder, storage, "finalists"),
         "oracle": [table[name].tolist() for name in sorted(table) if name != "latency_ms"],
         "oracle's pictures": [np.load(path).tolist() for path in sorted(run.path.glob("oracle_bits_*.npy"))],
+        "references": _result(run, "references"),
+        "tested": sorted({(entry.network, entry.seed) for entry in read_ledger(run.path / LEDGER_FILE)}),
         "truth table": [(r.genome, r.seed, r.epoch, r.val_loss, r.val_accuracy) for r in truth.readings],
         "trainings of the truth table": _done_once(folder, storage, "tiny/run/", "genome", "seed"),
         # Its clock is real: of its supernets, only which there are is the same.

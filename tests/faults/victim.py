@@ -1,4 +1,4 @@
-"""A small study's run, with oracle, fidelity and ablation: killed in the middle of any phase, and gone on with."""
+"""A small study's run and all that stands on it: killed in the middle of any phase, and gone on with."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from suite.references.rows import trainings_wanted
 from suite.study import study_toml, validate_study
 from tests.conftest import ROOT, tiny_table
 
 SEARCH_PHASES = ("supernet", "search", "finalists", "final")
-PHASES = (*SEARCH_PHASES, "oracle", "fidelity", "ablation")
+LAST_OF_COMMANDS = ("final", "oracle", "fidelity", "references", "ablation")
+PHASES = (*SEARCH_PHASES[:-1], *LAST_OF_COMMANDS)
 _POLL_SECONDS = 0.005
 _LONGEST_SECONDS = 300.0
 _ABLATION = """study = "tiny.toml"
@@ -27,6 +29,10 @@ seeds = [0]
 "no dropout" = ["supernet.dropout=0"]
 """
 _FIDELITY = ("--networks", "6", "--seeds", "2", "--epochs", "2", "--train-images", "256", "--truth", "truth")
+
+
+class ExecutionError(Exception):
+    """An execution that nobody killed did not end well."""
 
 
 @dataclass
@@ -51,10 +57,22 @@ class Victim:
 
     def phase(self) -> str | None:
         """The first phase without a result, None if all have one."""
-        return next((phase for phase in PHASES if not self._result(phase).exists()), None)
+        return next((phase for phase in PHASES if not self.is_done(phase)), None)
+
+    def is_done(self, phase: str) -> bool:
+        """Whether a phase has all of its result."""
+        path = self._result(phase)
+        if phase != "references" or not path.exists():  # whose result grows by a training at a time
+            return path.exists()
+        result = json.loads(path.read_bytes())
+        return len(result["trainings"]) == trainings_wanted(result)
 
     def finish(self, phase: str) -> None:
-        """Run until the phase has its result; how long each of its execution's phases took is kept."""
+        """Run until the phase has its result; how long each of its execution's phases took is kept.
+
+        Raises:
+            ExecutionError: it came to another end.
+        """
         process = self._start(phase)
         seen, since = self._wait_for_lock(process, phase), time.monotonic()
         while process.poll() is None:
@@ -66,10 +84,14 @@ class Victim:
         self._check(process)
 
     def kill_in(self, phase: str, delay: float) -> str | None:
-        """Kill once `delay` seconds of the phase are over; returns the phase that was hit, None if all was done."""
+        """Kill once `delay` seconds of the phase are over; returns the phase that was hit, None if all was done.
+
+        Raises:
+            ExecutionError: it came to another end before.
+        """
         process = self._start(phase)
         self._wait_for_lock(process, phase)
-        while process.poll() is None and self.phase() != phase and not self._result(phase).exists():
+        while process.poll() is None and self.phase() != phase and not self.is_done(phase):
             time.sleep(_POLL_SECONDS)
         ends = time.monotonic() + delay
         while process.poll() is None and time.monotonic() < ends:
@@ -90,13 +112,14 @@ class Victim:
         words = {
             "oracle": ["oracle", "run"],
             "fidelity": ["fidelity", "run", *_FIDELITY],
+            "references": ["references", "run"],
             "ablation": ["ablate", "ablation.toml", "--run-dir", "ablation", "--truth", "truth"],
         }.get(phase, ["search", "tiny.toml", "--run-dir", "run"])
         if words[0] == "search" and (self.folder / "run" / "run.json").exists():
             words.append("--resume")
         # One thread: networks this small are not worth two, least of all beside other work.
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        if self.storage is not None and words[0] != "oracle":
+        if self.storage is not None and words[0] not in ("oracle", "references"):
             environment["SUITE_STORAGE"] = self.storage
         return subprocess.Popen(
             [sys.executable, "-m", "suite", *words, "--quiet"],
@@ -123,4 +146,4 @@ class Victim:
     def _check(self, process: subprocess.Popen[str]) -> None:
         said = process.stderr.read() if process.stderr else ""
         if process.wait() != 0:
-            raise AssertionError(f"an execution in {self.folder} ended with {process.returncode}: {said}")
+            raise ExecutionError(f"an execution ended with {process.returncode}: {said}")
