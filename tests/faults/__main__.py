@@ -119,9 +119,10 @@ def _url(storage: str, folder: Path, number: int, server: Server | None) -> str 
 def _kill_all_over(
     victim: Victim, storage: str, seconds: dict[str, float], each: int, rng: random.Random, tally: Tally
 ) -> None:
-    """Kill in each phase as often as its storage still lacks, at random moments, then let it come to its end."""
+    """Kill in each phase as often as its storage lacks, or once more as often, and let it come to its end."""
     for phase in PHASES:
-        wanted = tally.kills[storage, phase] + max(1, each - tally.kills[storage, phase])
+        lacking = each - tally.kills[storage, phase]
+        wanted = tally.kills[storage, phase] + max(1, lacking if lacking > 0 else each)
         while tally.kills[storage, phase] < wanted and not victim.is_done(phase):
             hit = victim.kill_in(phase, rng.uniform(0, _LATE * seconds[phase]))
             if hit != phase:  # too late: what else the machine did when the time was taken is over
