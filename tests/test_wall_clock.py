@@ -25,7 +25,7 @@ from suite.run_directory import RUNS, EverySeconds, RunDirectory, latest_run
 from suite.space import SearchSpace
 from suite.study import StudySettings, study_toml, validate_study
 from suite.trials import open_storage
-from tests.conftest import refusal, said, space_of, tiny_table
+from tests.conftest import refusal, rewrite_json, said, space_of, tiny_table
 
 BUDGETS = (0.01, 10.0)  # minutes: too few for anything but the least, and enough for all of the study
 WORDS = ("bench", "wall-clock", "--study", "tiny.toml", "--budgets", "10,0.01", "--seeds", "2")
@@ -119,8 +119,7 @@ def test_the_page_and_that_nothing_is_done_twice(raced: Path) -> None:
 def test_seconds_of_another_machine_are_not_mixed_in(raced: Path) -> None:
     (plan,) = raced.glob(f"runs/benchmark-wall-clock-tiny-*/{PLAN_FILE}")
     whole = plan.read_text()
-    facts = json.loads(whole)
-    plan.write_text(json.dumps({**facts, "device": {**facts["device"], "name": "another"}}))
+    rewrite_json(plan, device={**json.loads(whole)["device"], "name": "another"})
     assert "another machine" in refusal(*WORDS)
     plan.write_text(whole)
 

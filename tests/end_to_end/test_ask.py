@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -113,7 +112,8 @@ def test_an_oracle_without_latencies_cannot_be_asked_for_them(asked: RunDirector
 
 def test_latencies_of_another_device_do_not_count(asked: RunDirectory, tmp_path: Path) -> None:
     run = RunDirectory(Path(shutil.copytree(asked.path, tmp_path / "run")))
-    searched = json.loads((run.path / "results" / "search.json").read_text())
+    searched = run.read_result("search")
+    assert searched is not None
     for row in searched["evaluated"]:
         row["latency_ms"] = 0.5
     run.write_result("search", searched)

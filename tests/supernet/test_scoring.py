@@ -31,6 +31,15 @@ SAID = (
 )
 
 
+@pytest.fixture(autouse=True)
+def two_threads() -> Iterator[None]:
+    """Blocks go to a pool of threads only where there are several."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> RunDirectory:
     return RunDirectory.create(tmp_path / "run")
