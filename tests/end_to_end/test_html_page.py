@@ -14,12 +14,15 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
+from suite.dashboard import dashboard_of
 from suite.oracle_table import Table, read_table
 from suite.report import explorer as explorer_room
 from suite.report import write_report
 from suite.run_directory import RunDirectory
+from suite.trials import open_storage, storage_url
 from tests.browser import browser, complaints, requested
 from tests.end_to_end.conftest import suite
+from tests.serving import serving
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +127,20 @@ def test_a_click_into_the_cloud_names_the_network_there(opened: Chrome, table: T
     picked = table["genome"].tolist().index(card.get_attribute("data-genome"))
     for column in ("macs", "accuracy_val_search"):
         assert table[column][picked] == table[column][largest]
+
+
+def test_the_explorer_works_in_the_sandbox_that_the_dashboard_puts_it_in(
+    opened: Chrome, walked: RunDirectory, table: Table
+) -> None:
+    """The last test of this page: it leads the browser away."""
+    with serving(dashboard_of(walked, open_storage(storage_url(walked, None)))) as port:
+        opened.get(f"http://127.0.0.1:{port}/report")
+        WebDriverWait(opened, 60).until(lambda c: c.find_element(By.ID, "within").text)
+        slide(opened, "params", 100)
+        kept = table["params"] <= np.sort(table["params"])[int(100 / 400 * (len(table["params"]) - 1))]
+        assert text_of(opened, "within").startswith(f"{kept.sum():,} of ")
+        assert opened.find_elements(By.CSS_SELECTOR, "#cloud .trace")
+        assert complaints(opened) == []
 
 
 def test_a_space_too_large_for_a_page_shows_its_best(
