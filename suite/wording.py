@@ -41,11 +41,7 @@ def count(number: float) -> str:
 
 def in_short(number: float) -> str:
     """A count with three digits: 640 -> `640`, 32768 -> `32.8 k`, 39719936 -> `39.7 M`."""
-    unit = ""
-    for larger in (" k", " M", " G"):
-        if number < 999.5:
-            break
-        number, unit = number / 1000, larger
+    number, unit = _in_thousands(number)
     return f"{number:#.3g}".rstrip(".") + unit if unit else f"{number:.0f}"
 
 
@@ -90,9 +86,15 @@ def rate(per_second: float, unit: str) -> tuple[str, str]:
 
 def _two_digits(number: float) -> str:
     """At most five characters: `0.4`, `9.8`, `127`, `1.3 k`, `35 k`."""
-    thousands = ""
+    number, unit = _in_thousands(number)
+    return f"{number:.{1 if number < 9.95 else 0}f}{unit}"
+
+
+def _in_thousands(number: float) -> tuple[float, str]:
+    """Below a thousand, with what it counts then: (32.768, ` k`), (640, nothing)."""
+    unit = ""
     for larger in (" k", " M", " G"):
         if number < 999.5:
             break
-        number, thousands = number / 1000, larger
-    return f"{number:.{1 if number < 9.95 else 0}f}{thousands}"
+        number, unit = number / 1000, larger
+    return number, unit

@@ -155,6 +155,14 @@ def test_a_password_is_not_sent_to_a_server_that_only_a_runs_files_name(
     assert storage_url(run, None) == "journal:a.log"
 
 
+def url_of(kind: str, path: Path) -> str:
+    return f"sqlite:///{path}" if kind == "sqlite" else f"journal:{path}"
+
+
+def recorded_in(url: str) -> dict[Genome, tuple[int, Evaluation]]:
+    return Trials(open_storage(url), "s/r/search", SPACE, CRITERIA).recorded()
+
+
 def twelve_recorded(url: str) -> dict[Genome, tuple[int, Evaluation]]:
     """Twelve genomes recorded in the one file of a storage."""
     trials = Trials(open_storage(url), "s/r/search", SPACE, CRITERIA)
@@ -172,8 +180,7 @@ def twelve_recorded(url: str) -> dict[Genome, tuple[int, Evaluation]]:
 def test_a_storage_cut_short_is_refused_or_lacks_trials(kind: str, tmp_path: Path) -> None:
     """That some are gone is told by the run that looks for them."""
     path = tmp_path / "recorded"
-    url = f"sqlite:///{path}" if kind == "sqlite" else f"journal:{path}"
-    expected = twelve_recorded(url)
+    expected = twelve_recorded(url_of(kind, path))
     content = path.read_bytes()
     refused = 0
     for length in (1, 99, 4096, *range(0, len(content) - 1, len(content) // 9), len(content) - 1):
@@ -181,9 +188,7 @@ def test_a_storage_cut_short_is_refused_or_lacks_trials(kind: str, tmp_path: Pat
         cut.write_bytes(content[:length])
         try:
             with clean_stop(tmp_path, "SHOWN", "AGAIN"):
-                found = Trials(
-                    open_storage(url.replace("recorded", cut.name)), "s/r/search", SPACE, CRITERIA
-                ).recorded()
+                found = recorded_in(url_of(kind, cut))
         except StorageError:
             refused += 1
         else:
@@ -191,15 +196,14 @@ def test_a_storage_cut_short_is_refused_or_lacks_trials(kind: str, tmp_path: Pat
     assert (refused > 0) == (kind == "sqlite"), "a journal lacks what was cut off, and no more"
 
 
-FLIPS = 100
+FLIPS = 150
 
 
 @pytest.mark.fault("a bit of what was recorded is flipped, anywhere in the file", storage="sqlite, journal")
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
 def test_a_flipped_bit_is_an_error_or_a_lack_but_never_another_value(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "recorded"
-    url = f"sqlite:///{path}" if kind == "sqlite" else f"journal:{path}"
-    expected = twelve_recorded(url)
+    expected = twelve_recorded(url_of(kind, path))
     content, rng, noticed = path.read_bytes(), random.Random(0), 0
     for number in range(FLIPS):
         damaged = bytearray(content)
@@ -207,9 +211,7 @@ def test_a_flipped_bit_is_an_error_or_a_lack_but_never_another_value(kind: str, 
         other = tmp_path / f"damaged-{number}"
         other.write_bytes(damaged)
         try:
-            found = Trials(
-                open_storage(url.replace("recorded", other.name)), "s/r/search", SPACE, CRITERIA
-            ).recorded()
+            found = recorded_in(url_of(kind, other))
         except (StorageError, StorageInternalError, SQLAlchemyError):
             noticed += 1
         else:

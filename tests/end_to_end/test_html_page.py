@@ -62,6 +62,14 @@ def slide(opened: Chrome, price: str, step: int) -> None:
     )
 
 
+def with_few_parameters(table: Table, step: int) -> np.ndarray:
+    """Which networks the slider leaves at a place: it has 400, evenly over the networks by size."""
+    kept: np.ndarray = (
+        table["params"] <= np.sort(table["params"])[int(step / 400 * (len(table["params"]) - 1))]
+    )
+    return kept
+
+
 def best(table: Table, kept: np.ndarray) -> str:
     rows = np.flatnonzero(kept)
     return str(table["genome"][rows[np.argmin(table["loss_val_search"][rows])]])
@@ -93,8 +101,7 @@ def test_without_limits_the_best_network_of_the_space_is_drawn(opened: Chrome, t
 
 def test_a_slider_and_a_choice_left_out_narrow_the_networks(opened: Chrome, table: Table) -> None:
     slide(opened, "params", 100)
-    limit = np.sort(table["params"])[int(100 / 400 * (len(table["params"]) - 1))]
-    kept = table["params"] <= limit
+    kept = with_few_parameters(table, 100)
     assert text_of(opened, "within").startswith(f"{kept.sum():,} of ")
     assert opened.find_element(By.ID, "best").get_attribute("data-genome") == best(table, kept)
     opened.find_element(By.CSS_SELECTOR, "[aria-label='depth 1']").click()
@@ -137,8 +144,7 @@ def test_the_explorer_works_in_the_sandbox_that_the_dashboard_puts_it_in(
         opened.get(f"http://127.0.0.1:{port}/report")
         WebDriverWait(opened, 60).until(lambda c: c.find_element(By.ID, "within").text)
         slide(opened, "params", 100)
-        kept = table["params"] <= np.sort(table["params"])[int(100 / 400 * (len(table["params"]) - 1))]
-        assert text_of(opened, "within").startswith(f"{kept.sum():,} of ")
+        assert text_of(opened, "within").startswith(f"{with_few_parameters(table, 100).sum():,} of ")
         assert opened.find_elements(By.CSS_SELECTOR, "#cloud .trace")
         assert complaints(opened) == []
 
