@@ -77,6 +77,7 @@ def _enter(entry: Entry, source: Source, folder: Path, budget: int) -> None:
     judge = source.judge()
     task = judge.task(entry.task, entry.seed)
     method = CONTESTANTS[entry.contestant].make(task.problem, entry.seed)
+    budget = judge.topics[entry.task].budget(budget)
     trace = run_method(method, task.judge, judge.place, budget)
     outcome = {
         "evaluated": trace.evaluated.tolist(),
@@ -101,7 +102,7 @@ def _judged_anew(
         for entry, outcome in outcomes.items():
             if entry.task == topic.searched_as:
                 rows = np.array(outcome["evaluated"], dtype=np.int64)
-                lacks = _lacks(judge.task(name, entry.seed), rows, budget)
+                lacks = _lacks(judge.task(name, entry.seed), rows, topic.budget(budget))
                 yield replace(entry, task=name), {**outcome, "lacks": lacks}
 
 

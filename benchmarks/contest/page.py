@@ -102,7 +102,7 @@ def _task(contest: Contest, told: _Told, figures: Figures) -> str:
     parts = [
         f"## {topic.title}",
         figures.save(figure, told.name, alt),
-        _medians(topic, told.rivals, told.rivals_differ, contest.budget),
+        _medians(topic, told.rivals, told.rivals_differ),
     ]
     if topic.near is not None:
         parts.append(_speed(topic, topic.near, told.rivals))
@@ -121,8 +121,8 @@ def _curve(axes: Axes, standing: Standing, scale: float, colour: str, *, dashed:
     axes.set_xlim(10, lacks.shape[1])
 
 
-def _medians(topic: Topic, standings: Sequence[Standing], against: Sequence[Difference], budget: int) -> str:
-    budgets = [b for b in BUDGETS if b <= budget]
+def _medians(topic: Topic, standings: Sequence[Standing], against: Sequence[Difference]) -> str:
+    budgets = [b for b in BUDGETS if b <= standings[0].lacks.shape[1]]
     marks = {(d.rival, d.budget): {"better": " ▲", "worse": " ▼"}.get(d.verdict, "") for d in against}
     rows = [
         [
@@ -174,7 +174,7 @@ def _ablation(contest: Contest, told: Sequence[_Told]) -> str:
         better = sorted({d.rival for d in of_task.ablations_differ if d.verdict == "better"})
         parts += [
             f"### {of_task.topic.title}",
-            _medians(of_task.topic, of_task.ablations, of_task.ablations_differ, contest.budget),
+            _medians(of_task.topic, of_task.ablations, of_task.ablations_differ),
             f"Worse for it at one budget at least: {', '.join(missed) or 'none'}. "
             f"Better for it: {', '.join(better) or 'none'}.",
         ]
@@ -183,9 +183,9 @@ def _ablation(contest: Contest, told: Sequence[_Told]) -> str:
 
 def _method(contest: Contest) -> str:
     return (
-        f"{contest.judge.method} Every method has {count(contest.budget)} evaluations of different networks, repeats "
-        f"being free, and is run from {contest.seeds} seeds. Milliseconds are the method's own time, a process a "
-        "core. Methods have the same settings on every judge.\n\n"
+        f"{contest.judge.method} Every method has {count(contest.budget)} evaluations of different networks where "
+        f"nothing else is said, repeats being free, and is run from {contest.seeds} seeds. Milliseconds are the "
+        "method's own time, a process a core. Methods have the same settings on every judge.\n\n"
         f"Made by `{contest.command}` on {contest.device}. "
         "The first seed's trials of every method can be browsed then: "
         f"`optuna-dashboard {contest.record.as_posix()}`."

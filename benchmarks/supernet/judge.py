@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.contest.judge import Judge, Topic
+from benchmarks.contest.judge import Judge, Topic, topic_of_front
 from benchmarks.contest.tasks import Front, Task, floor_of_choice, front_task, regret_task
 from suite.errors import RunDirectoryError
 from suite.escaping import code, escaped
@@ -132,9 +132,7 @@ def _topics(score: str, scores: _Scores) -> dict[str, Topic]:
             f"{floor:.3f} (dotted), and a method can lose less only by luck.",
             searched_as="optimiser",
         ),
-        "front": Topic(
-            f"Two objectives: {score} on val-A and predicted latency", "hypervolume lacking (%)", 100.0
-        ),
+        "front": topic_of_front(f"Two objectives: {score} on val-A and predicted latency"),
     }
 
 

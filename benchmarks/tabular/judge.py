@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.contest.judge import Judge, Topic
+from benchmarks.contest.judge import Judge, Topic, topic_of_front
 from benchmarks.contest.tasks import Front, Task, floor_of_choice, front_task, regret_task
 from benchmarks.tabular.table import Row, TableSpace, Values, read_table
 from suite.wording import count
@@ -75,7 +75,7 @@ def _topics(space: TableSpace) -> dict[str, Topic]:
             "trainings in turn (their mean is dotted), and a method can lose less only by luck.",
             ablated=False,  # the same parts do the same for another fitness: "search" has them
         ),
-        "front": Topic("Two objectives: accuracy and FLOPs", "hypervolume lacking (%)", 100.0),
+        "front": topic_of_front("Two objectives: accuracy and FLOPs"),
     }
 
 

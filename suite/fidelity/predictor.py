@@ -20,14 +20,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import BayesianRidge
-from sklearn.preprocessing import StandardScaler
 
 from suite.fidelity.features import FEATURES, features
 from suite.space import Genome, SearchSpace
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import BayesianRidge
+    from sklearn.preprocessing import StandardScaler
 
 Values = NDArray[np.float64]
 
@@ -58,6 +61,9 @@ def inputs_of(space: SearchSpace, genomes: Sequence[Genome], loss: Values, accur
 
 def fit_predictor(inputs: Values, truth: Values) -> Predictor:
     """Fit to networks of inputs (N, F) and known accuracies (N,)."""
+    from sklearn.linear_model import BayesianRidge  # late: two seconds that most commands do without
+    from sklearn.preprocessing import StandardScaler
+
     scaler = StandardScaler().fit(inputs)
     return Predictor(scaler, BayesianRidge().fit(_terms(scaler.transform(inputs)), truth))
 

@@ -6,11 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sklearn.linear_model import Ridge
-from sklearn.model_selection import LeaveOneOut, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-
 from suite.fidelity.features import FEATURES, features
 from suite.fidelity.measures import Values
 from suite.fidelity.truth_table import TruthTable
@@ -35,6 +30,11 @@ def trivial_rankings(space: SearchSpace, genomes: Sequence[Genome], truths: Valu
 
     The fit is a ridge regression, and each network is predicted from all the others (leave-one-out).
     """
+    from sklearn.linear_model import Ridge  # late: two seconds that most commands do without
+    from sklearn.model_selection import LeaveOneOut, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     rows = features(space, genomes)
     fit = make_pipeline(StandardScaler(), Ridge(alpha=1.0))
     predicted = cross_val_predict(fit, rows, truths.mean(axis=1), cv=LeaveOneOut())

@@ -7,7 +7,6 @@ from typing import Generic
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import BayesianRidge
 
 from suite.methods.method import G, Judgement, Space
 
@@ -20,6 +19,8 @@ class Surrogate(Generic[G]):
     """
 
     def __init__(self, space: Space[G], judged: Mapping[G, Judgement]) -> None:
+        from sklearn.linear_model import BayesianRidge  # late: two seconds that most runs do without
+
         self._space = space
         self._places = {
             (gene.name, choice): place

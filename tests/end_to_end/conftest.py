@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,13 @@ import pytest
 
 from suite.study import study_toml, validate_study
 from tests.conftest import ROOT, tiny_table
+from tests.end_to_end.warm_process import WarmProcess
 
 # One thread: networks this small are not worth two, least of all beside other work.
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "OMP_NUM_THREADS": "1"}
+
+_SECONDS = 300
+_WARM = WarmProcess(ENVIRONMENT)
 
 
 def write_study(folder: Path, **tables: dict[str, Any]) -> Path:
@@ -34,13 +39,26 @@ def suite(*words: object, cwd: Path, **environment: str) -> subprocess.Completed
 
 
 def python(*words: object, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """In a copy of a process that has imported the suite, where what was imported can't matter."""
+    command, variables = [str(word) for word in words], {**ENVIRONMENT, **environment}
+    if command[0] not in ("-m", "-c") or any(
+        name.startswith(("PYTHON", "MPL", "OMP")) for name in environment
+    ):
+        return cold_python(command, cwd, variables)
+    return _WARM.run(command, cwd, variables, _SECONDS)
+
+
+def cold_python(
+    command: Sequence[str], cwd: Path, variables: Mapping[str, str] = ENVIRONMENT
+) -> subprocess.CompletedProcess[str]:
+    """In a process that is new in every respect, its seed for the order of sets included."""
     return subprocess.run(
-        [sys.executable, *map(str, words)],
+        [sys.executable, *command],
         cwd=cwd,
-        env={**ENVIRONMENT, **environment},
+        env=dict(variables),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=_SECONDS,
         check=False,
         preexec_fn=hear_ctrl_c,
     )
@@ -48,9 +66,13 @@ def python(*words: object, cwd: Path, **environment: str) -> subprocess.Complete
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that was never stopped; two objectives without latency, so that it can be repeated exactly."""
+    """A run that was never stopped; two objectives without latency, so that it can be repeated exactly.
+
+    Nothing of its process is any other's: one that repeats it can owe nothing to what both were copied from.
+    """
     folder = tmp_path_factory.mktemp("finished")
-    done = suite("search", write_study(folder), "--run-dir", "run", cwd=folder)
+    command = ["-m", "suite", "search", str(write_study(folder)), "--run-dir", "run"]
+    done = cold_python(command, folder)
     assert done.returncode == 0, done.stderr
     assert "Study tiny, seed 0, on cpu" in done.stderr
     assert "Winner" in done.stdout
