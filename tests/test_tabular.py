@@ -13,6 +13,7 @@ import pytest
 from benchmarks.contest.contestants import ABLATIONS, CONTESTANTS, OURS, RIVALS
 from benchmarks.contest.entries import hold_contest
 from benchmarks.contest.harness import PROPOSALS, run_method
+from benchmarks.contest.judge import topic_of_front
 from benchmarks.contest.standings import Standing, differences
 from benchmarks.contest.tasks import floor_of_choice
 from benchmarks.contest.unstratified import Unstratified
@@ -178,6 +179,10 @@ def test_a_rival_is_better_only_beyond_chance() -> None:
     verdicts = {d.rival: d.verdict for d in differences([ours, alike, better, worse])}
     assert verdicts == {"alike": "no different", "better": "better", "worse": "worse"}
     assert {d.budget for d in differences([ours, alike])} == {50}
+
+
+def test_a_topic_may_end_before_the_contest() -> None:
+    assert [topic_of_front("x").budget(of_contest) for of_contest in (24, 500, 1_000)] == [24, 500, 500]
 
 
 def test_evaluations_until_it_is_near() -> None:

@@ -284,6 +284,28 @@ def test_survivors_are_deaps_own_selection() -> None:
     assert list(method.population) == [i.genome for i in tools.selNSGA2(contenders, 10)]
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=40),
+    st.integers(1, 40),
+)
+def test_survivors_of_a_thinned_crowd_are_those_of_the_whole(
+    judged: list[tuple[int, int, int]], wanted: int
+) -> None:
+    """In the same order too, though many are equal and some break the limits."""
+    method = Evolution(small(), problem(), random.Random(3))
+    [proposal, *_] = method.ask()
+    crowd = [
+        _Individual(
+            proposal.chromosome, proposal.genome, method._fitness(Judgement((one, other), violation=amount))
+        )
+        for one, other, amount in judged
+    ]
+    whole = tools.selNSGA2(crowd, wanted)
+    distances = [individual.fitness.crowding_dist for individual in whole]
+    assert [id(survivor) for survivor in method._survivors(crowd, wanted)] == list(map(id, whole))
+    assert [survivor.fitness.crowding_dist for survivor in whole] == distances
+
+
 def test_preselection_learns_what_breaks_the_limits() -> None:
     """More filters are better here, and forbidden: only a surrogate that knows of limits stops paying for them."""
 
