@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -25,17 +26,20 @@ def read_table(run: RunDirectory) -> Table:
     """oracle.parquet as columns, in the order of the space.
 
     Raises:
-        RunDirectoryError: it is not there, or cannot be read.
+        RunDirectoryError: it is not there, or is not as the oracle wrote it.
     """
-    path = run.path / TABLE_FILE
-    if not path.is_file():
+    path, facts = run.path / TABLE_FILE, run.read_result("oracle")
+    if facts is None or not path.is_file():
         raise RunDirectoryError(
             "has no oracle yet, from which this is answered.",
             where=str(run.path),
             remedy=f"Make one: suite oracle {run.path}",
         )
     try:
-        table = pq.read_table(path)
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != facts["sha256"]:
+            raise ValueError("another table")
+        table = pq.read_table(pa.BufferReader(content))
         columns = {name: table.column(name).to_numpy() for name in table.column_names}
         if not _GENOMES.fullmatch("".join(columns["genome"])):
             raise ValueError("no genomes")  # somebody's words, which a page or a terminal may obey

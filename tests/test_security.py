@@ -15,7 +15,6 @@ from typing import Any
 import datasets
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -29,11 +28,11 @@ from suite.errors import DataError, ExportError, RunDirectoryError, StudyFileErr
 from suite.export import Classifier, ModelFacts, load_exported, write_export
 from suite.export.folder import weights_of
 from suite.fidelity.truth_table import TruthTable, regime_of
-from suite.oracle_table import TABLE_FILE, read_table
+from suite.oracle_table import read_table
 from suite.run_directory import RunDirectory, new_run_path
 from suite.space import Genome
 from suite.study import DataSettings, validate_study
-from tests.conftest import ROOT, refusal, space_of, tiny_table
+from tests.conftest import ROOT, refusal, rewrite_oracle, space_of, tiny_table
 
 SOURCES = sorted([*(ROOT / "suite").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py"), ROOT / "noxfile.py"])
 RUNS_WHAT_IT_READS = {
@@ -260,7 +259,7 @@ def test_a_malicious_cache_is_made_anew(mark: Path, tmp_path: Path) -> None:
 def test_an_oracle_of_other_words_than_genomes_is_refused(word: str, tmp_path: Path) -> None:
     run = RunDirectory.create(tmp_path / "run")
     for genome in ("4k3max-fc8", word):
-        pq.write_table(pa.table({"genome": ["8k3max-fc8", genome]}), run.path / TABLE_FILE)
+        rewrite_oracle(run, pa.table({"genome": ["8k3max-fc8", genome]}))
         if genome != word:
             assert read_table(run)["genome"].tolist() == ["8k3max-fc8", genome]
     with pytest.raises(RunDirectoryError, match="is damaged"):

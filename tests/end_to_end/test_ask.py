@@ -15,6 +15,8 @@ import pytest
 from suite.ask import parse_limits
 from suite.errors import LimitsError
 from suite.run_directory import RunDirectory
+from tests.conftest import rewrite_oracle
+from tests.damage import damaged
 from tests.end_to_end.conftest import ENVIRONMENT, suite
 
 MEASURED = "8k5max-8k5max-fc8"  # of 154,704 MACs
@@ -28,7 +30,7 @@ def asked(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirect
     assert done.returncode == 0, done.stderr
     table = pq.read_table(run.path / "oracle.parquet").drop_columns(["latency_ms"] * _has_latency(run))
     latency = table.column("macs").to_numpy() / 1e5
-    pq.write_table(table.append_column("latency_ms", pa.array(latency)), run.path / "oracle.parquet")
+    rewrite_oracle(run, table.append_column("latency_ms", pa.array(latency)))
     run.write_result(
         "latency_model",
         {
@@ -102,7 +104,7 @@ def test_nothing_within_the_limits_names_the_nearest(asked: RunDirectory) -> Non
 def test_an_oracle_without_latencies_cannot_be_asked_for_them(asked: RunDirectory, tmp_path: Path) -> None:
     run = RunDirectory(Path(shutil.copytree(asked.path, tmp_path / "run")))
     table = pq.read_table(run.path / "oracle.parquet")
-    pq.write_table(table.drop_columns(["latency_ms"]), run.path / "oracle.parquet")
+    rewrite_oracle(run, table.drop_columns(["latency_ms"]))
     done = _ask(run, "--max-latency", "2ms")
     assert (done.returncode, f"Run suite oracle {run.path} again" in done.stderr) == (2, True)
     without = _ask(run, "--top", "432")
@@ -130,9 +132,10 @@ def test_a_run_without_an_oracle_says_how_to_make_one(finished: Path) -> None:
     assert (done.returncode, f"suite oracle {finished.resolve()}" in done.stderr) == (2, True)
 
 
-def test_a_damaged_oracle_is_no_traceback(asked: RunDirectory, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["cut to half", "flipped in the middle"])
+def test_a_damaged_oracle_is_no_traceback(damage: str, asked: RunDirectory, tmp_path: Path) -> None:
     run = RunDirectory(Path(shutil.copytree(asked.path, tmp_path / "run")))
-    (run.path / "oracle.parquet").write_bytes(b"PAR1 and no more")
+    damaged(run.path / "oracle.parquet", damage)
     done = _ask(run)
     assert (done.returncode, "is damaged" in done.stderr, "Traceback" in done.stderr) == (2, True, False)
 

@@ -9,13 +9,11 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from suite.fidelity import learning_curve, promise
 from suite.fidelity.draw import draw_networks
 from suite.fidelity.promise_of_run import likely_best, measured_of, promise_of_run
-from suite.oracle_table import TABLE_FILE
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.sections.promise import section
@@ -23,7 +21,7 @@ from suite.report.style import STYLE, Figures
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
 from suite.study import StudySettings, validate_study
-from tests.conftest import tiny_table
+from tests.conftest import rewrite_oracle, tiny_table
 
 CLASSES = 10
 
@@ -85,8 +83,8 @@ def walk(run: RunDirectory, space: SearchSpace) -> list[str]:
         "loss_val_search": -true,
         "accuracy_val_search": true,
     }
-    pq.write_table(pa.table(columns), run.path / TABLE_FILE)
     run.write_result("oracle", {"networks": len(texts)})
+    rewrite_oracle(run, pa.table(columns))
     return [texts[row] for row in np.argsort(-true, kind="stable")]
 
 
