@@ -2,7 +2,8 @@
 
 A run over CIFAR-10's space is served as `suite dashboard` does it, by a server that has read nothing yet. `answered`
 is the study with all its trials, `again` what the page asks every ten seconds from then on, `shown` the study's page
-in Chromium, from its address to the first point of a plot.
+in Chromium, from its address to the first point of a plot. `plain` are the first and the last of these with
+optuna-dashboard alone on the same record, in turns with ours.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING, Any
+
+import optuna_dashboard
 
 from benchmarks.recording import evaluated
 from suite.cli.read_only import new_server
@@ -33,6 +37,8 @@ from suite.study import StudySettings, study_toml, validate_study
 from suite.trials import Trials, open_storage
 
 if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
     from selenium.webdriver import Chrome
 
 SIZES = (1_000, 10_000)
@@ -55,14 +61,14 @@ def run(
 
 def show(result: dict[str, Any]) -> str:
     """The result as lines of text."""
-    columns = ("answered", "again", "all genes", "importances", "shown")
+    columns = ("plain answered", "answered", "again", "all genes", "importances", "plain shown", "shown")
     lines = [
         f"{'storage':<12}{'trials':>8}{'noted':>7}"
-        + "".join(f"{column:>13}" for column in columns)
+        + "".join(f"{column:>16}" for column in columns)
         + "   seconds"
     ]
     for row in result["rows"]:
-        spent = "".join(f"{row[c]:>13.2f}" if row[c] is not None else f"{'no browser':>13}" for c in columns)
+        spent = "".join(f"{row[c]:>16.2f}" if row[c] is not None else f"{'no browser':>16}" for c in columns)
         lines.append(f"{row['storage']:<12}{row['trials']:>8,}{row['noted']:>7}{spent}")
     return "\n".join(lines)
 
@@ -119,25 +125,38 @@ def _measured(directory: RunDirectory, url: str, name: str, chrome: Chrome | Non
     shown = ShownStorage(directory, open_storage(url))
     search, all_genes = (shown.get_study_id_from_name(of) for of in (name, f"{name}, all genes"))
     notes = [key for key in shown.get_study_system_attrs(search) if key.endswith(":note_ver")]
-    with _served(directory, url) as address:
+    with _served(_plain(url)) as address:
+        plain = _seconds(lambda: _ask(f"{address}/api/studies/{search}"))
+    with _served(_ours(directory, url)) as address:
         of_search, of_all = (f"{address}/api/studies/{study}" for study in (search, all_genes))
         spent: dict[str, Any] = {
             "noted": len(notes) - 1,  # the study itself has one too
+            "plain answered": plain,
             "answered": _seconds(lambda: _ask(of_search)),
             "again": _seconds(lambda: _ask(f"{of_search}?after=1000000")),
             "all genes": _seconds(lambda: _ask(of_all)),
             "importances": _seconds(lambda: _ask(f"{of_all}/param_importances")),
         }
-    with _served(directory, url) as address:
-        page = f"{address}/dashboard/studies/{search}"
-        spent["shown"] = _seconds(lambda: _open(chrome, page)) if chrome is not None else None
+    for kind, application in (("plain shown", _plain(url)), ("shown", _ours(directory, url))):
+        with _served(application) as address:
+            page = f"{address}/dashboard/studies/{search}"
+            spent[kind] = _seconds(partial(_open, chrome, page)) if chrome is not None else None
     return spent
 
 
+def _ours(directory: RunDirectory, url: str) -> WSGIApplication:
+    return dashboard_of(directory, open_storage(url))
+
+
+def _plain(url: str) -> WSGIApplication:
+    application: WSGIApplication = optuna_dashboard.wsgi(open_storage(url))
+    return application
+
+
 @contextmanager
-def _served(directory: RunDirectory, url: str) -> Iterator[str]:
+def _served(application: WSGIApplication) -> Iterator[str]:
     """The address of a dashboard that has read nothing yet."""
-    with new_server(dashboard_of(directory, open_storage(url)), "127.0.0.1", 0) as server:
+    with new_server(application, "127.0.0.1", 0) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
