@@ -23,7 +23,7 @@ from suite.standalone import standalone_training
 from suite.study import Start, StudySettings
 from suite.supernet import Scorer
 from suite.training import evaluate
-from suite.trials import VAL_B_ACCURACY, genes_of, name_metrics
+from suite.trials import genes_of, study_of_trainings
 
 PHASE = "finalists"
 
@@ -45,14 +45,8 @@ def train_finalists(
     Each is a trial of the Optuna study `name`, its curve of val-B accuracy reported epoch by epoch. The last epoch
     counts, never the best one.
     """
-    optuna_study = optuna.create_study(
-        storage=storage,
-        study_name=name,
-        direction="maximize",
-        pruner=SynchronousHalving(rungs(study.finalists.epochs, len(candidates))),
-        load_if_exists=True,
-    )
-    name_metrics(optuna_study, [VAL_B_ACCURACY])
+    pruner = SynchronousHalving(rungs(study.finalists.epochs, len(candidates)))
+    optuna_study = study_of_trainings(storage, name, pruner=pruner)
     finalists = [
         Finalist(i, genome, study, space, scorer, data, device, run, _trial_of(optuna_study, space, genome))
         for i, genome in enumerate(candidates)

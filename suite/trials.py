@@ -13,6 +13,7 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import create_engine
@@ -164,11 +165,15 @@ def genes_of(space: Space[G], genome: G) -> tuple[dict[str, int | str], dict[str
     }
 
 
-def name_metrics(study: optuna.Study, metrics: Sequence[str]) -> None:
-    """Say what the objectives are, where nobody has yet."""
-    if not study.metric_names:
-        with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
-            study.set_metric_names(list(metrics))
+def study_of_trainings(
+    storage: BaseStorage, name: str, metric: str = VAL_B_ACCURACY, pruner: BasePruner | None = None
+) -> optuna.Study:
+    """The Optuna study of that name, of networks trained alone: begun, or gone on with."""
+    study = optuna.create_study(
+        storage=storage, study_name=name, direction="maximize", pruner=pruner, load_if_exists=True
+    )
+    _name_metrics(study, [metric])
+    return study
 
 
 class Trials:
@@ -185,7 +190,7 @@ class Trials:
         except ValueError:  # metric names that are no list
             raise _damaged(name) from None
         self.study = found or optuna.create_study(storage=storage, study_name=name, directions=ways)
-        name_metrics(self.study, [c.metric for c in criteria])
+        _name_metrics(self.study, [c.metric for c in criteria])
 
     def record(
         self,
@@ -284,3 +289,10 @@ def _read(trial: FrozenTrial, space: SearchSpace) -> Evaluation | None:
         Latency(**latency) if latency else None,
         attributes.get("failure"),
     )
+
+
+def _name_metrics(study: optuna.Study, metrics: Sequence[str]) -> None:
+    """Say what the objectives are, where nobody has yet."""
+    if not study.metric_names:
+        with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
+            study.set_metric_names(list(metrics))

@@ -21,7 +21,7 @@ from suite.fidelity.truth_table import read_table
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.trial_queue import enqueue, run_workers, what_went_wrong
-from suite.trials import VAL_B_ACCURACY, name_metrics, open_storage, storage_url
+from suite.trials import VAL_B_ACCURACY, open_storage, storage_url, study_of_trainings
 
 PHASE = "ablation"
 _MARK = "ablation.json"
@@ -103,10 +103,7 @@ def run_ablation(ablation: Ablation, asked: Asked, run: RunDirectory, display: D
 
 def _train(ablation: Ablation, job: Job, display: Display) -> dict[str, FrozenTrial]:
     """Every wanted training's finished trial, by its key."""
-    study = optuna.create_study(
-        storage=open_storage(job.storage), study_name=job.name, direction="maximize", load_if_exists=True
-    )
-    name_metrics(study, [f"mean {VAL_B_ACCURACY}"])
+    study = study_of_trainings(open_storage(job.storage), job.name, f"mean {VAL_B_ACCURACY}")
     # Seed by seed, so that an unfinished table already has every cell.
     trainings = sorted(
         ((cell, seed) for cell in ablation.cells for seed in cell.seeds), key=lambda pair: pair[1]

@@ -16,7 +16,7 @@ from suite.fidelity.truth_worker import Job, readings_of, train_waiting
 from suite.progress import Display
 from suite.space import Genome, SearchSpace
 from suite.trial_queue import enqueue, run_workers, what_went_wrong
-from suite.trials import VAL_B_ACCURACY, genes_of, name_metrics, open_storage
+from suite.trials import genes_of, open_storage, study_of_trainings
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,7 @@ def train_truth(
     Raises:
         FidelityError: some trainings failed; the others are kept.
     """
-    study = optuna.create_study(
-        storage=open_storage(job.storage), study_name=job.name, direction="maximize", load_if_exists=True
-    )
-    name_metrics(study, [VAL_B_ACCURACY])
+    study = study_of_trainings(open_storage(job.storage), job.name)
     _take_in(study, table)
     missing = [want for want in wanted if not table.has(want.genome.text, want.seed)]
     enqueue(study, [_trial(want, space) for want in missing], same=_training_of)
