@@ -184,8 +184,8 @@ def _ablation(contest: Contest, told: Sequence[_Told]) -> str:
 def _method(contest: Contest) -> str:
     return (
         f"{contest.judge.method} Every method has {count(contest.budget)} evaluations of different networks where "
-        f"nothing else is said, repeats being free, and is run from {contest.seeds} seeds. Milliseconds are the "
-        "method's own time, a process a core. Methods have the same settings on every judge.\n\n"
+        f"nothing else is said, repeats being free, and is run from {contest.seeds} seeds. Milliseconds are those "
+        "of a core that the method needs itself. Methods have the same settings on every judge.\n\n"
         f"Made by `{contest.command}` on {contest.device}. "
         "The first seed's trials of every method can be browsed then: "
         f"`optuna-dashboard {contest.record.as_posix()}`."
