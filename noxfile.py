@@ -15,6 +15,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import nox
 from nox.command import CommandFailed
@@ -180,8 +181,7 @@ def _search(session: nox.Session, name: str) -> None:
     file = Path("studies", f"{study}.toml")
     if not file.exists():
         session.error(f"There is no {file}: this study has no short form, so leave --quick out.")
-    words, secret = _without_storage(words)
-    _suite(session, "search", str(file), *words, env=secret)
+    _suite(session, "search", str(file), *words)
     if not {"-h", "--help"} & set(words):
         _suite(session, "report", *run_searched(study, words), "--publish")
 
@@ -201,24 +201,45 @@ def run_searched(study: str, words: Sequence[str]) -> list[str]:
     return [str(file.parent.relative_to(ROOT)) for file in begun[-1:]]
 
 
-def _without_storage(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """The words without `--storage URL`, and the URL as a variable: nox prints its commands, passwords and all."""
-    left, found = list(words), {}
-    for place, word in enumerate(left):
-        if word == "--storage" and place + 1 < len(left):
-            found["SUITE_STORAGE"] = left[place + 1]
-            return left[:place] + left[place + 2 :], found
-        if word.startswith("--storage="):
-            found["SUITE_STORAGE"] = word.removeprefix("--storage=")
-            return left[:place] + left[place + 1 :], found
-    return left, found
+def without_storage(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words without any `--storage URL`, and the URLs."""
+    left: list[str] = []
+    urls: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word == "--storage" and (url := next(rest, None)) is not None:
+            urls.append(url)
+        elif word.startswith("--storage="):
+            urls.append(word.removeprefix("--storage="))
+        else:
+            left.append(word)
+    return left, urls
 
 
-def _suite(session: nox.Session, *words: str, env: dict[str, str] | None = None) -> None:
-    """Run the suite and, if it fails, end with its own exit code: nox would make 1 of any."""
-    command = [_python(session), "-m", "suite", *words]
+def has_password(url: str) -> bool:
+    """Whether a URL holds one, before its host or among its options."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.password) or "password" in parse_qs(parts.query)
+    except ValueError:
+        return "@" in url
+
+
+def _suite(session: nox.Session, *words: str) -> None:
+    """Run the suite and, if it fails, end with its own exit code: nox would make 1 of any.
+
+    nox prints its commands, so storages go by the environment; a password has been on nox's own command line by now,
+    where all who list processes can read it.
+    """
+    left, urls = without_storage(words)
+    if any(map(has_password, urls)):
+        session.error(
+            "Everybody here can read nox's command line: give a URL with a password by SUITE_STORAGE."
+        )
+    command = [_python(session), "-m", "suite", *left]
+    given = {"SUITE_STORAGE": " ".join(urls)} if urls else {}
     try:  # stderr=None: nox would mix it into stdout
-        session.run(*command, env=env or {}, stderr=None, interrupt_timeout=GRACE_SECONDS)
+        session.run(*command, env=given, stderr=None, interrupt_timeout=GRACE_SECONDS)
     except CommandFailed as failure:
         sys.exit(getattr(failure, "return_code", None) or 1)
 

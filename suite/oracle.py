@@ -69,9 +69,9 @@ def score_space(
         seconds = walk.seconds
         phase.finish(total, f"{space.size:,} networks")
     table = _table(genomes, space, latency, sums)
-    sha256 = _write_table(run, table)
     best = np.argsort(costs(table, "val_search", study.search.score), kind="stable")[:TOP]
     _write_bits(run, [genomes[i] for i in best], splits, scorer)
+    sha256 = _write_table(run, table)  # last: until the result names it, it counts as damaged
     result = {
         "networks": len(genomes),
         "pictures": {name: len(split) for name, split in splits.items()},

@@ -244,6 +244,11 @@ def run_meant(path: Path) -> str:
     return f"It holds runs; the latest of them is {below}."
 
 
+def from_here(path: Path) -> Path:
+    """As short as it can be written where the command was given."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
 def finished_search(run: RunDirectory) -> dict[str, Any]:
     """A run's results/search.json.
 

@@ -7,7 +7,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
+from suite.cli.app import app
 from tests.conftest import ROOT
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md")
@@ -49,3 +52,44 @@ def test_the_readme_leads_to_how_to_add(what: str) -> None:
     more = (ROOT / "README.md").read_text().partition("\n## More\n")[2]
     assert f"[How to add {what}](CONTRIBUTING.md#{section})" in more
     assert section in anchors("CONTRIBUTING.md")
+
+
+def told(document: str, program: str) -> list[str]:
+    """What a document has people type: the words after the program, in backticks or on a line of their own."""
+    text = (ROOT / document).read_text()
+    lines = re.findall(r"`([^`\n]+)`", text) + re.findall(r"^ {4}(.+)$", text, re.MULTILINE)
+    commands = [command for line in lines for command in re.split(r"&& |  +#", line)]
+    return [command.removeprefix(program) for command in commands if command.startswith(program)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_commands_and_options_that_are_told_exist(document: str) -> None:
+    commands = typer.main.get_command(app)
+    assert isinstance(commands, TyperGroup)
+    options = {
+        name: {option for parameter in command.params for option in parameter.opts}
+        for name, command in commands.commands.items()
+    }
+    said = told(document, "suite ")
+    assert said
+    for words in said:
+        name, *rest = words.split()
+        if name.isupper() or name == "...":  # any of them
+            continue
+        wanted = {word.strip("[]").partition("=")[0] for word in rest if word.strip("[").startswith("--")}
+        assert wanted <= options[name] | {"--help"}, words
+    if document == "README.md":
+        assert {words.split()[0] for words in said} >= options.keys()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_sessions_that_are_told_exist(document: str) -> None:
+    noxfile = (ROOT / "noxfile.py").read_text()
+    sessions = {
+        name.replace("_", "-") for name in re.findall(r"^@nox\.session.*\ndef (\w+)", noxfile, re.MULTILINE)
+    }
+    named = {words.split()[0] for words in told(document, "nox -s ")} - {"..."}
+    assert named <= sessions | {name.replace("-", "_") for name in sessions}
+    if document == "README.md":
+        table = re.findall(r"^\| (`[\w`, -]+`) \|", (ROOT / document).read_text(), re.MULTILINE)
+        assert sessions <= set(re.findall(r"[\w-]+", " ".join(table)))

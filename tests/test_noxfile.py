@@ -243,6 +243,7 @@ def test_the_report_is_that_of_the_run_or_the_set_searched(
 SHELL_PYTHON = """#!/bin/sh
 [ "$1" = -c ] && exit 0
 echo "$@" >> calls
+[ -n "$SUITE_STORAGE" ] && echo "by $SUITE_STORAGE" >> calls
 case "$*" in *" search "*) exit CODE;; esac
 """
 
@@ -317,6 +318,36 @@ class TestSessions:
         code, calls, _ = self._nox(checkout, "search-digits", "--", "--help")
         assert code == 0
         assert calls == ["-m suite search studies/digits.toml --help"]
+
+    @pytest.mark.parametrize("session", ["search-digits", "dashboard", "bench"])
+    @pytest.mark.parametrize("words", [["--storage", "journal:a"], ["--storage=journal:a"]])
+    def test_a_storage_goes_by_the_environment(self, session: str, words: list[str], checkout: Path) -> None:
+        code, calls, said = self._nox(checkout, session, "--", *words, "word")
+        assert code == 0
+        assert calls[0].startswith("-m suite ")
+        assert calls[0].endswith(" word")
+        assert calls[1] == "by journal:a"
+        assert "journal:a" not in said
+
+    def test_several_storages_go_together(self, checkout: Path) -> None:
+        _, calls, _ = self._nox(
+            checkout, "bench", "--", "recording", "--storage=journal:a", "--storage", "journal:b"
+        )
+        assert calls == ["-m suite bench recording", "by journal:a journal:b"]
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "postgresql://me:s3cret@host/db",
+            "postgresql://host/db?password=s3cret",
+            "postgresql://[me:s3cret@x",
+        ],
+    )
+    def test_a_password_on_the_command_line_is_refused(self, url: str, checkout: Path) -> None:
+        code, calls, said = self._nox(checkout, "dashboard", "--", "--storage", url)
+        assert (code, calls) == (1, [])
+        assert "by SUITE_STORAGE" in said
+        assert "s3cret" not in said
 
     def test_the_other_sessions_hand_their_words_on(self, checkout: Path) -> None:
         contests = ("benchmark-tabular", "benchmark-supernet", "benchmark-wall-clock")

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import optuna
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from benchmarks.contest.contestants import CONTESTANTS
 from benchmarks.contest.harness import run_method
@@ -21,6 +23,8 @@ from benchmarks.contest.judge import Judge, Source
 from benchmarks.contest.tasks import Task
 from suite.atomic import written
 from suite.progress import Display
+
+_LATE = ("sklearn.linear_model",)
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,14 @@ def hold_contest(
         for name, contestant in CONTESTANTS.items()
         if topic.ablated or not contestant.ablation
     ]
-    missing = [entry for entry in entries if not entry.path(folder).exists()]
+    budgets = {task: topic.budget(budget) for task, topic in judge.topics.items()}
+    missing = [entry for entry in entries if not _is_kept(entry, folder, budgets[entry.task])]
     folder.mkdir(parents=True, exist_ok=True)
     with (
         display.phase("Entries", len(entries), "entries") as phase,
-        ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), initializer=_begin) as pool,
     ):
-        waiting = [pool.submit(_enter, entry, source, folder, budget) for entry in missing]
+        waiting = [pool.submit(_enter, entry, source, folder, budgets[entry.task]) for entry in missing]
         try:
             for done, future in enumerate(as_completed(waiting), start=len(entries) - len(missing) + 1):
                 future.result()
@@ -69,7 +74,20 @@ def hold_contest(
             raise
         phase.finish(len(entries))
     outcomes = dict(_outcomes(entries, folder))
-    return outcomes | dict(_judged_anew(judge, outcomes, budget))
+    return outcomes | dict(_judged_anew(judge, outcomes, budgets))
+
+
+def _is_kept(entry: Entry, folder: Path, budget: int) -> bool:
+    """Whether there is an outcome, of as many evaluations as are asked for now."""
+    path = entry.path(folder)
+    return path.exists() and len(json.loads(path.read_text())["lacks"]) == budget
+
+
+def _begin() -> None:
+    """Before a process's first entry: it keeps to a core, and what methods import late is there, as in a long run."""
+    threadpool_limits(1)
+    for module in _LATE:
+        import_module(module)
 
 
 def _enter(entry: Entry, source: Source, folder: Path, budget: int) -> None:
@@ -77,7 +95,6 @@ def _enter(entry: Entry, source: Source, folder: Path, budget: int) -> None:
     judge = source.judge()
     task = judge.task(entry.task, entry.seed)
     method = CONTESTANTS[entry.contestant].make(task.problem, entry.seed)
-    budget = judge.topics[entry.task].budget(budget)
     trace = run_method(method, task.judge, judge.place, budget)
     outcome = {
         "evaluated": trace.evaluated.tolist(),
@@ -95,14 +112,14 @@ def _outcomes(entries: Sequence[Entry], folder: Path) -> Iterator[tuple[Entry, d
 
 
 def _judged_anew(
-    judge: Judge[Any], outcomes: Mapping[Entry, dict[str, Any]], budget: int
+    judge: Judge[Any], outcomes: Mapping[Entry, dict[str, Any]], budgets: Mapping[str, int]
 ) -> Iterator[tuple[Entry, dict[str, Any]]]:
     """A method sees its fitness only, so one search is judged by everything that goes with that fitness."""
     for name, topic in judge.topics.items():
         for entry, outcome in outcomes.items():
             if entry.task == topic.searched_as:
                 rows = np.array(outcome["evaluated"], dtype=np.int64)
-                lacks = _lacks(judge.task(name, entry.seed), rows, topic.budget(budget))
+                lacks = _lacks(judge.task(name, entry.seed), rows, budgets[entry.task])
                 yield replace(entry, task=name), {**outcome, "lacks": lacks}
 
 

@@ -23,6 +23,7 @@ class Topic:
     searched_as: str | None = None  # the task of the same fitness, whose searches are judged anew here
     ablated: bool = True  # whether our evolution without its parts takes part
     most: int | None = None  # evaluations, where it does not go as far as the others
+    why_most: str = ""
 
     def budget(self, of_contest: int) -> int:
         """Evaluations of each method."""
@@ -51,10 +52,10 @@ def topic_of_front(title: str) -> Topic:
         title,
         "hypervolume lacking (%)",
         100.0,
-        note="With two objectives it ends after 500 evaluations: Optuna's TPE then proposes little but what it has "
-        "proposed before, and thinks the longer for it. On a table of 6,561 networks it needed eight seconds of a "
-        "core for 500, and more than seven minutes for a thousand.",
         most=500,
+        why_most="With two objectives it ends after 500 evaluations: Optuna's TPE then proposes little but what it "
+        "has proposed before, and thinks the longer for it: on a table of 6,561 networks, eight seconds of a core "
+        "for 500, and more than seven minutes for a thousand.",
     )
 
 

@@ -106,6 +106,8 @@ def _task(contest: Contest, told: _Told, figures: Figures) -> str:
     ]
     if topic.near is not None:
         parts.append(_speed(topic, topic.near, told.rivals))
+    if topic.budget(contest.budget) < contest.budget:
+        parts.append(topic.why_most)
     if topic.note:
         parts.append(topic.note)
     return "\n\n".join(parts)

@@ -16,7 +16,7 @@ from suite.cli.seeds import MOST_SEEDS, search_seeds, set_of_seeds
 from suite.errors import StudyFileError
 from suite.escaping import printable
 from suite.progress import Display
-from suite.run_directory import RUNS, RunDirectory, latest_run
+from suite.run_directory import RUNS, RunDirectory, from_here, latest_run
 from suite.study import read_study
 from suite.wording import aligned
 
@@ -142,7 +142,7 @@ def _say_result(results: dict[str, Any], page: Path, path: Path) -> None:
     winner, accuracy = results["winner"], results["test"]["eval_accuracy"]
     pictures = results["dataset"]["counts"]["test"]
     low, high = accuracy_interval(accuracy, pictures)
-    page, path = _from_here(page), _from_here(path)
+    page, path = from_here(page), from_here(path)
     run = shlex.quote(str(path))
     rows = {
         "Winner": winner["genome"],
@@ -157,8 +157,3 @@ def _say_result(results: dict[str, Any], page: Path, path: Path) -> None:
         "Export": f"suite export {run}",
     }
     print("\n".join(aligned(list(rows.items()), left=(0, 1))))
-
-
-def _from_here(path: Path) -> Path:
-    """As short as it can be written where the command was given."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -20,7 +20,7 @@ from suite.export.classifier import Classifier
 from suite.export.folder import weights_of, write_export
 from suite.export.measured import measured_of_winner, timed
 from suite.export.onnx_file import examine, onnx_bytes
-from suite.oracle_table import TABLE_FILE, read_table
+from suite.oracle_table import read_table
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.search import PHASE as SEARCH
@@ -148,7 +148,7 @@ class NetworksOfRun:
 
     def _known_accuracies(self, genome: Genome) -> dict[str, float]:
         """By the oracle on val-A and val-B, else by the search on val-A, else nothing."""
-        if (self.run.path / TABLE_FILE).is_file():
+        if self.run.read_result("oracle") is not None:
             table = read_table(self.run)
             row = table["genome"].tolist().index(genome.text)
             return {name: float(table[f"accuracy_{name}"][row]) for name in ("val_search", "val_choice")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from suite.errors import FidelityError
-from suite.oracle_table import TABLE_FILE, costs, read_table
+from suite.oracle_table import costs, read_table
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
 from suite.study import StudySettings
@@ -18,7 +18,7 @@ def favourites(study: StudySettings, space: SearchSpace, run: RunDirectory, coun
         FidelityError: the run was neither walked nor searched.
     """
     score = study.search.score
-    if (run.path / TABLE_FILE).is_file():
+    if run.read_result("oracle") is not None:
         table = read_table(run)
         best = np.argsort(costs(table, "val_search", score), kind="stable")[:count]
         return [space.parse(text) for text in table["genome"][best]]

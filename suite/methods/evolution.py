@@ -206,10 +206,11 @@ def _within_reach(contenders: list[_Individual[G]], count: int) -> list[_Individ
 
     DEAP holds each against each, and a brood of a thousand kept it busy for a second.
     """
-    ranks = np.array([individual.fitness.rank for individual in contenders])
-    violation, values = ranks[:, 0], ranks[:, 1:]
-    better = (values[:, None] <= values).all(axis=2) & (values[:, None] < values).any(axis=2)
-    dominates = np.where(violation[:, None] == violation, better, violation[:, None] < violation)
+    violation, *objectives = np.array([individual.fitness.rank for individual in contenders]).T
+    no_worse = np.logical_and.reduce([values[:, None] <= values for values in objectives])
+    better = np.logical_or.reduce([values[:, None] < values for values in objectives])
+    alike = violation[:, None] == violation
+    dominates = np.where(alike, no_worse & better, violation[:, None] < violation)
     return [contenders[i] for i in np.flatnonzero(dominates.sum(axis=0) < count)]
 
 

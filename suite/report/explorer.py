@@ -16,6 +16,7 @@ from plotly.offline import get_plotlyjs
 from suite.oracle_table import Table, costs
 from suite.report.filled import filled
 from suite.report.record import RunRecord
+from suite.run_directory import from_here
 from suite.space import Genome, SearchSpace
 from suite.wording import count
 
@@ -50,7 +51,7 @@ def explorer(record: RunRecord) -> Markup | None:
         "marked": [{"row": row, "words": words} for row, words in _marked(record, texts)],
         "shape": record.space.shape,
         "classes": record.space.classes,
-        "export": f"suite export {shlex.quote(f'runs/{record.study.name}/{record.run.run_id}')} --genome",
+        "export": f"suite export {shlex.quote(str(from_here(record.run.path)))} --genome",
     }
     text = filled(
         "explorer.html.j2",

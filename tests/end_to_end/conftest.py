@@ -42,7 +42,7 @@ def python(*words: object, cwd: Path, **environment: str) -> subprocess.Complete
     """In a copy of a process that has imported the suite, where what was imported can't matter."""
     command, variables = [str(word) for word in words], {**ENVIRONMENT, **environment}
     if command[0] not in ("-m", "-c") or any(
-        name.startswith(("PYTHON", "MPL", "OMP")) for name in environment
+        name.startswith(("PYTHON", "MPL", "OMP", "HF_")) for name in environment
     ):
         return cold_python(command, cwd, variables)
     return _WARM.run(command, cwd, variables, _SECONDS)

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import types
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,8 +45,14 @@ class WarmProcess:
             process = self._started()
             assert process.stdin is not None
             assert process.stdout is not None
+            self._process = (
+                None  # until it has answered: whoever breaks off here would leave its answer to the next
+            )
             print(json.dumps(task), file=process.stdin, flush=True)
-            code = json.loads(process.stdout.readline())
+            answer = process.stdout.readline()
+            if not answer:
+                raise RuntimeError(f"the process to be copied has ended with {process.wait()}")
+            self._process, code = process, json.loads(answer)
             if code is None:
                 raise subprocess.TimeoutExpired(words, timeout, out.read_text(), err.read_text())
             return subprocess.CompletedProcess(words, code, out.read_text(), err.read_text())
@@ -88,7 +95,8 @@ def _ending(copy: int, timeout: float) -> int | None:
 
     def kill(*_: object) -> None:
         late.append(True)
-        os.kill(copy, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(copy, signal.SIGKILL)
 
     signal.signal(signal.SIGALRM, kill)
     signal.setitimer(signal.ITIMER_REAL, timeout)
@@ -107,6 +115,7 @@ def _perform(task: _Task) -> None:
         opened = os.open(path, flags, 0o600)
         os.dup2(opened, stream)
         os.close(opened)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     # In the background, shells have Ctrl-C ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(task.cwd)
@@ -121,7 +130,7 @@ def _perform(task: _Task) -> None:
     else:
         sys.argv = ["-c", *rest]
         sys.modules["__main__"] = own = types.ModuleType("__main__")
-        exec(what, own.__dict__)
+        exec(compile(what, "<string>", "exec", dont_inherit=True), own.__dict__)
 
 
 if __name__ == "__main__":

@@ -302,6 +302,8 @@ def test_survivors_of_a_thinned_crowd_are_those_of_the_whole(
     ]
     whole = tools.selNSGA2(crowd, wanted)
     distances = [individual.fitness.crowding_dist for individual in whole]
+    for individual in crowd:
+        individual.fitness.crowding_dist = -1.0
     assert [id(survivor) for survivor in method._survivors(crowd, wanted)] == list(map(id, whole))
     assert [survivor.fitness.crowding_dist for survivor in whole] == distances
 

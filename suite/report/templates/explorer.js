@@ -199,8 +199,7 @@
   async function inflated(packed) {
     const { readable, writable } = new DecompressionStream("deflate");
     const writer = writable.getWriter();
-    writer.write(packed);
-    writer.close();
+    Promise.all([writer.write(packed), writer.close()]).catch(() => {});  // the reader says it
     const pieces = [];
     const reader = readable.getReader();
     for (let piece = await reader.read(); !piece.done; piece = await reader.read()) pieces.push(piece.value);
