@@ -3,7 +3,7 @@
 A run over CIFAR-10's space is served as `suite dashboard` does it, by a server that has read nothing yet. `answered`
 is the study with all its trials, `again` what the page asks every ten seconds from then on, `shown` the study's page
 in Chromium, from its address to the first point of a plot. `plain` are the first and the last of these with
-optuna-dashboard alone on the same record, in turns with ours.
+optuna-dashboard alone on the same record; these four are means of two, in turns.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from shutil import which
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import optuna_dashboard
@@ -125,32 +125,51 @@ def _measured(directory: RunDirectory, url: str, name: str, chrome: Chrome | Non
     shown = ShownStorage(directory, open_storage(url))
     search, all_genes = (shown.get_study_id_from_name(of) for of in (name, f"{name}, all genes"))
     notes = [key for key in shown.get_study_system_attrs(search) if key.endswith(":note_ver")]
-    with _served(_plain(url)) as address:
-        plain = _seconds(lambda: _ask(f"{address}/api/studies/{search}"))
-    with _served(_ours(directory, url)) as address:
+
+    def ours() -> WSGIApplication:
+        return dashboard_of(directory, open_storage(url))
+
+    def plain() -> WSGIApplication:
+        application: WSGIApplication = optuna_dashboard.wsgi(open_storage(url))
+        return application
+
+    def asked(address: str) -> float:
+        return _seconds(lambda: _ask(f"{address}/api/studies/{search}"))
+
+    def opened(address: str) -> float | None:
+        page = f"{address}/dashboard/studies/{search}"
+        return _seconds(lambda: _open(chrome, page)) if chrome is not None else None
+
+    with _served(ours()) as address:  # also what is paid once a process: imports, the browser's first page
         of_search, of_all = (f"{address}/api/studies/{study}" for study in (search, all_genes))
-        spent: dict[str, Any] = {
-            "noted": len(notes) - 1,  # the study itself has one too
-            "plain answered": plain,
-            "answered": _seconds(lambda: _ask(of_search)),
+        asked(address)
+        later = {
             "again": _seconds(lambda: _ask(f"{of_search}?after=1000000")),
             "all genes": _seconds(lambda: _ask(of_all)),
             "importances": _seconds(lambda: _ask(f"{of_all}/param_importances")),
         }
-    for kind, application in (("plain shown", _plain(url)), ("shown", _ours(directory, url))):
-        with _served(application) as address:
-            page = f"{address}/dashboard/studies/{search}"
-            spent[kind] = _seconds(partial(_open, chrome, page)) if chrome is not None else None
-    return spent
+        opened(address)
+    return {
+        "noted": len(notes) - 1,  # the study itself has one too
+        **_in_turns(plain, ours, asked, "answered"),
+        **later,
+        **_in_turns(plain, ours, opened, "shown"),
+    }
 
 
-def _ours(directory: RunDirectory, url: str) -> WSGIApplication:
-    return dashboard_of(directory, open_storage(url))
-
-
-def _plain(url: str) -> WSGIApplication:
-    application: WSGIApplication = optuna_dashboard.wsgi(open_storage(url))
-    return application
+def _in_turns(
+    plain: Callable[[], WSGIApplication],
+    ours: Callable[[], WSGIApplication],
+    measure: Callable[[str], float | None],
+    name: str,
+) -> dict[str, float | None]:
+    """Plain, ours, ours, plain, each by a server that has read nothing yet; the mean of both."""
+    spent: dict[str, list[float]] = {f"plain {name}": [], name: []}
+    for kind, application in ((f"plain {name}", plain), (name, ours), (name, ours), (f"plain {name}", plain)):
+        with _served(application()) as address:
+            if (seconds := measure(address)) is not None:
+                spent[kind].append(seconds)
+    return {kind: fmean(seconds) if seconds else None for kind, seconds in spent.items()}
 
 
 @contextmanager
