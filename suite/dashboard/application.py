@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import optuna_dashboard
 from optuna.storages import BaseStorage
 
-from suite.dashboard.legible_links import with_legible_links
+from suite.dashboard.own_style import with_own_style
 from suite.dashboard.shown_storage import ShownStorage
 from suite.run_directory import RunDirectory
 
@@ -32,7 +32,7 @@ _HEADERS = [
 def dashboard_of(run: RunDirectory, storage: BaseStorage) -> WSGIApplication:
     """The application; nothing is written to the run or to its storage."""
     shown = ShownStorage(run, storage)
-    dashboard = with_legible_links(optuna_dashboard.wsgi(shown, artifact_store=shown.annotations))
+    dashboard = with_own_style(optuna_dashboard.wsgi(shown, artifact_store=shown.annotations))
     page = run.path / "report" / "report.html"
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

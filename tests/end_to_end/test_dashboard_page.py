@@ -71,6 +71,13 @@ def shown(run: RunDirectory) -> ShownStorage:
     return ShownStorage(run, open_storage(storage_url(run, None)))
 
 
+def offered_to_change(opened: Chrome, *icons: str) -> list[str]:
+    """Which of these buttons, all of which optuna-dashboard's page has, can be seen."""
+    found = {icon: opened.find_elements(By.CSS_SELECTOR, f"svg[data-testid='{icon}Icon']") for icon in icons}
+    assert [icon for icon, elements in found.items() if not elements] == [], "the page has other icons now"
+    return [icon for icon, elements in found.items() if any(e.is_displayed() for e in elements)]
+
+
 def nothing_left_the_machine(opened: Chrome, served: Served) -> bool:
     asked = requested(opened)
     assert asked
@@ -82,6 +89,7 @@ def test_the_study_list_names_every_phase(opened: Chrome, served: Served) -> Non
     assert shows(opened, "tiny/run/search")
     assert shows(opened, "tiny/run/search, all genes")
     assert shows(opened, "tiny/run/finalists")
+    assert not offered_to_change(opened, "AddBox", "DriveFileRenameOutline", "Delete")
     assert nothing_left_the_machine(opened, served)
     assert complaints(opened) == []
 
@@ -115,6 +123,8 @@ def test_a_finalist_has_its_note_and_its_pictures(opened: Chrome, served: Served
     WebDriverWait(opened, 60).until(lambda c: all(i.get_property("naturalWidth") for i in pictures))
     names = {i.get_attribute("alt") for i in pictures}
     assert {"architecture.png", "curve.png", "confusion-val-B.png"} <= names
+    assert all(i.is_displayed() for i in pictures)
+    assert not offered_to_change(opened, "Edit")
     assert nothing_left_the_machine(opened, served)
     assert complaints(opened) == []
 
@@ -129,6 +139,7 @@ def test_with_all_genes_the_plots_have_every_gene_and_every_trial(opened: Chrome
     opened.get(study)
     importances = drawn(opened, "#graph-hyperparameter-importances .bars .point", 2 * len(genes))
     assert len(importances) == 2 * len(genes)  # for each objective
+    assert not offered_to_change(opened, "UploadFile")
     opened.get(f"{study}/analytics")
     points = drawn(opened, "#plot-slice .scatterlayer .point", search["evaluations"])
     assert len(points) == search["evaluations"]

@@ -1,4 +1,8 @@
-"""Links of notes in the colour of the text around them: a browser's own blue cannot be read on the dark page."""
+"""Rules of style that optuna-dashboard's page lacks here.
+
+Links of notes have the colour of the text around them: a browser's own blue cannot be read on the dark page. And what
+would change the record is not shown: it is refused in any case, but who presses it would only see an error.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-_STYLE = b"<style>a:not([class]) { color: inherit }</style>"  # the dashboard's own links have classes
+_CHANGING = ", ".join(
+    f'{around}:has(svg[data-testid="{icon}Icon"])'
+    for around, icon in (
+        ("button", "AddBox"),  # a study, a note
+        ("button", "Delete"),
+        ("button", "DriveFileRenameOutline"),
+        ("button", "Edit"),
+        (".MuiCard-root", "UploadFile"),
+    )
+)
+# The dashboard's own links have classes.
+_STYLE = f"<style>a:not([class]) {{ color: inherit }} {_CHANGING} {{ display: none }}</style>".encode()
 
 
-def with_legible_links(dashboard: WSGIApplication) -> WSGIApplication:
-    """The dashboard, whose page, one for all addresses, gets a rule of style."""
+def with_own_style(dashboard: WSGIApplication) -> WSGIApplication:
+    """The dashboard, whose page, one for all addresses, gets rules of style."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not environ.get("PATH_INFO", "").startswith("/dashboard"):
