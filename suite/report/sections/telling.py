@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from suite.escaping import escaped, one_line
@@ -13,7 +15,7 @@ from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures
-from suite.telling_pictures import OF_EACH, read_telling_pictures
+from suite.telling_pictures import read_telling_pictures
 
 _COLUMNS = 6
 
@@ -32,40 +34,41 @@ def _hardest(
     record: RunRecord, telling: dict[str, Any], pictures: dict[int, NDArray[np.uint8]], figures: Figures
 ) -> str:
     assert record.final is not None
-    hardest, rows = telling["hardest"], -(-len(telling["hardest"]) // _COLUMNS)
-    figure, axes = figures.grid([1] * _COLUMNS, rows, width=13, height=2.7 * rows)
-    places = [place for row in axes for place in row]
-    for place in places:
-        place.set_axis_off()
-    for place, index, label in zip(places, hardest, telling["labels"], strict=False):
+    shown = []
+    for index, label in zip(telling["hardest"], telling["labels"], strict=False):
         said = record.classes[record.final["predicted"][index]]
         sure = 100 * record.final["confidences"][index]
-        _show(place, pictures[index], f"{_short(record.classes[label])}\nsaid {_short(said)}, {sure:.0f} %")
-    alt = f"The {len(hardest)} test pictures that the winner is most wrong about: what they are, and what it said."
-    return f"{figures.save(figure, 'hardest', alt)}\n\nThe hardest test pictures, by cross-entropy."
+        shown.append((pictures[index], f"{_short(record.classes[label])}\nsaid {_short(said)}, {sure:.0f} %"))
+    alt = f"The {len(shown)} test pictures that the winner is most wrong about: what they are, and what it said."
+    return f"{figures.save(_grid(shown, figures), 'hardest', alt)}\n\nThe hardest test pictures, by cross-entropy."
 
 
 def _confused(
     record: RunRecord, telling: dict[str, Any], pictures: dict[int, NDArray[np.uint8]], figures: Figures
 ) -> str:
-    pairs = telling["confused"]
-    figure, axes = figures.grid([1] * OF_EACH, len(pairs), width=13, height=2.5 * len(pairs))
-    for row, (true, said, indices) in zip(axes, pairs, strict=True):
-        for number, place in enumerate(row):
-            place.set_axis_off()
-            if number < len(indices):
-                title = (
-                    f"{_short(record.classes[true])}\ntaken for {_short(record.classes[said])}"
-                    if number == 0
-                    else ""
-                )
-                _show(place, pictures[indices[number]], title)
-    words = "; ".join(f"{record.classes[true]} taken for {record.classes[said]}" for true, said, _ in pairs)
+    shown, pairs = [], []
+    for true, said, indices in telling["confused"]:
+        title = f"{_short(record.classes[true])}\ntaken for {_short(record.classes[said])}"
+        shown += [(pictures[index], title) for index in indices]
+        pairs.append(f"{record.classes[true]} taken for {record.classes[said]}")
+    words = "; ".join(pairs)
     alt = f"Pictures of the classes that are confused most often: {words}."
     return (
-        f"{figures.save(figure, 'confused', alt)}\n\nThe most confused pairs, and of each the pictures that the "
-        f"winner was surest about: {escaped(words)}."
+        f"{figures.save(_grid(shown, figures), 'confused', alt)}\n\nThe most confused pairs, and of each the "
+        f"pictures that the winner was surest about: {escaped(words)}."
     )
+
+
+def _grid(shown: Sequence[tuple[NDArray[np.uint8], str]], figures: Figures) -> Figure:
+    """Pictures with their titles, row after row."""
+    rows = -(-len(shown) // _COLUMNS)
+    figure, axes = figures.grid([1] * _COLUMNS, rows, width=13, height=2.7 * rows)
+    places = [place for row in axes for place in row]
+    for place in places:
+        place.set_axis_off()
+    for place, (picture, title) in zip(places, shown, strict=False):
+        _show(place, picture, title)
+    return figure
 
 
 def _show(axes: Axes, picture: NDArray[np.uint8], title: str) -> None:
