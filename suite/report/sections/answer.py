@@ -51,7 +51,28 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     ]
     return Section(
         "The answer",
-        Markdown("\n\n".join([table(["", ""], rows, left=2), *_how_far_to_believe(record), *notes])),
+        Markdown(
+            "\n\n".join(
+                [_in_a_sentence(record), table(["", ""], rows, left=2), *_how_far_to_believe(record), *notes]
+            )
+        ),
+    )
+
+
+def _in_a_sentence(record: RunRecord) -> str:
+    """What was done and what came of it."""
+    assert record.final is not None
+    assert record.search is not None
+    assert record.finalists is not None
+    final, test = record.final, record.final["test"]["eval_accuracy"]
+    pictures = len(final["predicted"])
+    low, high = accuracy_interval(test, pictures)
+    return (
+        f"Of {count(record.space.size)} networks, a search by {escaped(record.search['method'])} scored "
+        f"{count(record.search['evaluations'])} with the weights of one supernet. "
+        f"{plural(len(record.finalists['finalists']), 'network')} were trained alone. The winner, of "
+        f"{in_short(final['params'])} parameters, has {percent(test)} of {count(pictures)} test pictures right "
+        f"({percent(low)} to {percent(high)}) and takes {final['latency']['objective']['median_ms']:.3f} ms a pass."
     )
 
 
