@@ -92,6 +92,11 @@ def test_the_report_answers_first_and_shows_every_figure(finished: Path) -> None
         "Test ledger",
         "How to repeat it",
     } <= set(titles)
+    final = json.loads((finished / "results" / "final.json").read_text())
+    first, _, _ = page.partition("## The answer\n\n")[2].partition("\n\n")
+    assert first.startswith("Of 432 networks, a search by evolution scored ")
+    assert "3 networks were trained alone. The winner, of " in first
+    assert f"has {100 * final['test']['eval_accuracy']:.2f} % of 359 test pictures right" in first
     figures = set(re.findall(r"\]\((figures/[^)]+)\)", page))
     assert len(figures) == 11
     for figure in figures:
