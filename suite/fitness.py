@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 import torch
 
@@ -126,22 +127,30 @@ class Fitness:
         rng: random.Random,
         progress: Callable[[int, str], None] = lambda done, note: None,
         *,
-        timed: Collection[Genome] = (),
+        timed: Mapping[Genome, Latency | None] = MappingProxyType({}),
+        keep: Callable[[Mapping[Genome, Latency]], None] = lambda found: None,
     ) -> Batch:
         """Score all, then time all; the two never overlap. `progress` is told genomes done and what is done.
 
-        Those `timed` before are scored in company, but not timed again.
+        Those `timed` before are scored in company, but not timed again. `keep` is given what was timed so far, now
+        and then.
         """
         started, clock = datetime.now(), time.monotonic()
         scores = self._scorer.score(
             genomes, self._split, lambda done, total: progress(0, f"scored on {done}/{total} pictures")
         )
         scored = time.monotonic()
-        latencies: dict[Genome, Latency] = {}
+        latencies = dict(timed)
         if needs_latency(self._study):
             to_time = [genome for genome in genomes if genome not in timed]
-            found = self._clock.time(to_time, self._study.latency, rng, lambda done: progress(done, "timing"))
-            latencies = dict(zip(to_time, found, strict=True))
+            found = self._clock.time(
+                to_time,
+                self._study.latency,
+                rng,
+                lambda done: progress(done, "timing"),
+                lambda first: keep(dict(zip(to_time, first, strict=False))),
+            )
+            latencies |= dict(zip(to_time, found, strict=True))
         seconds = {"scoring": scored - clock, "timing": time.monotonic() - scored}
         evaluations = [
             self._evaluation(genome, score, latencies.get(genome))

@@ -46,6 +46,7 @@ _FOLDS = 5
 _ROUNDS = 4
 
 Milliseconds = NDArray[np.float64]
+Round = dict[Genome, Latency]
 
 
 @dataclass(frozen=True)
@@ -107,8 +108,9 @@ def model_latency(
     result = run.read_result(PHASE)
     if result is None or (result["device"], result["networks"]) != (timed_on(device), count):
         clock = SubnetClock(supernet, calibration, device, run)
-        result = _time_and_judge(study, space, clock, device, display, count)
+        result = _time_and_judge(study, space, clock, device, run, display, count)
         run.write_result(PHASE, result)
+        run.drop_checkpoint(PHASE)
     genomes = [space.parse(row["genome"]) for row in result["measured"]]
     return fit_latency(space, genomes, np.array([row["median_ms"] for row in result["measured"]]))
 
@@ -130,27 +132,30 @@ def time_networks(
     settings: LatencySettings,
     rng: random.Random,
     progress: Callable[[int], None] = lambda done: None,
+    rounds: Sequence[Round] = (),
+    keep: Callable[[Sequence[Round]], None] = lambda rounds: None,
 ) -> list[Latency]:
     """Time each genome's subnet for the study's budget in all, in rounds; the median over the rounds.
 
     Only fifty networks are timed side by side, and a machine's speed drifts: on two cores of an AMD EPYC, whole
     fifties of one timing of 40 s moved by up to 16 % against each other. So they are mixed anew in every round,
-    and each network meets the machine at several moments. `progress` is told how many networks' worth is behind us.
+    and each network meets the machine at several moments. `progress` is told how many networks' worth is behind us,
+    and `keep` is given the rounds so far; `rounds` are those of before.
     """
     per_round = settings.model_copy(update={"budget_ms": settings.budget_ms // _ROUNDS})
-    timed: dict[Genome, list[Latency]] = {genome: [] for genome in genomes}
-    for number in range(_ROUNDS):
+    done = list(rounds)
+    for number in range(len(done), _ROUNDS):
         mixed = rng.sample(genomes, len(genomes))
         before = number * len(genomes)
         latencies = clock.time(
             mixed,
             per_round,
             rng,
-            lambda done, before=before: progress((before + done) // _ROUNDS),  # type: ignore[misc]
+            lambda behind, before=before: progress((before + behind) // _ROUNDS),  # type: ignore[misc]
         )
-        for genome, latency in zip(mixed, latencies, strict=True):
-            timed[genome].append(latency)
-    return [_over_rounds(timed[genome]) for genome in genomes]
+        done.append(dict(zip(mixed, latencies, strict=True)))
+        keep(done)
+    return [_over_rounds([one[genome] for one in done]) for genome in genomes]
 
 
 def fit_latency(space: SearchSpace, genomes: Sequence[Genome], milliseconds: Milliseconds) -> LatencyModel:
@@ -236,14 +241,32 @@ def _time_and_judge(
     space: SearchSpace,
     clock: SubnetClock,
     device: torch.device,
+    run: RunDirectory,
     display: Display,
     count: int,
 ) -> dict[str, Any]:
-    """results/latency_model.json: every timing, the noise floor, and the held-out error (None of too few)."""
+    """results/latency_model.json: every timing, the noise floor, and the held-out error (None of too few).
+
+    Goes on from the rounds in its checkpoint, if they are of the same networks on the same device.
+    """
     began, rng = time.monotonic(), random.Random(study.seed)
     genomes = draw_for_timing(space, count, rng)
     with display.phase("Latency of the space", len(genomes), "networks") as phase:
-        timed = time_networks(genomes, clock, study.latency, rng, lambda done: phase.update(done, "timing"))
+        same = {"device": timed_on(device), "networks": [genome.text for genome in genomes]}
+
+        def keep(rounds: Sequence[Round]) -> None:
+            plain = [{g.text: latency.to_json() for g, latency in one.items()} for one in rounds]
+            run.save_checkpoint(PHASE, {**same, "rounds": plain})
+
+        timed = time_networks(
+            genomes,
+            clock,
+            study.latency,
+            rng,
+            lambda done: phase.update(done, "timing"),
+            _rounds_of_before(run, space, same),
+            keep,
+        )
         floor = clock.noise_floor_ms(study.latency, rng)
         error = _judged(space, genomes, timed, study.seed)
         note = f"predictions off by {error.median_relative_error:.1%} in the median" if error else ""
@@ -261,6 +284,16 @@ def _time_and_judge(
             for genome, t in zip(genomes, timed, strict=True)
         ],
     }
+
+
+def _rounds_of_before(run: RunDirectory, space: SearchSpace, same: Mapping[str, Any]) -> list[Round]:
+    checkpoint = run.load_checkpoint(PHASE)
+    if checkpoint is None or any(checkpoint[name] != value for name, value in same.items()):
+        return []
+    return [
+        {space.parse(text): Latency(**latency) for text, latency in one.items()}
+        for one in checkpoint["rounds"]
+    ]
 
 
 def _judged(

@@ -6,10 +6,12 @@ import random
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from suite.errors import SearchError, StorageError
 from suite.fitness import Criterion, Evaluation, Fitness, constraints, criteria, needs_latency
+from suite.latency import Latency
 from suite.methods import Judgement, Method, Problem, Proposal, evaluations_at_most, new_method
 from suite.pareto import pareto_front
 from suite.progress import Display
@@ -36,7 +38,7 @@ def search(
     `best` are those of the whole space, which the exhaustive method proposes.
 
     A generation is the unit: one that was cut off is evaluated again as the same set (numbers and timings depend a
-    little on the company), and what was recorded of it already stays as recorded.
+    little on the company). What was recorded of it already stays as recorded, and what was timed is not timed again.
 
     Raises:
         SearchError: every evaluation failed, or no network keeps to the limits; names the nearest.
@@ -45,7 +47,7 @@ def search(
     goals = criteria(study)
     problem = Problem(space, tuple(goal.weight for goal in goals), allowed)
     method = new_method(study.search, problem, random.Random(study.seed), best)
-    log = _resume(run, method)
+    log, timed = _resume(run, method, space)
     recorded = trials.recorded()
     known = {genome: evaluation for genome, (_, evaluation) in recorded.items()}
     log.check_recorded(known, trials)
@@ -53,7 +55,7 @@ def search(
     with display.phase("Search", evaluations_at_most(study.search), "networks") as phase:
         if needs_latency(study) and log.noise_floor_ms == 0.0:
             log.noise_floor_ms = fitness.noise_floor_ms(random.Random(study.seed))
-            run.save_checkpoint(PHASE, {"method": method.state(), "log": vars(log)})
+            _save(run, method.state(), log)
         judge = _Judge(study, goals, log.noise_floor_ms)
         best_so_far = judge.best(known.values()) if known else ""
 
@@ -61,16 +63,18 @@ def search(
             phase.update(len(known) + done, best_so_far or note)
 
         while not method.done:
-            began = time.monotonic()
+            began, begun_from = time.monotonic(), method.state()
             generation, proposals = method.generation, method.ask()
-            cut_off = {genome for genome, (when, _) in recorded.items() if when == generation}
+            cut_off = {genome: e.latency for genome, (when, e) in recorded.items() if when == generation}
             new = [p for p in _distinct(proposals) if p.genome not in known or p.genome in cut_off]
             batch = fitness.evaluate(
                 [p.genome for p in new],
                 random.Random(study.seed + generation),
                 say,
-                timed=cut_off,
+                timed={**timed, **cut_off},
+                keep=partial(_save, run, begun_from, log, timed),
             )
+            timed = {}
             for proposal, evaluation in zip(new, batch.evaluations, strict=True):
                 if proposal.genome not in cut_off:
                     known[evaluation.genome] = evaluation
@@ -78,7 +82,7 @@ def search(
                     trials.record(batch, evaluation, proposal, generation, values, excess)
             method.tell(proposals, judge.judgements(known[p.genome] for p in proposals))
             log.add(generation, proposals, method, batch.seconds, time.monotonic() - began)
-            run.save_checkpoint(PHASE, {"method": method.state(), "log": vars(log)})
+            _save(run, method.state(), log)
             best_so_far = judge.best(known.values())
             phase.update(len(known), best_so_far)
         phase.finish(len(known), best_so_far)
@@ -176,13 +180,22 @@ class _Log:
         )
 
 
-def _resume(run: RunDirectory, method: Method[Genome]) -> _Log:
-    """The log as checkpointed, with the method put back where it was; a fresh one otherwise."""
+def _save(run: RunDirectory, method: dict[str, Any], log: _Log, *timed: Mapping[Genome, Latency]) -> None:
+    """Keep where the search is: the method before a generation, and what of the generation was timed since."""
+    latencies = {genome.text: latency.to_json() for some in timed for genome, latency in some.items()}
+    run.save_checkpoint(PHASE, {"method": method, "log": vars(log), "timed": latencies})
+
+
+def _resume(
+    run: RunDirectory, method: Method[Genome], space: SearchSpace
+) -> tuple[_Log, dict[Genome, Latency]]:
+    """The log and latencies as checkpointed, with the method put back where it was; fresh ones otherwise."""
     checkpoint = run.load_checkpoint(PHASE)
     if checkpoint is None:
-        return _Log()
+        return _Log(), {}
     method.load(checkpoint["method"])
-    return _Log(**checkpoint["log"])
+    timed = checkpoint.get("timed", {})  # once not kept
+    return _Log(**checkpoint["log"]), {space.parse(text): Latency(**row) for text, row in timed.items()}
 
 
 def _distinct(proposals: list[Proposal[Genome]]) -> list[Proposal[Genome]]:

@@ -52,14 +52,17 @@ class SubnetClock:
         settings: LatencySettings,
         rng: random.Random,
         progress: Callable[[int], None] = lambda done: None,
+        keep: Callable[[Sequence[Latency]], None] = lambda timed: None,
     ) -> list[Latency]:
         """Time each genome's subnet; `progress` is told how many are behind us.
+
+        `keep` is given the latencies of the first genomes whenever a block is done and others follow.
 
         Raises:
             OutOfMemoryError: there is too little memory for even one.
         """
         builds = [partial(self._supernet.extract, genome, self._calibration) for genome in genomes]
-        return self._time(builds, settings, rng, progress)
+        return self._time(builds, settings, rng, progress, keep)
 
     def noise_floor_ms(self, settings: LatencySettings, rng: random.Random) -> float:
         """The latency noise floor, measured on a subnet of middling size.
@@ -71,14 +74,15 @@ class SubnetClock:
         drawn = sorted((space.sample(rng) for _ in range(25)), key=space.macs)
         network = self._supernet.extract(drawn[len(drawn) // 2], self._calibration)
         repeats: list[_Build] = [lambda: network] * FLOOR_REPEATS
-        return noise_floor_ms(self._time(repeats, settings, rng, lambda done: None))
+        return noise_floor_ms(self._time(repeats, settings, rng))
 
     def _time(
         self,
         builds: Sequence[_Build],
         settings: LatencySettings,
         rng: random.Random,
-        progress: Callable[[int], None],
+        progress: Callable[[int], None] = lambda done: None,
+        keep: Callable[[Sequence[Latency]], None] = lambda timed: None,
     ) -> list[Latency]:
         timed: list[Latency] = []
         while len(timed) < len(builds):
@@ -95,6 +99,8 @@ class SubnetClock:
                 if len(block) == 1:
                     raise
             else:
+                if len(timed) < len(builds):
+                    keep(timed)
                 continue
             self._pin(len(block) // 2)  # behind the except, as its error holds on to the block
         return timed

@@ -169,6 +169,36 @@ def test_rounds_are_mixed_anew_and_a_network_keeps_its_median(
     assert told == [7, 15, 22, 30]
 
 
+def test_rounds_of_before_are_gone_on_from(
+    tiny_study: StudySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = SearchSpace(tiny_study.space, (1, 16, 16), 10)
+    supernet = Supernet(space, dropout=0.0).draw(torch.Generator().manual_seed(0)).eval()
+    run, display = RunDirectory.create(tmp_path / "run"), Display(quiet=True)
+    real, rounds, stops = SubnetClock.time, list[int](), [3, 7]
+
+    def counted(clock: SubnetClock, genomes: list[Genome], *words: Any) -> list[Latency]:
+        rounds.append(len(genomes))
+        if len(rounds) in stops:
+            raise KeyboardInterrupt
+        return real(clock, genomes, *words)
+
+    monkeypatch.setattr(SubnetClock, "time", counted)
+    arguments = (tiny_study, space, supernet, None, torch.device("cpu"), run, display)
+    with pytest.raises(KeyboardInterrupt):
+        model_latency(*arguments, count=6)
+    before = run.load_checkpoint("latency_model")
+    assert before is not None
+    assert [len(one) for one in before["rounds"]] == [6, 6]
+    model_latency(*arguments, count=6)
+    assert rounds == [6] * 5, "two of four, one cut off, and the other two"
+    assert run.load_checkpoint("latency_model") is None
+    with pytest.raises(KeyboardInterrupt):
+        model_latency(*arguments, count=8)
+    model_latency(*arguments, count=7)
+    assert rounds == [6] * 5 + [8] * 2 + [7] * 4, "rounds of other networks are none of these"
+
+
 def test_a_run_keeps_its_timings(tiny_study: StudySettings, tmp_path: Path) -> None:
     space = SearchSpace(tiny_study.space, (1, 16, 16), 10)
     supernet = Supernet(space, dropout=0.0).draw(torch.Generator().manual_seed(0)).eval()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -11,10 +12,11 @@ from pathlib import Path
 import optuna
 import pytest
 
+from suite.run_directory import RunDirectory
 from suite.trials import open_storage
 from tests.conftest import rewrite_json
 from tests.end_to_end.conftest import suite, write_study
-from tests.end_to_end.stopping import search_with
+from tests.end_to_end.stopping import search_with, suite_with
 from tests.end_to_end.test_run import outcome
 from tests.postgresql import PASSWORD, Server
 
@@ -57,6 +59,37 @@ def test_a_run_killed_in_every_phase_ends_as_one_that_was_not(
     kept = b"".join(path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file())
     assert PASSWORD.encode() not in kept
     assert PASSWORD not in done.stdout + done.stderr
+
+
+def test_what_was_timed_of_a_generation_is_not_timed_again(tmp_path: Path) -> None:
+    study = write_study(tmp_path, search={"objectives": ["accuracy", "latency"], "generations": 1})
+    five_at_once = "import suite.subnet_clock; suite.subnet_clock.MOST_TOGETHER = 5"
+    second_block = (
+        "at(RunDirectory, 'save_checkpoint', 2, kill, lambda phase, state: bool(state.get('timed')))"
+    )
+    killed = search_with(f"{five_at_once}\n{second_block}", study, tmp_path)
+    assert killed.returncode == -9, killed.stderr
+    run = RunDirectory(tmp_path / "run")
+    checkpoint = run.load_checkpoint("search")
+    assert checkpoint is not None
+    kept = {text: latency["median_ms"] for text, latency in checkpoint["timed"].items()}
+    assert len(kept) == 10
+    done = suite_with(TOLD, tmp_path, "search", study, "--run-dir", "run", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"timing (\d+)$", done.stderr, re.MULTILINE)[0] == "2", "of a pool of twelve"
+    search = run.read_result("search")
+    assert search is not None
+    assert {row["genome"]: row["latency_ms"] for row in search["evaluated"]}.items() >= kept.items()
+
+
+TOLD = """
+import suite.subnet_clock
+real = suite.subnet_clock.measure
+def measure(networks, *words):
+    print("timing", len(networks), file=sys.stderr)
+    return real(networks, *words)
+suite.subnet_clock.measure = measure
+"""
 
 
 @pytest.mark.fault("the database goes away in the middle of the search, and stays away", storage="postgresql")
