@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.trial import TrialState
 
 from suite.run_directory import RunDirectory
 from suite.trials import open_storage
@@ -90,6 +92,74 @@ def measure(networks, *words):
     return real(networks, *words)
 suite.subnet_clock.measure = measure
 """
+
+
+BROKEN_SUBNETS = """
+import torch
+from suite.fitness import Fitness
+real = Fitness.__init__
+def broken(self, study, space, supernet, *words):
+    real(self, study, space, supernet, *words)
+    with torch.no_grad():
+        dict(supernet.named_parameters())["convs.0.weights.3"][-1] = torch.nan
+Fitness.__init__ = broken
+"""
+
+
+@pytest.mark.fault("a subnet's numbers are none, in the middle of a run", storage="sqlite")
+def test_a_search_goes_on_past_subnets_that_say_nan(tmp_path: Path) -> None:
+    """The last of the wide filters is broken: of the first layer's choices, eight filters of 3x3."""
+    done = search_with(BROKEN_SUBNETS, write_study(tmp_path), tmp_path)
+    assert done.returncode == 0, done.stderr
+    study = optuna.load_study(
+        study_name="tiny/run/search", storage=open_storage(f"sqlite:///{tmp_path}/run/study.db")
+    )
+    for trial in study.trials:
+        is_broken = trial.user_attrs["genome"].startswith("8k3")
+        assert (trial.state == TrialState.FAIL) == is_broken
+        assert trial.user_attrs.get("failure") == ("the supernet's loss is nan" if is_broken else None)
+    failed = sum(trial.state == TrialState.FAIL for trial in study.trials)
+    search = RunDirectory(tmp_path / "run").read_result("search")
+    assert search is not None
+    assert search["failed"] == failed > 0
+    assert not any(row["genome"].startswith("8k3") for row in search["front"])
+
+
+LITTLE_MEMORY = """
+from suite.supernet.prefix_tree import PrefixTree
+real = PrefixTree.score_block
+def score_block(self, drawn, labels, **kept):
+    if len(labels) > 20:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+    return real(self, drawn, labels, **kept)
+PrefixTree.score_block = score_block
+"""
+
+
+@pytest.mark.fault("memory runs out in an evaluation, and the run is killed after it")
+def test_halved_blocks_are_replayed(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    for folder in (whole, cut):
+        folder.mkdir()
+    assert search_with(LITTLE_MEMORY, write_study(whole), whole).returncode == 0
+    killed = search_with(f"{LITTLE_MEMORY}\n{AFTER_15_TRIALS}", write_study(cut), cut)
+    assert killed.returncode == -9, killed.stderr
+    block = json.loads((cut / "run" / "block.json").read_text())
+    assert block["pictures"] <= 20
+    # With memory enough: what was halved stays halved.
+    done = suite("search", cut / "tiny.toml", "--run-dir", "run", "--resume", cwd=cut)
+    assert done.returncode == 0, done.stderr
+    assert outcome(cut / "run") == outcome(whole / "run")
+
+
+def test_a_second_process_is_told_who_has_the_run(finished: Path, tmp_path: Path) -> None:
+    run = RunDirectory(Path(shutil.copytree(finished, tmp_path / "run")))
+    words = ("search", finished.parent / "tiny.toml", "--run-dir", "run", "--resume")
+    with run.locked():
+        second = suite(*words, cwd=tmp_path)
+    assert second.returncode == 2, second.stderr
+    assert_clean(second.stderr, f"process {os.getpid()} on")
+    assert suite(*words, cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.fault("the database goes away in the middle of the search, and stays away", storage="postgresql")
