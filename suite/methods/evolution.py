@@ -3,7 +3,8 @@
 Each generation, until `offspring` of them are new (0: as many as the population): parents by binary tournament, pairs
 crossed over uniformly with probability `crossover`, then each offspring with probability `mutation` gets exactly one
 active gene moved; survivors from parents and offspring. With pre-selection (Emmerich et al. 2006) there are several
-times as many new offspring, and a surrogate of all networks judged so far says which of them are evaluated.
+times as many new offspring, and a surrogate of all networks judged so far says which of them are evaluated; but one
+in four is evaluated as it was bred, for what the surrogate cannot see.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from suite.space import Chromosome
 from suite.study import SearchSettings
 
 _TRIES = 10  # pairs, for each new offspring wanted
+_AS_BRED = 4  # of so many offspring one is not the surrogate's choice
 
 
 class Evolution(Generic[G]):
@@ -87,7 +89,11 @@ class Evolution(Generic[G]):
         return offspring
 
     def _preselected(self, brood: list[Proposal[G]], wanted: int) -> list[Proposal[G]]:
-        """The new offspring that would survive if they were what the surrogate says and only `wanted` could."""
+        """The new offspring that would survive if they were what the surrogate says, and some just as they were bred.
+
+        Without these, a search for a front ends where a linear surrogate is blind: on NAS-Bench-Macro (10 seeds) the
+        median of what is lacking after 500 evaluations was four times as large.
+        """
         new = {p.genome: p for p in brood if p.genome not in self._seen}
         if not new:
             return []
@@ -96,7 +102,10 @@ class Evolution(Generic[G]):
             _Individual(p.chromosome, p.genome, self._fitness(judgement))
             for p, judgement in zip(new.values(), guessed, strict=True)
         ]
-        return [new[survivor.genome] for survivor in self._survivors(contenders, wanted)]
+        as_bred = wanted // _AS_BRED
+        chosen = [survivor.genome for survivor in self._survivors(contenders, wanted - as_bred)]
+        others = [genome for genome in new if genome not in set(chosen)]
+        return [new[genome] for genome in chosen + others[:as_bred]]
 
     def tell(self, proposals: list[Proposal[G]], judged: Mapping[G, Judgement]) -> None:
         """Survivors are the best of parents and offspring, each genome once."""

@@ -193,6 +193,27 @@ def test_preselection_pays_for_offspring_that_a_surrogate_expects_to_survive() -
     assert len({p.genome for proposals in many for p in proposals}) == 44
 
 
+def test_one_offspring_in_four_is_not_the_surrogates_choice() -> None:
+    """The surrogate is told that all wide networks are bad, and would evaluate none of them again."""
+    method = Evolution(small(preselection=30, generations=2), problem(1), random.Random(5))
+
+    def is_wide(genome: Genome) -> bool:
+        return genome.convs[0].filters > 16
+
+    pool = method.ask()
+    method.tell(pool, {p.genome: Judgement((float(is_wide(p.genome)),)) for p in pool})
+    method._population += [
+        _Individual(p.chromosome, p.genome, method._fitness(Judgement((1.0,))))
+        for p in pool
+        if is_wide(p.genome)
+    ]
+    offspring = method.ask()
+    assert len(offspring) == 10
+    assert not any(is_wide(p.genome) for p in offspring[:8])
+    assert any(is_wide(p.genome) for p in offspring[8:])
+    assert len({p.genome for p in offspring}) == 10
+
+
 @pytest.mark.parametrize("name", POOLED)
 def test_the_first_round_is_distinct_and_even_over_depths(name: str) -> None:
     pool = new_method(small(method=name), problem(), random.Random(1)).ask()
