@@ -15,9 +15,11 @@ from benchmarks.contest.contestants import ABLATIONS, OURS, RIVALS
 from benchmarks.contest.judge import Judge, Topic
 from benchmarks.contest.standings import BUDGETS, SURE, Difference, Standing, differences
 from benchmarks.remark import remarked
-from suite.report.style import CYCLE, GREY, STYLE, Figures, table
+from suite.report.style import CYCLE, GREY, STYLE, Figures, log_ticks, table
 from suite.run_directory import write_atomically
 from suite.wording import count
+
+_FIRST_SHOWN = 10  # evaluations: before, nothing but chance has decided
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ def _task(contest: Contest, told: _Told, figures: Figures) -> str:
     if topic.floor is not None:
         axes.axhline(topic.floor, color=GREY, linestyle=":", label="who knows all")
     axes.set(xlabel="evaluations", ylabel=topic.unit, xscale="log")
+    log_ticks(axes.xaxis)
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper right", fontsize=12)
     alt = f"{topic.unit} of each method over evaluations, mean over {contest.seeds} seeds with 95 % bands"
@@ -114,13 +117,13 @@ def _task(contest: Contest, told: _Told, figures: Figures) -> str:
 
 
 def _curve(axes: Axes, standing: Standing, scale: float, colour: str, *, dashed: bool) -> None:
-    lacks = scale * standing.lacks
-    evaluations = np.arange(1, lacks.shape[1] + 1)
+    lacks = scale * standing.lacks[:, _FIRST_SHOWN - 1 :]
+    evaluations = np.arange(_FIRST_SHOWN, standing.lacks.shape[1] + 1)
     mean = lacks.mean(axis=0)
     band = 1.96 * lacks.std(axis=0, ddof=1) / np.sqrt(len(lacks)) if len(lacks) > 1 else 0 * mean
     axes.plot(evaluations, mean, color=colour, linestyle="--" if dashed else "-", label=standing.contestant)
     axes.fill_between(evaluations, mean - band, mean + band, color=colour, alpha=0.12, linewidth=0)
-    axes.set_xlim(10, lacks.shape[1])
+    axes.set_xlim(_FIRST_SHOWN, standing.lacks.shape[1])
 
 
 def _medians(topic: Topic, standings: Sequence[Standing], against: Sequence[Difference]) -> str:
