@@ -62,7 +62,7 @@ def _confused(
 def _grid(shown: Sequence[tuple[NDArray[np.uint8], str]], figures: Figures) -> Figure:
     """Pictures with their titles, row after row."""
     rows = -(-len(shown) // _COLUMNS)
-    figure, axes = figures.grid([1] * _COLUMNS, rows, width=13, height=2.7 * rows)
+    figure, axes = figures.grid([1] * _COLUMNS, rows, width=13, height=2.7 * rows + 0.3)
     places = [place for row in axes for place in row]
     for place in places:
         place.set_axis_off()
