@@ -201,6 +201,8 @@ def run_searched(study: str, words: Sequence[str]) -> list[str]:
     return [str(file.parent.relative_to(ROOT)) for file in begun[-1:]]
 
 
+# These two are those of suite/cli/secret.py, and a test holds them to it: nox's environment has none of the packages
+# that importing from there takes.
 def without_storage(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """The words without any `--storage URL`, and the URLs."""
     left: list[str] = []

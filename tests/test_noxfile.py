@@ -14,6 +14,7 @@ from types import ModuleType
 
 import pytest
 
+from suite.cli import secret
 from tests.conftest import ROOT
 
 
@@ -238,6 +239,25 @@ def test_the_report_is_that_of_the_run_or_the_set_searched(
         file.touch()
         os.utime(file, (begun, begun))
     assert noxfile.run_searched("digits", words) == [str(Path(word)) for word in run]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["search", "a.toml"],
+        ["--storage", "journal:a", "--seed", "1", "--storage=postgresql://me:s3cret@host/db"],
+        ["--storage"],
+        ["--storage", "postgresql://host/db?password=s3cret"],
+        ["--storage=postgresql://[me:s3cret@x", "word"],
+        ["--storage=postgresql://[x"],
+    ],
+)
+def test_storages_and_passwords_are_told_as_the_suite_tells_them(
+    words: list[str], noxfile: ModuleType
+) -> None:
+    left, urls = secret.without_storage(words)
+    assert noxfile.without_storage(words) == (left, urls)
+    assert list(map(noxfile.has_password, urls)) == list(map(secret.has_password, urls))
 
 
 SHELL_PYTHON = """#!/bin/sh

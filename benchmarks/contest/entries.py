@@ -24,8 +24,6 @@ from benchmarks.contest.tasks import Task
 from suite.atomic import written
 from suite.progress import Display
 
-_LATE = ("sklearn.linear_model",)
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -86,8 +84,7 @@ def _is_kept(entry: Entry, folder: Path, budget: int) -> bool:
 def _begin() -> None:
     """Before a process's first entry: it keeps to a core, and what methods import late is there, as in a long run."""
     threadpool_limits(1)
-    for module in _LATE:
-        import_module(module)
+    import_module("sklearn.linear_model")
 
 
 def _enter(entry: Entry, source: Source, folder: Path, budget: int) -> None:

@@ -104,7 +104,8 @@ class Evolution(Generic[G]):
         ]
         as_bred = wanted // _AS_BRED
         chosen = [survivor.genome for survivor in self._survivors(contenders, wanted - as_bred)]
-        others = [genome for genome in new if genome not in set(chosen)]
+        taken = set(chosen)
+        others = [genome for genome in new if genome not in taken]
         return [new[genome] for genome in chosen + others[:as_bred]]
 
     def tell(self, proposals: list[Proposal[G]], judged: Mapping[G, Judgement]) -> None:
