@@ -19,7 +19,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         return None
     final, test = record.final, record.final["test"]
     pictures = len(final["predicted"])
-    low, high = accuracy_interval(test["eval_accuracy"], pictures)
+    interval = " to ".join(map(percent, accuracy_interval(test["eval_accuracy"], pictures)))
     latency = final["latency"]["objective"]
     device = record.facts["device"]
     rows = [
@@ -28,7 +28,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
             "Test accuracy",
             f"**{percent(test['eval_accuracy'])}** on {count(pictures)} pictures, {_times_seen(record)}",
         ],
-        ["95 % interval (Wilson)", f"{percent(low)} to {percent(high)}"],
+        ["95 % interval (Wilson)", interval],
         ["Test loss", f"{test['eval_loss']:.4f}"],
         ["Parameters", count(final["params"])],
         ["Multiply-accumulates", f"{in_short(final['macs'])} a picture"],
@@ -53,26 +53,30 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         "The answer",
         Markdown(
             "\n\n".join(
-                [_in_a_sentence(record), table(["", ""], rows, left=2), *_how_far_to_believe(record), *notes]
+                [
+                    _in_a_sentence(record, interval),
+                    table(["", ""], rows, left=2),
+                    *_how_far_to_believe(record),
+                    *notes,
+                ]
             )
         ),
     )
 
 
-def _in_a_sentence(record: RunRecord) -> str:
-    """What was done and what came of it."""
+def _in_a_sentence(record: RunRecord, interval: str) -> str:
+    """What was done and what came of it; `interval` is that of the test accuracy."""
     assert record.final is not None
     assert record.search is not None
     assert record.finalists is not None
-    final, test = record.final, record.final["test"]["eval_accuracy"]
-    pictures = len(final["predicted"])
-    low, high = accuracy_interval(test, pictures)
+    final = record.final
     return (
         f"Of {count(record.space.size)} networks, a search by {escaped(record.search['method'])} scored "
         f"{count(record.search['evaluations'])} with the weights of one supernet. "
         f"{plural(len(record.finalists['finalists']), 'network')} were trained alone. The winner, of "
-        f"{in_short(final['params'])} parameters, has {percent(test)} of {count(pictures)} test pictures right "
-        f"({percent(low)} to {percent(high)}) and takes {final['latency']['objective']['median_ms']:.3f} ms a pass."
+        f"{in_short(final['params'])} parameters, has {percent(final['test']['eval_accuracy'])} of "
+        f"{count(len(final['predicted']))} test pictures right ({interval}) and takes "
+        f"{final['latency']['objective']['median_ms']:.3f} ms a pass."
     )
 
 
