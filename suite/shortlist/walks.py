@@ -25,7 +25,7 @@ _SECONDS_BETWEEN_CHECKPOINTS = 30  # inside a round
 class Walks:
     """What was walked for one question; what an earlier execution did for the same one is not done again.
 
-    `asked` is the question: all that a walk depends on. A checkpoint of another one is left for what it is.
+    `asked` is the question: all that a walk depends on. The checkpoint of another one is not taken up.
     """
 
     def __init__(
@@ -82,10 +82,8 @@ class Walks:
                     clock = EverySeconds(_SECONDS_BETWEEN_CHECKPOINTS)
                 elif clock.due():
                     self._save()
-        except (
-            OutOfMemoryError
-        ):  # before the blocks get smaller: a kill must find both as they belong together
-            self._save()
+        except OutOfMemoryError:
+            self._save()  # before the blocks get smaller: a kill must find both as they belong together
             raise
 
     def _save(self) -> None:
