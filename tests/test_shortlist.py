@@ -1,13 +1,15 @@
 """Successive rejection: sums that say what brute force says, and the front of the full walk whatever the order.
 
-With a screen as well: on a small space really walked both ways, and on badness drawn so that a screen misleads.
+With a screen as well: on a small space really walked both ways, and on badness drawn so that a screen misleads. And
+stopped, wherever that may be: the same to the last bit.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +23,14 @@ from suite.data import Data, Split, find_data, open_data
 from suite.pareto import front_rows
 from suite.progress import Display
 from suite.run_directory import RunDirectory
-from suite.shortlist import in_words, screen, shortlist_space
-from suite.shortlist.rejection import Contest, Round, everybody, reject
-from suite.shortlist.screen import measure_slack, slack_of, spread_evenly, widest_shift
+from suite.shortlist import in_words, screen, shortlist_space, walks
+from suite.shortlist.rejection import Contest, Rejection, Round, Terms, everybody, widest_shift
+from suite.shortlist.screen import measure_slack, slack_of, spread_evenly
 from suite.shortlist.tally import Tally, rivals_among
 from suite.space import Genome, SearchSpace
 from suite.study import StudySettings, validate_study
 from suite.supernet import Scorer, Supernet
-from suite.supernet.prefix_tree import BlockScore
+from suite.supernet.prefix_tree import BlockScore, PrefixTree
 from tests.conftest import space_of, tiny_table
 
 PRICES = np.array([[1, 5], [2, 4], [3, 3], [4, 2], [5, 1], [6, 6]])
@@ -105,6 +107,28 @@ def test_rivals_are_the_front_so_far() -> None:
     means = np.array([0.3, 0.2, 0.1, 0.4, 0.5, 0.05])
     assert rivals_among(means, PRICES).tolist() == [0, 1, 2, 3, 4, 5]
     assert rivals_among(means, PRICES[:, :1]).tolist() == [0, 1, 2, 5]
+
+
+def test_a_tally_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    badness, rivals, run = drawn(500, 300), np.arange(0, 500, 4), RunDirectory.create(tmp_path / "run")
+    prices = np.column_stack([np.arange(500), np.arange(500)[::-1]])
+    never_stopped, tally, sizes = Tally(500), Tally(500), []
+    for start, stop in ((0, 100), (100, 164), (164, 200)):
+        for each in (never_stopped, tally):
+            each.add(badness[:, start:stop])
+            if stop == 100:
+                each.keep(np.ones(500, dtype=bool), rivals)
+        run.save_checkpoint("tally", tally.state())
+        state = run.load_checkpoint("tally") or {}
+        sizes.append(sum(part.nbytes for part in state.values() if isinstance(part, torch.Tensor)))
+        tally = Tally(500)
+        tally.load(state)
+    assert np.array_equal(tally.means, never_stopped.means)
+    dominated = tally.surely_dominated(prices, 300, 0.01)
+    assert np.array_equal(dominated, never_stopped.surely_dominated(prices, 300, 0.01))
+    assert 0 < dominated.sum() < 500
+    little = 8 * (500 + len(rivals))  # nothing is paired yet with rivals just named
+    assert sizes == [little, little + 4 * 500 * (len(rivals) + 2), sizes[1]]
 
 
 @pytest.mark.parametrize("order", range(5))
@@ -228,11 +252,10 @@ def misleading(gap: float = 0.01, shift: float = 0.03) -> tuple[Contest, list[in
 
 
 def left_by_a_screen(contest: Contest, slack: float) -> set[int]:
-    with Display(quiet=True).phase("Screen") as phase:
-        everyone = everybody(contest).left
-        *_, last = reject(contest, everyone, 0.003, phase, torch.bfloat16, slack)
-    assert last.pictures < len(contest.split)
-    return set(last.left.tolist())
+    walk = Rejection(contest, everybody(contest), Terms(0.003, torch.bfloat16, slack))
+    assert list(walk.go_on())[-1]
+    assert walk.pictures < len(contest.split)
+    return set(walk.last.left.tolist())
 
 
 def test_without_its_slack_a_screen_loses_the_front() -> None:
@@ -282,3 +305,101 @@ def test_shifts_are_compared_of_networks_that_both_passes_saw() -> None:
     rough = Round(64, np.array([1, 2, 3, 5]), np.array([0.1, 0.4, 9.0, 0.2]), np.ones(4, dtype=bool))
     exact = Round(64, np.array([1, 2, 5]), np.array([0.1, 0.3, 0.25]), np.ones(3, dtype=bool))
     assert widest_shift(rough, exact) == pytest.approx(0.15)
+
+
+def asked(w: Walkable, run: RunDirectory, order: int = 0, *, screen: bool = True) -> dict[str, Any]:
+    """What an execution comes to, all of it but times; nothing is left of an earlier execution but the run."""
+    scorer = Scorer(w.scorer.supernet, w.data, torch.device("cpu"))
+    result = shortlist_space(w.study, w.space, scorer, w.data, run, Display(quiet=True), order, screen=screen)
+    assert run.load_checkpoint("shortlist") is None
+    screened = {name: value for name, value in result.get("screen", {}).items() if name != "seconds"}
+    times = ("seconds", "exact_seconds", "screen")
+    return {**{name: value for name, value in result.items() if name not in times}, "screen": screened}
+
+
+def stop(monkeypatch: pytest.MonkeyPatch, when: Callable[[dict[str, Any]], bool]) -> None:
+    """Stop right after checkpoints of some states."""
+    save = RunDirectory.save_checkpoint
+
+    def save_and_stop(run: RunDirectory, phase: str, state: dict[str, Any]) -> None:
+        save(run, phase, state)
+        if when(state):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunDirectory, "save_checkpoint", save_and_stop)
+
+
+@pytest.mark.parametrize(
+    ("with_screen", "apart"),
+    [(False, 3), (True, 3), (True, 0.1)],
+    ids=["exact", "screen", "screen that does not count"],
+)
+def test_stopped_again_and_again_it_ends_as_if_it_had_not_been(
+    with_screen: bool, apart: float, walkable: Walkable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Inside rounds as well as between them, and at a different place in each walk."""
+    monkeypatch.setattr(screen, "_APART", apart)
+    whole = asked(walkable, RunDirectory.create(tmp_path / "whole"), screen=with_screen)
+    assert whole["screen"].get("counts") == (None if not with_screen else apart == 3)
+    monkeypatch.setattr(walks, "_SECONDS_BETWEEN_CHECKPOINTS", 0)
+    run, saved = RunDirectory.create(tmp_path / "cut"), count(1)
+    stop(monkeypatch, lambda state: next(saved) % 5 == 0)
+    stopped, cut = 0, None
+    while cut is None and stopped < 100:
+        try:
+            cut = asked(walkable, run, screen=with_screen)
+        except KeyboardInterrupt:
+            stopped += 1
+    assert cut == whole
+    assert stopped > 5
+
+
+def in_its_exact_walk(state: dict[str, Any]) -> bool:
+    return bool(state["walks"].get("exact", {}).get("rounds"))
+
+
+@pytest.mark.parametrize("what", ["order", "screen", "score", "supernet"])
+def test_the_checkpoint_of_another_question_is_not_taken_up(
+    what: str, walkable: Walkable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunDirectory.create(tmp_path / "run")
+    run.write_result("supernet", {"sha256": "0"})
+    with monkeypatch.context() as stopping:
+        stop(stopping, in_its_exact_walk)
+        with pytest.raises(KeyboardInterrupt):
+            asked(walkable, run)
+    other = walkable
+    if what == "score":
+        search = walkable.study.search.model_copy(update={"score": "accuracy"})
+        other = replace(walkable, study=walkable.study.model_copy(update={"search": search}))
+    if what == "supernet":
+        drawn_again = Supernet(walkable.space, 0.0).draw(torch.Generator().manual_seed(1))
+        other = replace(walkable, scorer=Scorer(drawn_again, walkable.data, torch.device("cpu")))
+        run.write_result("supernet", {"sha256": "1"})
+    order, with_screen = int(what == "order"), what != "screen"
+    anew = asked(other, RunDirectory.create(tmp_path / "anew"), order, screen=with_screen)
+    assert asked(other, run, order, screen=with_screen) == anew
+
+
+def test_blocks_that_were_halved_for_want_of_memory_stay_so(
+    walkable: Walkable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It runs out in the last round, with few networks left, is enough again after the stop, and is not used then."""
+    score = PrefixTree.score_block
+
+    def score_few(tree: PrefixTree, pictures: torch.Tensor, labels: torch.Tensor, **kept: bool) -> BlockScore:
+        if tree.genomes < 0.4 * walkable.space.size and len(labels) > 10:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+        return score(tree, pictures, labels, **kept)
+
+    run = RunDirectory.create(tmp_path / "cut")
+    with monkeypatch.context() as little:
+        little.setattr(PrefixTree, "score_block", score_few)
+        whole = asked(walkable, RunDirectory.create(tmp_path / "whole"), screen=False)
+        little.setattr(walks, "_SECONDS_BETWEEN_CHECKPOINTS", 0)
+        stop(little, lambda state: 1_094 < state["walks"]["exact"]["tally"]["pictures"] < 1_438)
+        with pytest.raises(KeyboardInterrupt):
+            asked(walkable, run, screen=False)
+    state = run.load_checkpoint("shortlist") or {}
+    assert state["block"]["pictures"] < walkable.scorer.block.pictures
+    assert asked(walkable, run, screen=False) == whole

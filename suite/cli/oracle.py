@@ -54,9 +54,8 @@ def oracle(
         from suite.shortlist import in_words
 
     asked, display = Walk(place, device, memory << 20), Display(quiet=quiet)
-    if shortlist:
-        with interruptible("nothing was kept"):
+    with interruptible():
+        if shortlist:
             print(in_words(shortlist_networks(directory, asked, order, display, screen=screen)))
-    else:
-        with interruptible():
+        else:
             print(score_every_network(directory, asked, pictures, display))

@@ -6,8 +6,7 @@ most networks first, and the exact walk begins with the others alone, from the f
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,25 +15,16 @@ import torch
 from suite.data import Data, Split
 from suite.progress import Display
 from suite.run_directory import RunDirectory
-from suite.shortlist.rejection import Contest, Round, everybody, reject
-from suite.shortlist.screen import run_screen, widest_shift
+from suite.shortlist.rejection import Contest, Rejection, Round, Terms, everybody
+from suite.shortlist.screen import screening
+from suite.shortlist.walks import PHASE, Walks
 from suite.space import SearchSpace
 from suite.space_analysis import front
 from suite.study import StudySettings
 from suite.supernet import Scorer
 
-PHASE = "shortlist"
 PRICES = ("params", "macs")
 _RISK = 0.01  # that a network of the front is lost, over all comparisons
-
-
-@dataclass(frozen=True)
-class Walked:
-    """An exact walk: its last round, and what the record says of it."""
-
-    last: Round
-    widest_shift: float  # that a screen before it is seen to have made
-    facts: dict[str, Any]
 
 
 def shortlist_space(
@@ -51,26 +41,36 @@ def shortlist_space(
     """The fronts of score against parameters and against MACs on val-A; returns results/shortlist.json.
 
     The score is the study's: cross-entropy, or the share of wrong answers. `order` seeds the order of the pictures.
+    Goes on from its checkpoint, if that was asked the same of the same supernet.
     """
     genomes = list(space)
     prices = np.array([[space.parameters(g), space.macs(g)] for g in genomes], dtype=np.int64)
     contest = Contest(
         scorer, genomes, prices, _shuffled(data.val_search, order), study.search.score == "loss"
     )
-    began = time.monotonic()
-    everyone = everybody(contest)
-    walked = _screened(contest, display) if screen else _exactly(contest, everyone, _RISK, display)
+    asked = {
+        "study": study.model_dump(mode="json"),
+        "supernet": (run.read_result("supernet") or {}).get("sha256"),
+        "device": scorer.device.type,
+        "order": order,
+        "screen": screen,
+    }
+    walks = Walks(contest, asked, run, display)
+    exact, facts = _screened(walks) if screen else (_exactly(walks, "exact", everybody(contest), _RISK), {})
     result = {
         "networks": len(genomes),
         "pictures": len(contest.split),
         "order": order,
         "score": "loss" if contest.by_loss else "wrong",
         "threads": torch.get_num_threads(),
-        "seconds": time.monotonic() - began,
-        **walked.facts,
-        "fronts": {price: _front(contest, walked.last, column) for column, price in enumerate(PRICES)},
+        "seconds": walks.seconds,
+        **facts,
+        "rounds": exact.rounds,
+        "exact_seconds": exact.seconds,
+        "fronts": {price: _front(contest, exact.last, column) for column, price in enumerate(PRICES)},
     }
     run.write_result(PHASE, result)
+    run.drop_checkpoint(PHASE)
     return result
 
 
@@ -103,31 +103,33 @@ def _screen_in_words(screen: dict[str, Any]) -> str:
     )
 
 
-def _screened(contest: Contest, display: Display) -> Walked:
-    """The exact walk of what a screen leaves, and both for the record.
+def _screened(walks: Walks) -> tuple[Rejection, dict[str, Any]]:
+    """The exact walk of what a screen leaves, and the screen for the record.
 
     Should the networks left show that the slack was too small, the screen does not count: all are walked exactly.
     """
-    risk = _RISK / 3  # each for the slack, the screen and the exact walk
-    screen = run_screen(contest, risk, display)
-    walked = _exactly(contest, screen.last, risk, display)
-    seen = walked.widest_shift
-    if seen > screen.slack.value:
-        walked = _exactly(contest, everybody(contest), risk, display)
-    facts = {**screen.facts(), "widest_shift_left": seen, "counts": seen <= screen.slack.value}
-    return Walked(walked.last, seen, {"screen": facts, **walked.facts})
+    contest, risk = walks.contest, _RISK / 3  # each for the slack, the screen and the exact walk
+    slack = walks.slack(risk)
+    screen = walks.to_the_end("screen", "Screen", everybody(contest), screening(contest, risk, slack))
+    exact = _exactly(walks, "exact", screen.last, risk)
+    seen = exact.widest_shift
+    if seen > slack.value:
+        exact = _exactly(walks, "all", everybody(contest), risk)
+    facts = {
+        "dtype": "bfloat16",
+        "slack": asdict(slack),
+        "seconds": {"slack": walks.slack_seconds, "walk": screen.seconds},
+        "rounds": screen.rounds,
+        "left": len(screen.last.left),
+        "widest_shift_left": seen,
+        "counts": seen <= slack.value,
+    }
+    return exact, {"screen": facts}
 
 
-def _exactly(contest: Contest, before: Round, risk: float, display: Display) -> Walked:
+def _exactly(walks: Walks, name: str, before: Round, risk: float) -> Rejection:
     """The exact walk of the networks that a round left, from the first picture on."""
-    rounds, widest, began = [], 0.0, time.monotonic()
-    with display.phase("Shortlist", len(contest.split), "pictures") as phase:
-        for last in reject(contest, before.left, risk, phase):
-            rounds.append(last.facts())
-            if last.pictures == before.pictures:
-                widest = widest_shift(before, last)
-        phase.finish(len(contest.split), f"{len(last.left):,} of {len(contest.genomes):,} networks left")
-    return Walked(last, widest, {"rounds": rounds, "exact_seconds": time.monotonic() - began})
+    return walks.to_the_end(name, "Shortlist", before, Terms(risk))
 
 
 def _shuffled(split: Split, order: int) -> Split:

@@ -7,18 +7,15 @@ networks of every depth, both ways.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import stats
 
-from suite.progress import Display
-from suite.shortlist.rejection import Contest, Round, everybody, reject, scored
+from suite.shortlist.rejection import Contest, Terms, scored
 from suite.space import Genome
 
 _NETWORKS = 300
@@ -38,40 +35,9 @@ class Slack:
     pictures: int
 
 
-@dataclass(frozen=True)
-class Screened:
-    """A screen: its last round, and what led to it."""
-
-    slack: Slack
-    last: Round
-    rounds: list[dict[str, int]]
-    seconds: dict[str, float]
-
-    def facts(self) -> dict[str, Any]:
-        """For the record."""
-        return {
-            "dtype": "bfloat16",
-            "slack": asdict(self.slack),
-            "seconds": self.seconds,
-            "rounds": self.rounds,
-            "left": len(self.last.left),
-        }
-
-
-def run_screen(contest: Contest, risk: float, display: Display) -> Screened:
-    """Measure the slack, and reject in bfloat16 until few are left; `risk` is that of either going wrong."""
-    began, rounds = time.monotonic(), []
-    last = everyone = everybody(contest)
-    slack = measure_slack(contest, risk)
-    measured = time.monotonic()
-    with display.phase("Screen", len(contest.split), "pictures") as phase:
-        for last in reject(contest, everyone.left, risk, phase, torch.bfloat16, slack.value):
-            rounds.append(last.facts())
-            if len(last.left) <= _ENOUGH * len(contest.genomes):
-                break
-        phase.finish(last.pictures, f"{len(last.left):,} of {len(contest.genomes):,} networks left")
-    seconds = {"slack": measured - began, "walk": time.monotonic() - measured}
-    return Screened(slack, last, rounds, seconds)
+def screening(contest: Contest, risk: float, slack: Slack) -> Terms:
+    """On what terms a screen leaves networks out: until few are left."""
+    return Terms(risk, torch.bfloat16, slack.value, enough=_ENOUGH * len(contest.genomes))
 
 
 def measure_slack(contest: Contest, risk: float) -> Slack:
@@ -95,14 +61,6 @@ def slack_of(shifts: NDArray[np.float64], pictures: int, networks: int, risk: fl
     quantile = float(stats.t.isf(risk / (2 * networks), freedom))
     value = _APART * quantile * deviation * (1 + 1 / measured) ** 0.5
     return Slack(value, deviation, float(np.ptp(shifts)), measured, pictures)
-
-
-def widest_shift(screened: Round, exact: Round) -> float:
-    """The most that two networks' shifts differ by, of those that both saw on the same pictures."""
-    _, rough, fine = np.intersect1d(
-        screened.networks, exact.networks, assume_unique=True, return_indices=True
-    )
-    return float(np.ptp(screened.means[rough] - exact.means[fine]))
 
 
 def spread_evenly(genomes: Sequence[Genome], count: int) -> NDArray[np.int64]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from suite.shortlist.arrays import as_arrays, as_tensors
 from suite.space_analysis import front
 
 _MOST_RIVALS = 128
 _ROUNDING = 1e-5  # of sums of float32 products, relative
+_OF_PAIRS = {"_own_sums", "_squares", "_products"}  # large, and nothing until pictures are paired
 
 
 class Tally:
@@ -70,6 +73,17 @@ class Tally:
                 dearer = prices[rows, None, :] >= prices[None, self._rivals, :]
                 dominated[rows] = np.all(np.any(worse[:, :, None] & dearer, axis=1), axis=1)
         return dominated
+
+    def state(self) -> dict[str, Any]:
+        """All of it, for a checkpoint: little right after rivals were named, since nothing is paired yet."""
+        left_out = set() if self._paired else _OF_PAIRS
+        return as_tensors({name: value for name, value in vars(self).items() if name not in left_out})
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from an earlier tally's state."""
+        self.__dict__.update(as_arrays(state))
+        if not self._paired:
+            self._name(self._rivals)
 
     def _name(self, rivals: NDArray[np.int64]) -> None:
         self._rivals = rivals

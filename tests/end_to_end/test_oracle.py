@@ -24,6 +24,7 @@ from suite.supernet import load_supernet
 from suite.training import evaluate
 from tests.conftest import rewrite_oracle
 from tests.end_to_end.conftest import ENVIRONMENT, cold_python, suite, write_study
+from tests.end_to_end.stopping import suite_with
 
 
 @pytest.fixture
@@ -241,6 +242,26 @@ def test_the_shortlist_finds_the_fronts_of_the_full_walk(walked: RunDirectory) -
     assert (refused.returncode, "Leave out --pictures" in refused.stderr) == (2, True)
     refused = suite("oracle", run.path, "--screen", cwd=run.path.parent)
     assert (refused.returncode, "Add --shortlist" in refused.stderr) == (2, True)
+
+
+def test_a_shortlist_that_was_stopped_goes_on(run: RunDirectory) -> None:
+    folder, command = run.path.parent, ("oracle", "run", "--shortlist", "--screen")
+    whole = RunDirectory(Path(shutil.copytree(run.path, folder / "whole")))
+    assert suite("oracle", "whole", *command[2:], cwd=folder).returncode == 0
+    saved = "at(RunDirectory, 'save_checkpoint', 2, {}, lambda phase, state: phase == 'shortlist')"
+    killed = suite_with(saved.format("kill"), folder, *command)
+    assert killed.returncode == -9, killed.stderr
+    assert run.load_checkpoint("shortlist") is not None
+    not_again = "import suite.shortlist.walks as walks\nwalks.measure_slack = None\n"
+    stopped = suite_with(not_again + saved.format("interrupt"), folder, *command)
+    assert (stopped.returncode, "the same command goes on" in stopped.stderr) == (130, True)
+    done = suite_with(not_again, folder, *command)
+    assert done.returncode == 0, done.stderr
+    found, expected = (each.read_result("shortlist") or {} for each in (run, whole))
+    for name in ("rounds", "fronts"):
+        assert found[name] == expected[name]
+    assert found["screen"]["rounds"] == expected["screen"]["rounds"]
+    assert not list((run.path / "checkpoints").iterdir())
 
 
 def test_an_exhaustive_search_trains_the_best_of_the_space(tmp_path: Path) -> None:

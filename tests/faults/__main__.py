@@ -2,9 +2,9 @@
 
     python -m tests.faults --kills 100 --each 3
 
-Each round is a run with its oracle, fidelity, references and ablation, killed (SIGKILL) a few times in each phase and
-each time gone on with; in the end it is held, bit for bit, against one that was never killed. There are rounds until
-there were enough kills in all, and enough in every phase on every storage.
+Each round is a run with its oracle, shortlist, fidelity, references and ablation, killed (SIGKILL) a few times in
+each phase and each time gone on with; in the end it is held, bit for bit, against one that was never killed. There
+are rounds until there were enough kills in all, and enough in every phase on every storage.
 """
 
 from __future__ import annotations
@@ -160,10 +160,10 @@ Written by `{command}` (`nox -s faults`), on {device.name}, Python {platform.pyt
 {device.system}, in {seconds / 60:.0f} minutes: {tally.kills.total()} kills in {rounds} runs.
 
 A kill is SIGKILL from outside, at a random moment of the phase; then the same command goes on. In the end genomes,
-values, trials, supernet weights, finalists, winner, test, oracle, reference networks and truth table are those of a
-run that was never killed, bit for bit (latency is no objective there, and seconds are left out), nothing is recorded
-twice, and no checkpoint, lock or half-written file is left. An ablation's clock is real: of its supernets, each is
-there, once.
+values, trials, supernet weights, finalists, winner, test, oracle, shortlist, reference networks and truth table are
+those of a run that was never killed, bit for bit (latency is no objective there, and seconds are left out), nothing
+is recorded twice, and no checkpoint, lock or half-written file is left. An ablation's clock is real: of its
+supernets, each is there, once.
 
 | fault | storage | times | lost |
 |:---|:---|---:|:---|

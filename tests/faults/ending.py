@@ -17,7 +17,14 @@ from suite.run_directory import RunDirectory
 from suite.trials import open_storage
 from suite.winner import LEDGER_FILE
 
-_TIMES = {"seconds", "eval_runtime", "eval_samples_per_second", "eval_steps_per_second", "latency"}
+_TIMES = {
+    "seconds",
+    "exact_seconds",
+    "eval_runtime",
+    "eval_samples_per_second",
+    "eval_steps_per_second",
+    "latency",
+}
 
 
 def ending(folder: Path, storage: str | None) -> dict[str, Any]:
@@ -37,6 +44,7 @@ def ending(folder: Path, storage: str | None) -> dict[str, Any]:
         "trials of finalists": _trials(folder, storage, "finalists"),
         "oracle": [table[name].tolist() for name in sorted(table) if name != "latency_ms"],
         "oracle's pictures": [np.load(path).tolist() for path in sorted(run.path.glob("oracle_bits_*.npy"))],
+        "shortlist": _result(run, "shortlist"),
         "references": _result(run, "references"),
         "tested": sorted({(entry.network, entry.seed) for entry in read_ledger(run.path / LEDGER_FILE)}),
         "truth table": [(r.genome, r.seed, r.epoch, r.val_loss, r.val_accuracy) for r in truth.readings],

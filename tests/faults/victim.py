@@ -16,7 +16,7 @@ from suite.study import study_toml, validate_study
 from tests.conftest import ROOT, tiny_table
 
 SEARCH_PHASES = ("supernet", "search", "finalists", "final")
-LAST_OF_COMMANDS = ("final", "oracle", "fidelity", "references", "ablation")
+LAST_OF_COMMANDS = ("final", "oracle", "shortlist", "fidelity", "references", "ablation")
 PHASES = (*SEARCH_PHASES[:-1], *LAST_OF_COMMANDS)
 _POLL_SECONDS = 0.005
 _LONGEST_SECONDS = 300.0
@@ -111,6 +111,7 @@ class Victim:
         self.executions += 1
         words = {
             "oracle": ["oracle", "run"],
+            "shortlist": ["oracle", "run", "--shortlist", "--screen"],
             "fidelity": ["fidelity", "run", *_FIDELITY],
             "references": ["references", "run"],
             "ablation": ["ablate", "ablation.toml", "--run-dir", "ablation", "--truth", "truth"],
