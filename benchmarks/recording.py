@@ -1,12 +1,13 @@
-"""What recording a trial costs on each storage: `suite bench recording`.
+"""What recording a trial costs on each storage, and in each journal mode of SQLite: `suite bench recording`.
 
-The storages take turns, trial by trial, so that a machine that slows down does so for all of them. Then a small
-search runs with a stop-watch around every timing of networks and every recording, to show that none overlap.
+They take turns, trial by trial, so that a machine that slows down does so for all of them. Then a small search runs
+with a stop-watch around every timing of networks and every recording, to show that none overlap.
 """
 
 from __future__ import annotations
 
 import random
+import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,9 @@ from unittest import mock
 
 import numpy as np
 import torch
+from optuna.storages import RDBStorage
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
 
 from suite.data import find_data, open_data
 from suite.fitness import OBJECTIVES, Batch, Evaluation, Fitness, criteria
@@ -26,11 +30,22 @@ from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.search import search
 from suite.space import Genome, SearchSpace
+from suite.storages import open_database
 from suite.study import SpaceSettings, validate_study
 from suite.supernet import Scorer, Supernet
 from suite.trials import Trials, open_storage, shown_url
 
 LIMITS_MS = {"sqlite": 25.0, "journal": 3.0}
+OTHER_MODES = {
+    "sqlite, DELETE": ("journal_mode=DELETE",),
+    "sqlite, TRUNCATE": ("journal_mode=TRUNCATE",),
+    "sqlite, PERSIST": ("journal_mode=PERSIST",),
+    "sqlite, WAL, NORMAL": (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+    ),  # may lose the last trials to a power cut
+}
+"""Those that the suite does not use, each as the pragmas of a connection: it uses WAL, and synchronous=FULL."""
 
 
 def run(display: Display, trials: int = 200, urls: Sequence[str] = ()) -> dict[str, Any]:
@@ -38,13 +53,14 @@ def run(display: Display, trials: int = 200, urls: Sequence[str] = ()) -> dict[s
     space = SearchSpace(SpaceSettings(), (3, 32, 32), 10)
     with tempfile.TemporaryDirectory() as folder:
         storages = {
-            "sqlite": f"sqlite:///{Path(folder) / 'study.db'}",
-            "journal": f"journal:{Path(folder) / 'study.log'}",
-            **{shown_url(url): url for url in urls},
+            "sqlite": open_storage(f"sqlite:///{Path(folder) / 'study.db'}"),
+            **{label: _in_mode(Path(folder) / f"{label}.db", label) for label in OTHER_MODES},
+            "journal": open_storage(f"journal:{Path(folder) / 'study.log'}"),
+            **{shown_url(url): open_storage(url) for url in urls},
         }
         criteria = [OBJECTIVES["loss"], OBJECTIVES["latency"]]
         name = f"bench/{datetime.now():%Y%m%d-%H%M%S}/recording"
-        records = {label: Trials(open_storage(url), name, space, criteria) for label, url in storages.items()}
+        records = {label: Trials(storage, name, space, criteria) for label, storage in storages.items()}
         spent: dict[str, list[float]] = {label: [] for label in records}
         with display.phase("Recording", trials, "trials") as phase:
             for i in range(trials):
@@ -86,6 +102,19 @@ def evaluated(space: SearchSpace, seed: int) -> tuple[Batch, Proposal[Genome]]:
     )
     now = datetime.now()
     return Batch([evaluation], now, now, {}), Proposal(genome, chromosome, "crossover+mutation", parents)
+
+
+def _in_mode(path: Path, label: str) -> RDBStorage:
+    """A SQLite file whose connections are all in one of the other modes."""
+    storage = open_database(make_url(f"sqlite:///{path}"), print)
+
+    @event.listens_for(storage.engine, "connect")
+    def set_mode(connection: sqlite3.Connection, record: object) -> None:
+        for pragma in OTHER_MODES[label]:
+            connection.execute(f"PRAGMA {pragma}").fetchone()
+
+    storage.engine.dispose()  # of the connections that were made before
+    return storage
 
 
 def _overlap(display: Display) -> dict[str, int]:

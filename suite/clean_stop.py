@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,13 +9,11 @@ from pathlib import Path
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
 
-from suite.errors import StoppedError, StorageError, UnansweredError
-
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG}
+from suite.errors import DISK_ERRORS, StoppedError, StorageError, UnansweredError
 
 
 @contextmanager
-def clean_stop(folder: Path, storage: str, remedy: str) -> Iterator[None]:
+def clean_stop(folder: Path | str, storage: str, remedy: str) -> Iterator[None]:
     """Work in a run's folder that records in `storage` (as it may be shown).
 
     Raises:
@@ -43,7 +40,7 @@ def clean_stop(folder: Path, storage: str, remedy: str) -> Iterator[None]:
             remedy=f"Nothing before it is lost. Once the server is back, go on: {remedy}",
         ) from None
     except OSError as error:
-        if error.errno not in _DISK:
+        if error.errno not in DISK_ERRORS:
             raise
         raise StoppedError(
             f"could not be written: {error.strerror}.",

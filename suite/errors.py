@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG})
+"""What a disk answers that is full, or does not work: nobody's wrong input."""
+
 
 class SuiteError(Exception):
     """Base of all errors the suite raises on purpose; the CLI prints it as one paragraph, no traceback.

@@ -24,6 +24,7 @@ from suite.fitness import Fitness, criteria, within_size_limits
 from suite.oracle import PHASE as ORACLE
 from suite.oracle import best_of_space, score_space
 from suite.progress import Display
+from suite.recorded_trials import check_there
 from suite.results import write_results, write_trials_csv
 from suite.run_directory import RunDirectory
 from suite.search import PHASE as SEARCH
@@ -32,7 +33,7 @@ from suite.space import Genome, SearchSpace
 from suite.study import StudySettings
 from suite.supernet import Scorer, train_supernet
 from suite.supernet.training import PHASE as SUPERNET
-from suite.trials import Trials, open_storage
+from suite.trials import Trials, open_storage, study_of_trainings
 from suite.winner import PHASE as FINAL
 from suite.winner import finish_winner
 
@@ -45,7 +46,11 @@ def run_experiment(
     run: RunDirectory,
     display: Display,
 ) -> dict[str, Any]:
-    """Run every phase that has no result yet; returns results.json. Call it again to go on after a stop."""
+    """Run every phase that has no result yet; returns results.json. Call it again to go on after a stop.
+
+    Raises:
+        StorageError: trials of a finished phase are gone, or not what was recorded.
+    """
     space = SearchSpace(study.space, data.picture_shape, len(data.classes))
     storage = open_storage(storage_url, display.say)
     name = f"{study.name}/{run.run_id}"
@@ -54,16 +59,21 @@ def run_experiment(
     scorer = Scorer(supernet, data, device, run=run)
 
     searched = run.read_result(SEARCH)
-    if searched is None:
+    trials = Trials(storage, f"{name}/search", space, criteria(study))
+    if searched is not None:
+        check_there(trials.study, [row["genome"] for row in searched["evaluated"]])
+    else:
         fitness = Fitness(study, space, supernet, scorer, data.val_search, device)
-        trials = Trials(storage, f"{name}/search", space, criteria(study))
         best = _best_of_space(study, space, scorer, data, run, display)
         searched = search(
             study, space, fitness, trials, run, lambda g: within_size_limits(study, space, g), display, best
         )
 
     trained = run.read_result(FINALISTS)
-    if trained is None:
+    if trained is not None:
+        trainings = study_of_trainings(storage, f"{name}/finalists")
+        check_there(trainings, [row["genome"] for row in trained["finalists"]])
+    else:
         candidates = _candidates(study, searched, space, scorer, data, run)
         trained = train_finalists(
             study, space, candidates, scorer, data, device, storage, f"{name}/finalists", run, display

@@ -187,7 +187,9 @@ def measure_fidelity(run: RunDirectory, asked: Asked, display: Display) -> dict[
 
     Raises:
         RunDirectoryError: the run has no trained supernet yet, or was begun on other data.
-        FidelityError: the truth table there is of another regime, or a training failed.
+        FidelityError: the truth table there is of another regime, or damaged.
+        TrainingError: a training failed.
+        StorageError: a training's trial is not what was recorded.
     """
     storage = shown_url(storage_url(run, asked.storage))
     with run.locked(), clean_stop(run.path, storage, "the same command"):

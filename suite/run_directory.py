@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from suite import checkpoint, run_lock
 from suite.atomic import is_unfinished, written
-from suite.errors import RunDirectoryError
+from suite.errors import DISK_ERRORS, RunDirectoryError, StoppedError
 from suite.own_words import refuse_markup
 
 if TYPE_CHECKING:  # the door looks at run directories before it pays for torch
@@ -38,6 +38,7 @@ class RunDirectory:
 
         Raises:
             RunDirectoryError: something is there already, or it cannot be made.
+            StoppedError: the disk is full.
         """
         try:
             if path.exists() and not _is_unbegun(path):
@@ -49,7 +50,8 @@ class RunDirectory:
             for folder in ("checkpoints", "results"):
                 (path / folder).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunDirectoryError(f"cannot be made: {error.strerror}.", where=str(path)) from None
+            kind = StoppedError if error.errno in DISK_ERRORS else RunDirectoryError
+            raise kind(f"cannot be made: {error.strerror}.", where=str(path)) from None
         return cls(path)
 
     @classmethod

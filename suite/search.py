@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from suite.errors import SearchError, StorageError
+from suite.errors import SearchError
 from suite.fitness import Criterion, Evaluation, Fitness, constraints, criteria, needs_latency
 from suite.latency import Latency
 from suite.methods import Judgement, Method, Problem, Proposal, evaluations_at_most, new_method
 from suite.pareto import pareto_front
 from suite.progress import Display
+from suite.recorded_trials import check_there
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
 from suite.study import StudySettings
@@ -50,7 +51,7 @@ def search(
     log, timed = _resume(run, method, space)
     recorded = trials.recorded()
     known = {genome: evaluation for genome, (_, evaluation) in recorded.items()}
-    log.check_recorded(known, trials)
+    check_there(trials.study, log.proposed_genomes)
 
     with display.phase("Search", evaluations_at_most(study.search), "networks") as phase:
         if needs_latency(study) and log.noise_floor_ms == 0.0:
@@ -145,20 +146,10 @@ class _Log:
     proposed: int = 0
     generations: list[dict[str, Any]] = field(default_factory=list)
 
-    def check_recorded(self, known: Collection[Genome], trials: Trials) -> None:
-        """Refuse to go on if trials of closed generations are gone.
-
-        Raises:
-            StorageError: some are.
-        """
-        proposed = {text for generation in self.generations for text in generation["proposed"]}
-        lacking = len(proposed - {genome.text for genome in known})
-        if lacking:
-            raise StorageError(
-                f"lacks {lacking} of the {len(proposed)} networks that were evaluated.",
-                where=trials.study.study_name,
-                remedy="The storage is damaged, or is another: restore it, or begin a new run.",
-            )
+    @property
+    def proposed_genomes(self) -> set[str]:
+        """Of all closed generations."""
+        return {text for generation in self.generations for text in generation["proposed"]}
 
     def add(
         self,

@@ -11,8 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any, TypeVar
 
 import filelock
@@ -21,7 +21,16 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from suite.clean_stop import clean_stop
-from suite.errors import SuiteError
+from suite.errors import StorageError, SuiteError
+from suite.recorded_trials import (
+    CHECKSUM,
+    WORKER,
+    checksum,
+    damage_noticed,
+    is_as_recorded,
+    recorded_trials,
+    stamp,
+)
 
 _SECONDS_BETWEEN_LOOKS = 3.0
 _Job = TypeVar("_Job")
@@ -34,16 +43,22 @@ def enqueue(
 
     This host's running ones are of processes that died, and fail: a run directory's lock lets only one execution be
     here.
+
+    Raises:
+        StorageError: what is there cannot be read.
     """
     under_way = set()
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING)):
-        host = trial.user_attrs.get("worker", {}).get("host")
+    with damage_noticed(study):
+        unfinished = study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING))
+    for trial in unfinished:
+        host = trial.user_attrs.get(WORKER, {}).get("host")
         if trial.state == TrialState.RUNNING and host in (None, socket.gethostname()):
             study.tell(trial.number, state=TrialState.FAIL)
         else:
             under_way.add(same(trial))
     for trial in waiting:
         if same(trial) not in under_way:
+            stamp(trial)
             study.add_trial(trial)
 
 
@@ -59,27 +74,41 @@ def work_off(
     """
     while (trial := _claim(study)) is not None:
         try:
+            _check_asked(study, trial)
             value = do(trial)
         except SuiteError as error:
             trial.set_user_attr("failure", str(error))
             study.tell(trial, state=TrialState.FAIL)
         else:
+            done = study._storage.get_trial(trial._trial_id)
+            trial.set_user_attr(CHECKSUM, checksum(done, TrialState.COMPLETE, [value]))
             study.tell(trial, value)
             told(trial)
 
 
-def run_workers(
-    target: Callable[[_Job], None], job: _Job, count: int, look: Callable[[], None]
-) -> list[BaseProcess]:
-    """Run so many processes of `target(job)` to their ends, looking now and then; returns them, ended.
+def done_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that were done, wherever, each as it was told.
+
+    Raises:
+        StorageError: one is not.
+    """
+    return recorded_trials(study, TrialState.COMPLETE)
+
+
+def run_workers(target: Callable[[_Job], None], job: _Job, count: int, look: Callable[[], None]) -> list[str]:
+    """Run so many processes of `target(job)` to their ends, looking now and then; returns why some ended early.
 
     In fresh interpreters, as torch's threads do not survive a fork.
     """
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_work, args=(target, job), daemon=True) for _ in range(count)]
+    pipes = [context.Pipe(duplex=False) for _ in range(count)]
+    workers = [
+        context.Process(target=_work, args=(target, job, last_words), daemon=True) for _, last_words in pipes
+    ]
     try:
-        for worker in workers:
+        for worker, (_, last_words) in zip(workers, pipes, strict=True):
             worker.start()
+            last_words.close()  # here: it ends with the worker then
         while any(worker.is_alive() for worker in workers):
             look()
             time.sleep(_SECONDS_BETWEEN_LOOKS)
@@ -89,27 +118,41 @@ def run_workers(
             if worker.pid is not None:
                 worker.terminate()
                 worker.join()
-    return list(workers)
+    reasons = [_why_ended(worker, heard) for worker, (heard, _) in zip(workers, pipes, strict=True)]
+    return [reason for reason in reasons if reason]
 
 
-def what_went_wrong(study: optuna.Study, workers: Sequence[BaseProcess]) -> str:
-    """The reasons why trials are not done, as far as they are known here."""
-    trials = study.get_trials(deepcopy=False)
+def what_went_wrong(study: optuna.Study, reasons: Sequence[str]) -> str:
+    """Why trials are not done, as far as it is known here; `reasons` are why processes ended early.
+
+    Raises:
+        StorageError: trials cannot be read.
+    """
+    with damage_noticed(study):
+        trials = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
     failures = [trial.user_attrs["failure"] for trial in trials if "failure" in trial.user_attrs]
-    died = [f"a process ended with code {worker.exitcode}" for worker in workers if worker.exitcode]
-    return "; ".join([*failures, *died][:3]) or "they are under way on another machine"
+    distinct = dict.fromkeys(reason.rstrip(".") for reason in [*reasons, *failures])
+    return "; ".join(list(distinct)[:3]) or "they are under way on another machine"
 
 
-def _work(target: Callable[[_Job], None], job: _Job) -> None:
-    """A worker's whole life: it ends with its parent, however that ends, and leaves Ctrl-C to it."""
+def _work(target: Callable[[_Job], None], job: _Job, last_words: Connection) -> None:
+    """A worker's whole life: it ends with its parent, however that ends, and leaves Ctrl-C and all words to it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
-        with clean_stop(Path(), "the storage", "the same command"):
+        with clean_stop("the run directory", "the storage", "the same command"):
             target(job)
     except SuiteError as error:
-        print(f"suite, in a worker: {error}", file=sys.stderr)
+        last_words.send_bytes(": ".join(filter(None, (error.where, error.what))).encode())
         sys.exit(error.exit_code)
+
+
+def _why_ended(worker: BaseProcess, heard: Connection) -> str:
+    """What a worker said at its end, or how it died without a word; nothing if it came to the end of its work."""
+    try:
+        return heard.recv_bytes().decode()
+    except EOFError:
+        return f"a process ended with code {worker.exitcode}" if worker.exitcode else ""
 
 
 def _end_with_parent() -> None:
@@ -130,9 +173,19 @@ def _claim(study: optuna.Study) -> optuna.Trial | None:
             continue
         if ours:
             trial = optuna.Trial(study, waiting._trial_id)
-            trial.set_user_attr("worker", {"host": socket.gethostname(), "pid": os.getpid()})
+            trial.set_user_attr(WORKER, {"host": socket.gethostname(), "pid": os.getpid()})
             return trial
     return None
+
+
+def _check_asked(study: optuna.Study, trial: optuna.Trial) -> None:
+    """Refuse a claimed trial that does not say what was asked for.
+
+    Raises:
+        StorageError: it does not. Once it has failed, it is asked for anew.
+    """
+    if not is_as_recorded(study._storage.get_trial(trial._trial_id), TrialState.WAITING, None):
+        raise StorageError(f"trial {trial.number} is not what was asked for.", where=study.study_name)
 
 
 def _one_at_a_time(study: optuna.Study) -> AbstractContextManager[object]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import warnings
 from collections.abc import Callable, Sequence
@@ -20,12 +18,13 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from suite.errors import GenomeError, StorageError
+from suite.errors import DISK_ERRORS, GenomeError, StoppedError, StorageError, SuiteError
 from suite.fitness import Batch, Criterion, Evaluation
 from suite.foreign_study import own_study, refuse_other_database
 from suite.latency import Latency
 from suite.methods import G, Proposal, Space
 from suite.methods.optuna_samplers import directions
+from suite.recorded_trials import damage_noticed, damaged, recorded_trials, stamp
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
 from suite.storages import open_database, open_journal
@@ -37,6 +36,7 @@ VAL_B_ACCURACY = "val-B accuracy"
 
 _GIVE_PASSWORD = "Give the URL with its password by --storage or SUITE_STORAGE, or PGPASSWORD."
 _RESTORE = "Restore the file, or begin a new run."
+_MAKE_ROOM = "Once there is room, give the command again, with --resume if the run is there."
 _REFUSALS = (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError, ValueError)
 
 
@@ -47,12 +47,13 @@ def open_storage(url: str, say: Callable[[str], None] = lambda text: None) -> Ba
 
     Raises:
         StorageError: the URL is not understood, or the storage cannot be opened; never shows a password.
+        StoppedError: the disk is full.
     """
     if url.startswith("journal:"):
         try:
             return open_journal(Path(url.removeprefix("journal:")))
         except OSError as error:
-            raise StorageError(f"cannot be opened: {error.strerror}.", where=url) from None
+            raise _not_opened(url, error.strerror or str(error), full=error.errno in DISK_ERRORS) from None
         except ValueError:
             raise StorageError("is damaged, or no journal of Optuna's.", where=url, remedy=_RESTORE) from None
     parsed = _parsed(url)
@@ -96,7 +97,7 @@ def _parsed(url: str) -> URL:
     return parsed
 
 
-def _cannot_be_opened(url: URL, error: BaseException) -> StorageError:
+def _cannot_be_opened(url: URL, error: BaseException) -> SuiteError:
     """The database's own words, without its password."""
     reason = str(error.__cause__ or error).splitlines()[0]
     for secret in filter(None, (url.password, *map(str, url.query.values()))):
@@ -105,7 +106,16 @@ def _cannot_be_opened(url: URL, error: BaseException) -> StorageError:
     if "malformed" in reason or "not a database" in reason:  # SQLite's words for a damaged file
         remedy = _RESTORE
     where = shown_url(url.render_as_string(hide_password=False))
-    return StorageError(f"cannot be opened: {reason}.", where=where, remedy=remedy)
+    full = "disk is full" in reason or "disk I/O error" in reason  # its words for a disk
+    return _not_opened(where, reason, remedy, full=full)
+
+
+def _not_opened(where: str, reason: str, remedy: str | None = None, *, full: bool) -> SuiteError:
+    """A full disk is no wrong input."""
+    what = f"cannot be opened: {reason}."
+    if full:
+        return StoppedError(what, where=where, remedy=_MAKE_ROOM)
+    return StorageError(what, where=where, remedy=remedy)
 
 
 def storage_url(run: RunDirectory, given: str | None) -> str:
@@ -188,7 +198,7 @@ class Trials:
         try:
             found = own_study(storage, name, ways, [c.metric for c in criteria])
         except ValueError:  # metric names that are no list
-            raise _damaged(name) from None
+            raise damaged(name) from None
         self.study = found or optuna.create_study(storage=storage, study_name=name, directions=ways)
         _name_metrics(self.study, [c.metric for c in criteria])
 
@@ -203,8 +213,7 @@ class Trials:
     ) -> None:
         """Add one genome of an evaluated batch; without values it is a FAIL trial with its reason.
 
-        Its times are those of the batch: subnets are scored together and timed interleaved. Its checksum tells when
-        it is read back whether it is what was recorded: databases do not.
+        Its times are those of the batch: subnets are scored together and timed interleaved.
         """
         params, distributions = genes_of(self._space, evaluation.genome)
         trial = create_trial(
@@ -215,7 +224,7 @@ class Trials:
             constraints=constraints or None,
             user_attrs=_attributes(evaluation, proposal, generation),
         )
-        trial.set_user_attr("checksum", _checksum(trial))
+        stamp(trial)
         trial.datetime_start, trial.datetime_complete = batch.started, batch.ended
         self.study.add_trial(trial)
 
@@ -226,19 +235,14 @@ class Trials:
             StorageError: a trial is not what was recorded.
         """
         try:
-            return {
-                evaluation.genome: (int(trial.user_attrs["generation"]), evaluation)
-                for trial in self.study.get_trials(deepcopy=False)
-                if (evaluation := _read(trial, self._space)) is not None
-            }
-        except (ValueError, LookupError, TypeError, AttributeError, AssertionError, GenomeError):
-            raise _damaged(self.study.study_name) from None
-
-
-def _damaged(name: str) -> StorageError:
-    """Of an Optuna study that does not say what was recorded."""
-    remedy = "The storage is damaged: restore it, or begin a new run."
-    return StorageError("is not what was recorded.", where=name, remedy=remedy)
+            with damage_noticed(self.study):
+                return {
+                    evaluation.genome: (int(trial.user_attrs["generation"]), evaluation)
+                    for trial in recorded_trials(self.study)
+                    if (evaluation := _read(trial, self._space)) is not None
+                }
+        except GenomeError:
+            raise damaged(self.study.study_name) from None
 
 
 def _attributes(evaluation: Evaluation, proposal: Proposal[Genome], generation: int) -> dict[str, Any]:
@@ -261,13 +265,6 @@ def _attributes(evaluation: Evaluation, proposal: Proposal[Genome], generation: 
     return attributes
 
 
-def _checksum(trial: FrozenTrial) -> str:
-    """Of all that is recorded of a genome but its times."""
-    attributes = {name: value for name, value in trial.user_attrs.items() if name != "checksum"}
-    content = [trial.state.name, trial.values, trial.params, trial.constraints, attributes]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-
-
 def _read(trial: FrozenTrial, space: SearchSpace) -> Evaluation | None:
     """An evaluation as recorded; None for a trial that is not one of ours.
 
@@ -277,8 +274,6 @@ def _read(trial: FrozenTrial, space: SearchSpace) -> Evaluation | None:
     attributes = trial.user_attrs
     if "genome" not in attributes or "params" not in attributes:
         return None
-    if attributes.get("checksum", _checksum(trial)) != _checksum(trial):  # older runs have none
-        raise ValueError(f"trial {trial.number}")
     latency = attributes.get("latency")
     return Evaluation(
         space.parse(attributes["genome"]),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
@@ -22,6 +23,21 @@ _HARMS: dict[str, Callable[[bytes], bytes]] = {
     "flipped at the end": lambda content: _flipped(content, -1),
 }
 DAMAGES = tuple(_HARMS)
+
+
+def cut_at(content: bytes, count: int) -> Iterator[bytes]:
+    """What is left of a content that is cut at some odd lengths, and at so many that are evenly spread."""
+    lengths = (0, 1, 99, 4096, *range(0, len(content) - 1, len(content) // count), len(content) - 1)
+    yield from (content[:length] for length in lengths)
+
+
+def flipped(content: bytes, count: int) -> Iterator[bytes]:
+    """A content with a bit flipped, so many times, each time another by chance."""
+    rng = random.Random(0)
+    for _ in range(count):
+        harmed = bytearray(content)
+        harmed[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        yield bytes(harmed)
 
 
 def damaged(path: Path, damage: str) -> bytes:

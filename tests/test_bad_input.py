@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from suite.errors import GenomeError, RunDirectoryError, StudyFileError
+from suite.ask.from_timings import FORMAT_VERSION, read_timings
+from suite.errors import GenomeError, RunDirectoryError, StudyFileError, SuiteError, TimingsError
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
 from suite.study import read_study, study_toml, validate_study
@@ -34,6 +36,7 @@ KEYS = st.sampled_from(
         "search.limits",
     ]
 )
+SHAPE = (1, 16, 16)
 STUDY = study_toml(validate_study(tiny_table(), where="tiny"))
 
 
@@ -146,7 +149,7 @@ def test_a_genome_text_is_one_of_the_space_or_refused(text: str) -> None:
         assert Genome.parse(genome.text) == genome
 
 
-def assert_short_refusal(error: GenomeError) -> None:
+def assert_short_refusal(error: SuiteError) -> None:
     assert (error.exit_code, len(str(error)) < 1_000) == (2, True)
 
 
@@ -172,7 +175,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (run.path / "study.toml").write_text(STUDY)
     study = validate_study(tiny_table(), where="tiny")
     device = {"device": "cpu", "threads": 1, "name": "a processor"}
-    dataset = {"sha256": "0" * 64, "picture_shape": [1, 16, 16], "classes": list("0123456789")}
+    dataset = {"sha256": "0" * 64, "picture_shape": list(SHAPE), "classes": list("0123456789")}
     run.write_json(
         "run.json",
         {
@@ -184,6 +187,70 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
         },
     )
     return run.path
+
+
+GENOMES = WORDS | st.lists(
+    st.sampled_from(["4k3max", "8k5avg", "8k3MAX", "fc8", "fc16", "fc08", "", "9k3max"])
+).map("-".join)
+
+
+@given(text=GENOMES)
+@quick
+def test_a_genome_to_export_is_one_of_the_space_or_refused(text: str, begun: Path) -> None:
+    word, before = text.replace("\x00", ""), files(begun)
+    is_one = word in {
+        genome.text for genome in SearchSpace(read_study(begun / "study.toml").space, SHAPE, 10)
+    }
+    told = refusal("export", begun, "--genome", word)
+    assert ("has no trained supernet yet" in told) == is_one, told
+    assert len(told) < 1_500
+    assert files(begun) == before
+
+
+@given(
+    option=st.sampled_from(["--max-latency", "--max-params", "--max-macs"]),
+    text=WORDS | st.from_regex(r"[0-9]{0,3}\.?[0-9]{0,3} ?(us|ms|s|k|M|G)?", fullmatch=True),
+)
+@quick
+def test_a_limit_is_a_number_or_refused(option: str, text: str, begun: Path) -> None:
+    word, before = text.replace("\x00", ""), files(begun)
+    told = refusal("ask", begun, option, word)
+    assert ("has no oracle yet" in told) != (f"{option}: " in told), told
+    assert files(begun) == before
+
+
+JSON = (
+    st.sampled_from([None, math.inf, -math.inf, math.nan])
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | TEXT
+    | st.lists(st.integers(), max_size=2)
+)
+TIMED = st.fixed_dictionaries(
+    {"genome": st.just("4k3max-fc8") | JSON, "median_ms": st.just(0.5) | JSON, "p90_ms": st.just(0.5) | JSON},
+    optional={"iqr_ms": st.just(0.1) | JSON},
+)
+
+
+@given(
+    device=st.fixed_dictionaries({"name": JSON, "onnxruntime": JSON, "threads": st.just(1) | JSON}) | JSON,
+    noise=st.just(0.1) | JSON,
+    timings=st.lists(TIMED, max_size=2) | JSON,
+)
+@settings(max_examples=300, deadline=None)
+def test_timings_of_any_kind_are_read_or_refused(
+    device: object, noise: object, timings: object, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "timings.json"
+    value = {"format_version": FORMAT_VERSION, "study": "tiny", "run": "run", "device": device}
+    path.write_text(json.dumps({**value, "noise_floor_ms": noise, "timings": timings}))
+    try:
+        read = read_timings(path, "tiny/run", {"4k3max-fc8": {}})
+    except TimingsError as error:
+        assert_short_refusal(error)
+    else:
+        assert set(read.of) == {"4k3max-fc8"}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

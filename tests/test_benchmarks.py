@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks import dashboard, durability, recording
 from suite.progress import Display
 from suite.study import StudySettings, study_toml
@@ -11,13 +13,33 @@ from suite.study import StudySettings, study_toml
 
 def test_recording_is_measured_on_each_storage_and_never_overlaps_timing() -> None:
     result = recording.run(Display(quiet=True), trials=5)
-    assert set(result["storages"]) == {"sqlite", "journal"}
+    assert set(result["storages"]) == {"sqlite", *recording.OTHER_MODES, "journal"}
     assert all(0 < row["median_ms"] <= row["max_ms"] for row in result["storages"].values())
     # The noise floor, the pool, and generations that brought a new genome.
     assert 2 <= result["overlap"]["timings"] <= 5
     assert result["overlap"]["recordings"] >= 20
     assert result["overlap"]["overlapping"] == 0
     assert "overlapping: 0" in recording.show(result)
+
+
+@pytest.mark.parametrize(
+    ("label", "mode", "synchronous"),
+    [
+        ("sqlite, DELETE", "delete", 2),
+        ("sqlite, TRUNCATE", "truncate", 2),
+        ("sqlite, PERSIST", "persist", 2),
+        ("sqlite, WAL, NORMAL", "wal", 1),
+    ],
+)
+def test_each_mode_of_sqlite_is_that_of_its_connections(
+    label: str, mode: str, synchronous: int, tmp_path: Path
+) -> None:
+    storage = recording._in_mode(tmp_path / "study.db", label)
+    for _ in range(2):
+        with storage.engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == mode
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == synchronous
+        storage.engine.dispose()
 
 
 def test_durability_is_measured_in_pairs_of_whole_runs(tiny_study: StudySettings, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,15 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"{prefix}{tmp_path / 'foreign'}"
 
 
+@pytest.fixture(scope="module")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with Optuna's tables and nothing in them; to make them takes longer than all else here."""
+    path = tmp_path_factory.mktemp("empty") / "database"
+    open_storage(f"sqlite:///{path}").engine.dispose()  # type: ignore[attr-defined]
+    return path
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "journal"])
 @given(
     directions=st.lists(st.sampled_from(["minimize", "maximize"]), min_size=1, max_size=3),
     named=st.booleans(),
@@ -81,9 +91,17 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 )
 @settings(max_examples=25, deadline=None)
 def test_a_study_of_any_kind_under_the_name_is_gone_on_with_or_refused(
-    directions: list[str], named: bool, trials: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+    kind: str,
+    directions: list[str],
+    named: bool,
+    trials: list[dict[str, Any]],
+    empty_database: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    url = f"journal:{tmp_path_factory.mktemp('foreign') / 'log'}"
+    path = tmp_path_factory.mktemp("foreign") / "trials"
+    url = f"journal:{path}"
+    if kind == "sqlite":
+        url = f"sqlite:///{shutil.copy(empty_database, path)}"
     metrics = [*METRICS, "more"][: len(directions)] if named else None
     make_foreign(url, "s/r/search", directions, metrics, trials)
     before = content(url)

@@ -51,6 +51,7 @@ ROOMS = (
     "methods",
     "storages",
     "foreign_study",
+    "recorded_trials",
     "trials",
     "trial_queue",
     "search",

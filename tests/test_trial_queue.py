@@ -1,47 +1,65 @@
-"""Work shared by processes: each trial is done once, and no worker outlives the one that began it."""
+"""Work shared by processes, on every storage: each trial is done once, and no worker outlives who began it."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import NamedTuple
 
 import filelock
 import optuna
 import pytest
-from optuna.trial import TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from suite.errors import TrainingError
-from suite.trial_queue import enqueue, run_workers, work_off
+from suite.trial_queue import done_trials, enqueue, run_workers, what_went_wrong, work_off
 from suite.trials import open_storage
 from tests.conftest import ROOT
 
 SECONDS = 60
+needs_posix = pytest.mark.skipif(os.name == "nt", reason="kills by POSIX signals")
 
 
-def new_study(folder: Path) -> optuna.Study:
-    return optuna.create_study(
-        storage=open_storage(storage(folder)), study_name="queue", direction="maximize"
-    )
+class Job(NamedTuple):
+    """What a worker is given: where the trials are, and a folder to leave traces in."""
+
+    url: str
+    folder: Path
 
 
-def storage(folder: Path) -> str:
-    return f"sqlite:///{folder / 'study.db'}"
+@pytest.fixture
+def job(url: str, tmp_path: Path) -> Job:
+    return Job(url, tmp_path)
 
 
-def waiting(numbers: range) -> list[optuna.trial.FrozenTrial]:
+def open_study(job: Job) -> optuna.Study:
+    storage = open_storage(job.url)
+    return optuna.create_study(storage=storage, study_name="queue", direction="maximize", load_if_exists=True)
+
+
+def waiting(numbers: range) -> list[FrozenTrial]:
     return [create_trial(state=TrialState.WAITING, user_attrs={"number": number}) for number in numbers]
 
 
-def number_of(trial: optuna.trial.FrozenTrial) -> int:
+def number_of(trial: FrozenTrial | optuna.Trial) -> int:
     return int(trial.user_attrs["number"])
 
 
-def double_all(folder: str) -> None:
-    study = optuna.load_study(study_name="queue", storage=open_storage(storage(Path(folder))))
-    work_off(study, lambda trial: 2.0 * trial.user_attrs["number"])
+def double(trial: optuna.Trial) -> float:
+    return 2.0 * trial.user_attrs["number"]
+
+
+def values(study: optuna.Study) -> list[tuple[int, float | None]]:
+    """Of what is done, by number; one that was done twice is there twice."""
+    return sorted((number_of(trial), trial.value) for trial in done_trials(study))
+
+
+def states(study: optuna.Study) -> list[TrialState]:
+    return [trial.state for trial in study.get_trials(deepcopy=False)]
 
 
 def hold_the_lock(folder: str) -> None:
@@ -50,43 +68,101 @@ def hold_the_lock(folder: str) -> None:
         threading.Event().wait()
 
 
-def test_two_workers_do_every_trial_once(tmp_path: Path) -> None:
-    study = new_study(tmp_path)
-    enqueue(study, waiting(range(7)), number_of)
-    enqueue(study, waiting(range(9)), number_of)
-    looks: list[int] = []
-    workers = run_workers(double_all, str(tmp_path), 2, lambda: looks.append(1))
-    assert [worker.exitcode for worker in workers] == [0, 0]
-    assert looks
-    done = {number_of(trial): trial.value for trial in study.get_trials()}
-    assert len(study.get_trials()) == 9
-    assert done == {number: 2.0 * number for number in range(9)}
-
-
-def do_once(folder: str) -> None:
+def do_once(job: Job) -> None:
     """Each trial leaves a file that must not be there yet."""
-    study = optuna.load_study(study_name="queue", storage=open_storage(storage(Path(folder))))
+    study = open_study(job)
 
     def do(trial: optuna.Trial) -> float:
-        (Path(folder) / f"done-{trial.number}").touch(exist_ok=False)
-        return 1.0
+        (job.folder / f"done-{number_of(trial)}").touch(exist_ok=False)
+        return double(trial)
 
-    (Path(folder) / f"ready-{os.getpid()}").touch()
-    while len(list(Path(folder).glob("ready-*"))) < 3:  # so that all claim at once
+    (job.folder / f"ready-{os.getpid()}").touch()
+    while len(list(job.folder.glob("ready-*"))) < 2:  # so that both claim at once
         os.sched_yield()
     work_off(study, do)
 
 
-def test_workers_that_claim_at_once_are_never_given_the_same_trial(tmp_path: Path) -> None:
-    study = new_study(tmp_path)
-    enqueue(study, waiting(range(60)), number_of)
-    workers = run_workers(do_once, str(tmp_path), 3, lambda: None)
-    assert [worker.exitcode for worker in workers] == [0, 0, 0]
-    assert len(list(tmp_path.glob("done-*"))) == 60
+def test_workers_that_claim_at_once_do_every_trial_once(job: Job) -> None:
+    study = open_study(job)
+    enqueue(study, waiting(range(30)), number_of)
+    enqueue(study, waiting(range(40)), number_of)
+    looks: list[int] = []
+    assert run_workers(do_once, job, 2, lambda: looks.append(1)) == []
+    assert looks
+    assert values(study) == [(number, 2.0 * number) for number in range(40)]
+    assert states(study) == [TrialState.COMPLETE] * 40
 
 
-def test_what_fails_is_told_with_its_reason_and_the_rest_is_done(tmp_path: Path) -> None:
-    study = new_study(tmp_path)
+def die_in_the_second(job: Job) -> None:
+    study = open_study(job)
+
+    def do(trial: optuna.Trial) -> float:
+        if trial.number == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return double(trial)
+
+    work_off(study, do)
+
+
+@needs_posix
+@pytest.mark.fault("a process that trains what others wait for is killed")
+def test_what_a_killed_worker_was_at_fails_and_is_done_again(job: Job) -> None:
+    study = open_study(job)
+    enqueue(study, waiting(range(3)), number_of)
+    reasons = run_workers(die_in_the_second, job, 1, lambda: None)
+    assert what_went_wrong(study, reasons) == "a process ended with code -9"
+    assert states(study) == [TrialState.COMPLETE, TrialState.RUNNING, TrialState.WAITING]
+    enqueue(study, waiting(range(3))[1:], number_of)
+    work_off(study, double)
+    assert values(study) == [(0, 0.0), (1, 2.0), (2, 4.0)]
+    assert states(study) == [
+        TrialState.COMPLETE,
+        TrialState.FAIL,
+        TrialState.COMPLETE,
+        TrialState.COMPLETE,
+    ]
+
+
+@needs_posix
+@pytest.mark.fault("a process is killed as soon as it has claimed a training")
+def test_a_claim_without_a_name_is_of_a_process_that_died(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = open_study(job)
+    enqueue(study, waiting(range(2)), number_of)
+
+    class Killed(BaseException):
+        """As a kill would, it passes all that catches errors."""
+
+    def killed(trial: optuna.Trial, *words: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.Trial, "set_user_attr", killed)
+        with pytest.raises(Killed):
+            work_off(study, double)
+    assert states(study) == [TrialState.RUNNING, TrialState.WAITING]
+    enqueue(study, waiting(range(2)), number_of)
+    work_off(open_study(job), double)
+    assert values(study) == [(0, 0.0), (1, 2.0)]
+
+
+def test_what_runs_on_another_machine_is_left_to_it(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = open_study(job)
+    enqueue(study, waiting(range(2)), number_of)
+
+    def seen_from_here(trial: optuna.Trial) -> float:
+        if number_of(trial) == 0:  # the work of the first one
+            monkeypatch.undo()
+            enqueue(study, waiting(range(3)), number_of)
+            assert states(study) == [TrialState.RUNNING, TrialState.WAITING, TrialState.WAITING]
+        return double(trial)
+
+    monkeypatch.setattr("socket.gethostname", lambda: "another machine")
+    work_off(open_study(job), seen_from_here)
+    assert values(study) == [(0, 0.0), (1, 2.0), (2, 4.0)]
+
+
+def test_what_fails_is_told_with_its_reason_and_the_rest_is_done(job: Job) -> None:
+    study = open_study(job)
     enqueue(study, waiting(range(3)), number_of)
 
     def do(trial: optuna.Trial) -> float:
@@ -95,14 +171,14 @@ def test_what_fails_is_told_with_its_reason_and_the_rest_is_done(tmp_path: Path)
         return 0.0
 
     work_off(study, do)
-    states = [trial.state for trial in study.get_trials()]
-    assert states == [TrialState.COMPLETE, TrialState.FAIL, TrialState.COMPLETE]
+    assert states(study) == [TrialState.COMPLETE, TrialState.FAIL, TrialState.COMPLETE]
     assert study.get_trials()[1].user_attrs["failure"] == "the loss became nan."
+    assert what_went_wrong(study, []) == "the loss became nan"
 
 
-def test_what_a_trial_was_made_from_is_forgotten_only_once_its_value_is_stored(tmp_path: Path) -> None:
+def test_what_a_trial_was_made_from_is_forgotten_only_once_its_value_is_stored(job: Job) -> None:
     """A kill between the two would otherwise cost the whole training."""
-    study = new_study(tmp_path)
+    study = open_study(job)
     enqueue(study, waiting(range(3)), number_of)
     seen: list[tuple[int, TrialState]] = []
 
@@ -111,13 +187,22 @@ def test_what_a_trial_was_made_from_is_forgotten_only_once_its_value_is_stored(t
             raise TrainingError("the loss became nan.")
         return 0.0
 
-    work_off(
-        study, do, told=lambda trial: seen.append((trial.number, study.get_trials()[trial.number].state))
-    )
+    work_off(study, do, told=lambda trial: seen.append((trial.number, states(study)[trial.number])))
     assert seen == [(0, TrialState.COMPLETE), (2, TrialState.COMPLETE)]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="kills by POSIX signals")
+def run_out_of_room(job: Job) -> None:
+    raise OSError(28, os.strerror(28), "a checkpoint")
+
+
+def test_a_worker_that_stops_says_why(tmp_path: Path) -> None:
+    study = open_study(Job(f"journal:{tmp_path / 'trials.log'}", tmp_path))
+    reasons = run_workers(run_out_of_room, Job("", tmp_path), 1, lambda: None)
+    said = "a checkpoint: could not be written: No space left on device"
+    assert what_went_wrong(study, reasons * 2) == said
+
+
+@needs_posix
 def test_a_worker_ends_with_its_parent_however_that_ends(tmp_path: Path) -> None:
     script = (
         "import sys\nfrom suite.trial_queue import run_workers\nfrom tests.test_trial_queue import hold_the_lock\n"

@@ -21,6 +21,7 @@ from suite.run_directory import RunDirectory
 from suite.space import Genome
 from suite.trials import Trials, open_storage, shown_url, storage_url
 from tests.conftest import space_of
+from tests.damage import cut_at, flipped
 from tests.postgresql import PASSWORD, Server
 
 SPACE = space_of()
@@ -163,16 +164,27 @@ def recorded_in(url: str) -> dict[Genome, tuple[int, Evaluation]]:
     return Trials(open_storage(url), "s/r/search", SPACE, CRITERIA).recorded()
 
 
-def twelve_recorded(url: str) -> dict[Genome, tuple[int, Evaluation]]:
-    """Twelve genomes recorded in the one file of a storage."""
+def record_twelve(url: str) -> Trials:
     trials = Trials(open_storage(url), "s/r/search", SPACE, CRITERIA)
     for seed in range(12):
         record(trials, *evaluation(seed))
+    return trials
+
+
+def twelve_recorded(url: str) -> dict[Genome, tuple[int, Evaluation]]:
+    """Twelve genomes recorded in the one file of a storage."""
+    trials = record_twelve(url)
     recorded = trials.recorded()
-    if url.startswith("sqlite:"):
-        trials.study._storage._backend.engine.dispose()  # type: ignore[attr-defined]
-        assert not Path(f"{url.removeprefix('sqlite:///')}-wal").exists(), "all of it is in the one file"
+    close(trials.study)
     return recorded
+
+
+def close(study: optuna.Study) -> None:
+    """Let go of a SQLite file, so that all of it is in the one file."""
+    engine = getattr(getattr(study._storage, "_backend", None), "engine", None)
+    if engine is not None:
+        engine.dispose()
+        assert not Path(f"{engine.url.database}-wal").exists()
 
 
 @pytest.mark.fault("what was recorded is truncated", storage="sqlite, journal")
@@ -180,12 +192,10 @@ def twelve_recorded(url: str) -> dict[Genome, tuple[int, Evaluation]]:
 def test_a_storage_cut_short_is_refused_or_lacks_trials(kind: str, tmp_path: Path) -> None:
     """That some are gone is told by the run that looks for them."""
     path = tmp_path / "recorded"
-    expected = twelve_recorded(url_of(kind, path))
-    content = path.read_bytes()
-    refused = 0
-    for length in (1, 99, 4096, *range(0, len(content) - 1, len(content) // 9), len(content) - 1):
-        cut = tmp_path / f"cut-at-{length}"
-        cut.write_bytes(content[:length])
+    expected, refused = twelve_recorded(url_of(kind, path)), 0
+    for number, left in enumerate(cut_at(path.read_bytes(), 9)):
+        cut = tmp_path / f"cut-{number}"
+        cut.write_bytes(left)
         try:
             with clean_stop(tmp_path, "SHOWN", "AGAIN"):
                 found = recorded_in(url_of(kind, cut))
@@ -203,13 +213,10 @@ FLIPS = 150
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
 def test_a_flipped_bit_is_an_error_or_a_lack_but_never_another_value(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "recorded"
-    expected = twelve_recorded(url_of(kind, path))
-    content, rng, noticed = path.read_bytes(), random.Random(0), 0
-    for number in range(FLIPS):
-        damaged = bytearray(content)
-        damaged[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+    expected, noticed = twelve_recorded(url_of(kind, path)), 0
+    for number, harmed in enumerate(flipped(path.read_bytes(), FLIPS)):
         other = tmp_path / f"damaged-{number}"
-        other.write_bytes(damaged)
+        other.write_bytes(harmed)
         try:
             found = recorded_in(url_of(kind, other))
         except (StorageError, StorageInternalError, SQLAlchemyError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,11 @@ from suite.ablation.settings import Ablation, Cell
 from suite.ablation.worker import Job, train_cells
 from suite.data import Place, open_data
 from suite.device import device_facts, open_device
-from suite.errors import FidelityError
+from suite.errors import FidelityError, TrainingError
 from suite.fidelity.truth_table import read_table
 from suite.progress import Display
 from suite.run_directory import RunDirectory
-from suite.trial_queue import enqueue, run_workers, what_went_wrong
+from suite.trial_queue import done_trials, enqueue, run_workers, what_went_wrong
 from suite.trials import VAL_B_ACCURACY, open_storage, storage_url, study_of_trainings
 
 PHASE = "ablation"
@@ -56,7 +55,9 @@ def run_ablation(ablation: Ablation, asked: Asked, run: RunDirectory, display: D
     Cells that an earlier execution trained under the same settings are not trained again.
 
     Raises:
-        FidelityError: the truth is of other pictures or another space, or some trainings failed.
+        FidelityError: the truth is of other pictures or another space.
+        TrainingError: some trainings failed; the others are kept.
+        StorageError: a trial is not what was recorded.
     """
     table = read_table(asked.truth / ablation.truth)
     device = open_device(asked.device)
@@ -103,7 +104,8 @@ def run_ablation(ablation: Ablation, asked: Asked, run: RunDirectory, display: D
 
 def _train(ablation: Ablation, job: Job, display: Display) -> dict[str, FrozenTrial]:
     """Every wanted training's finished trial, by its key."""
-    study = study_of_trainings(open_storage(job.storage), job.name, f"mean {VAL_B_ACCURACY}")
+    # Workers wait for a database that is away as well, but only this process says so.
+    study = study_of_trainings(open_storage(job.storage, display.say), job.name, f"mean {VAL_B_ACCURACY}")
     # Seed by seed, so that an unfinished table already has every cell.
     trainings = sorted(
         ((cell, seed) for cell in ablation.cells for seed in cell.seeds), key=lambda pair: pair[1]
@@ -116,13 +118,13 @@ def _train(ablation: Ablation, job: Job, display: Display) -> dict[str, FrozenTr
         def look() -> None:
             phase.update(len(wanted.keys() & _finished(study).keys()))
 
-        workers = run_workers(train_cells, job, min(torch.get_num_threads(), len(missing)), look)
+        reasons = run_workers(train_cells, job, min(torch.get_num_threads(), len(missing)), look)
         finished = _finished(study)
         lacking = len(wanted.keys() - finished.keys())
         phase.finish(len(wanted) - lacking)
     if lacking:
-        raise FidelityError(
-            f"{lacking} supernets are not trained: {what_went_wrong(study, workers)}.",
+        raise TrainingError(
+            f"{lacking} supernets are not trained: {what_went_wrong(study, reasons)}.",
             where=study.study_name,
             remedy="The same command goes on with them.",
         )
@@ -130,8 +132,7 @@ def _train(ablation: Ablation, job: Job, display: Display) -> dict[str, FrozenTr
 
 
 def _finished(study: optuna.Study) -> dict[str, FrozenTrial]:
-    trials: Sequence[FrozenTrial] = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return {_key_of(trial): trial for trial in trials}
+    return {_key_of(trial): trial for trial in done_trials(study)}
 
 
 def _trial(cell: Cell, seed: int, key: str) -> FrozenTrial:
@@ -148,4 +149,4 @@ def _key(cell: Cell, seed: int, job: Job) -> str:
 
 
 def _key_of(trial: FrozenTrial) -> str:
-    return str(trial.user_attrs["key"])
+    return str(trial.user_attrs.get("key"))  # a damaged one has none

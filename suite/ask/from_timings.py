@@ -122,7 +122,7 @@ def read_timings(file: Path, run: str, front: Mapping[str, Any]) -> TargetTiming
             noise_floor_ms=_milliseconds(value["noise_floor_ms"]),
             of={row["genome"]: _timing(row) for row in value["timings"]},
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):  # the last of an endless number of threads
         raise _damaged(file) from None
     unknown = [genome for genome in timings.of if genome not in front]
     if unknown or not timings.of:

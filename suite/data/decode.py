@@ -26,7 +26,7 @@ from suite.data.cache import (
     write_manifest,
 )
 from suite.data.places import Place
-from suite.errors import DataError
+from suite.errors import DISK_ERRORS, DataError, StoppedError
 
 if TYPE_CHECKING:
     from suite.data.table import Rows, Table
@@ -68,6 +68,7 @@ def decode_pictures(
     Raises:
         DataError: a file, picture or label is damaged or missing, a split is empty, or there is one class only;
             or the cache folder cannot be written.
+        StoppedError: the cache's disk is full.
     """
     if place.kind == "digits":
         return _digits(image_size)
@@ -81,7 +82,8 @@ def decode_pictures(
         fill = partial(_fill, place, size=image_size, progress=progress)
         return _through_cache(home, source_sha256(place), image_size, fill)
     except OSError as error:
-        raise DataError(
+        kind = StoppedError if error.errno in DISK_ERRORS else DataError
+        raise kind(
             f"cannot be written: {error.strerror or error}.",
             where=f"the cache of decoded pictures, {home}",
             remedy="Make room, or set SUITE_CACHE_DIR to a folder that can be written.",

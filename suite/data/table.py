@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from suite.data import hub
 from suite.data.places import Place
-from suite.errors import DataError
+from suite.errors import DISK_ERRORS, DataError
 
 _PICTURE_NAMES = ("image", "img")
 _LABEL_NAMES = ("label", "labels", "fine_label", "class", "target")
@@ -66,6 +66,7 @@ def open_table(place: Place, scratch: Path) -> Iterator[Table]:
 
     Raises:
         DataError: a file is damaged, a column is missing, or a label is none of the classes.
+        OSError: the copy's disk is full.
     """
     with _silent(), tempfile.TemporaryDirectory(dir=scratch, prefix=".datasets-") as copies:
         if place.kind == "folder":
@@ -77,7 +78,7 @@ def open_table(place: Place, scratch: Path) -> Iterator[Table]:
         try:
             loaded = _load(place, counts, copies)
         except Exception as error:  # datasets raises a dozen kinds for one damaged or odd file
-            raise _unreadable(place, error) from error
+            raise _of_the_disk(error) or _unreadable(place, error) from error
         yield _checked(_table(place, loaded, counts), place)
 
 
@@ -257,6 +258,15 @@ def _unreadable(place: Place, error: Exception) -> DataError:
             remedy = "Get it again, and compare its checksum with the source's."
             return DataError(f"is damaged: {_first_line(fault)}", where=str(file), remedy=remedy)
     return DataError(f"cannot be loaded: {_first_line(error.__cause__ or error)}", where=place.source)
+
+
+def _of_the_disk(error: BaseException | None) -> OSError | None:
+    """What a disk answered, if it is the reason why nothing could be loaded."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _first_line(error: BaseException) -> str:

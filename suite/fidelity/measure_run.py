@@ -65,7 +65,9 @@ def measure_run(
     """Train what the truth table lacks, then measure; returns results/fidelity.json.
 
     Raises:
-        FidelityError: the table there is of another regime, or a training failed.
+        FidelityError: the table there is of another regime, or damaged.
+        TrainingError: a training failed.
+        StorageError: a training's trial is not what was recorded.
     """
     pictures = min(asked.train_images, len(data.train))
     regime = regime_of(study, data.provenance.sha256, asked.epochs, pictures)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import optuna
 import torch
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from suite.errors import FidelityError
+from suite.errors import TrainingError
 from suite.fidelity.truth_table import Drawn, TruthTable
 from suite.fidelity.truth_worker import Job, readings_of, train_waiting
 from suite.progress import Display
 from suite.space import Genome, SearchSpace
-from suite.trial_queue import enqueue, run_workers, what_went_wrong
+from suite.trial_queue import done_trials, enqueue, run_workers, what_went_wrong
 from suite.trials import genes_of, open_storage, study_of_trainings
 
 
@@ -37,9 +38,11 @@ def train_truth(
     has trained is taken in, and what a process that died was training is trained again from its checkpoint.
 
     Raises:
-        FidelityError: some trainings failed; the others are kept.
+        TrainingError: some trainings failed; the others are kept.
+        StorageError: a trial is not what was recorded.
     """
-    study = study_of_trainings(open_storage(job.storage), job.name)
+    # Workers wait for a database that is away as well, but only this process says so.
+    study = study_of_trainings(open_storage(job.storage, display.say), job.name)
     _take_in(study, table)
     missing = [want for want in wanted if not table.has(want.genome.text, want.seed)]
     enqueue(study, [_trial(want, space) for want in missing], same=_training_of)
@@ -54,11 +57,11 @@ def train_truth(
                 table.write(folder)
             phase.update(done())
 
-        workers = run_workers(train_waiting, job, min(torch.get_num_threads(), len(missing)), look)
+        reasons = run_workers(train_waiting, job, min(torch.get_num_threads(), len(missing)), look)
         phase.finish(done())
     if done() < len(wanted):
-        raise FidelityError(
-            f"{len(wanted) - done()} trainings are not done: {what_went_wrong(study, workers)}.",
+        raise TrainingError(
+            f"{len(wanted) - done()} trainings are not done: {what_went_wrong(study, reasons)}.",
             where=study.study_name,
             remedy="The same command goes on with them.",
         )
@@ -68,8 +71,7 @@ def train_truth(
 
 def _take_in(study: optuna.Study, table: TruthTable) -> int:
     """Put finished trials that the table lacks into it; returns how many."""
-    finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    new = [trial for trial in finished if not table.has(*_training_of(trial))]
+    new = [trial for trial in done_trials(study) if not table.has(*_training_of(trial))]
     for trial in new:
         table.add(readings_of(trial))
     return len(new)
@@ -91,5 +93,6 @@ def _trial(want: Wanted, space: SearchSpace) -> FrozenTrial:
     )
 
 
-def _training_of(trial: FrozenTrial) -> tuple[str, int]:
-    return trial.user_attrs["genome"], trial.user_attrs["seed"]
+def _training_of(trial: FrozenTrial) -> tuple[Any, Any]:
+    """What a trial is, or waits to be; nothing like it, if its attributes are damaged."""
+    return trial.user_attrs.get("genome"), trial.user_attrs.get("seed")

@@ -1,19 +1,22 @@
 """The truth table: networks trained by themselves, and how good each was on val-B after some of its epochs.
 
 Two files: NAME.csv, one row per reading, and NAME.json, the regime under which all of them were trained. They are
-small and belong to a data set, not to a run, so that any later supernet is measured in seconds.
+small and belong to a data set, not to a run, so that any later supernet is measured in seconds. The first row of the
+CSV is a checksum, by which damage to either file is noticed; older ones have none.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +34,7 @@ Drawn = Literal["uniform", "top", "winner"]
 Only those of the fixed draw say how well a supernet ranks.
 """
 
+_CHECKSUM = "checksum"  # in the place of a draw
 _DRAWN: dict[str, Drawn] = {"uniform": "uniform", "top": "top", "winner": "winner"}
 
 
@@ -138,10 +142,12 @@ class TruthTable:
         folder.mkdir(parents=True, exist_ok=True)
         with written(folder / f"{self.regime.name}.json") as file:
             file.write(self.regime.model_dump_json(indent=1).encode() + b"\n")
+        rows = [_short(reading) for reading in self.readings]
         text = io.StringIO()
-        rows = csv.DictWriter(text, [field.name for field in fields(Reading)], lineterminator="\n")
-        rows.writeheader()
-        rows.writerows(_short(reading) for reading in self.readings)
+        table = csv.DictWriter(text, [field.name for field in fields(Reading)], lineterminator="\n")
+        table.writeheader()
+        table.writerow({"drawn": _CHECKSUM, "genome": _checksum(self.regime.model_dump(mode="json"), rows)})
+        table.writerows(rows)
         path = folder / f"{self.regime.name}.csv"
         with written(path) as file:
             file.write(text.getvalue().encode())
@@ -196,16 +202,35 @@ def read_table(path: Path) -> TruthTable:
         FidelityError: a file is missing or damaged.
     """
     try:
-        regime = Regime.model_validate_json(path.with_suffix(".json").read_bytes())
+        content = path.with_suffix(".json").read_bytes()
         with path.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-            return TruthTable(regime, [_reading(row) for row in csv.DictReader(file)])
-    except (OSError, KeyError, TypeError, ValueError, ValidationError) as error:
+            rows = _checked(json.loads(content), list(csv.DictReader(file)))
+        return TruthTable(Regime.model_validate_json(content), map(_reading, rows))
+    except (OSError, KeyError, TypeError, ValueError, ValidationError, RecursionError, csv.Error) as error:
         raise FidelityError(f"is no truth table: {error}.", where=str(path)) from None
 
 
-def _short(reading: Reading) -> dict[str, object]:
+def _checked(regime: Any, rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The rows after that of the checksum, which they are held against.
+
+    Raises:
+        ValueError: they or the regime are not what was written.
+    """
+    if rows and rows[0]["drawn"] != _CHECKSUM:  # of an older suite
+        return rows
+    if not rows or rows[0]["genome"] != _checksum(regime, rows[1:]):
+        raise ValueError("it is damaged or was changed. Restore it, or delete both files and make it again")
+    return rows[1:]
+
+
+def _checksum(regime: Any, rows: Sequence[dict[str, str]]) -> str:
+    """Of all that both files say."""
+    return hashlib.sha256(json.dumps([regime, rows], sort_keys=True).encode()).hexdigest()
+
+
+def _short(reading: Reading) -> dict[str, str]:
     """Digits beyond what 5,000 pictures can tell only make the file large."""
-    row = asdict(reading)
+    row = {name: str(value) for name, value in asdict(reading).items()}
     return row | {
         "val_loss": f"{reading.val_loss:.6f}",
         "val_accuracy": f"{reading.val_accuracy:.6f}",

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from optuna.storages import RDBStorage
-from sqlalchemy import event
+from optuna.storages._rdb.models import BaseModel
+from sqlalchemy import create_engine, event, inspect
 from sqlalchemy.engine import URL, Dialect, Engine
 
 from suite.storages.server import ServerStorage, end_when_idle
@@ -27,6 +28,8 @@ def open_database(url: URL, say: Callable[[str], None]) -> RDBStorage:
     """
     sqlite, postgresql = (url.get_backend_name() == name for name in ("sqlite", "postgresql"))
     options: dict[str, Any] = {"timeout": PATIENCE_SECONDS} if sqlite else {}  # for others' locks
+    if sqlite:
+        _make_all_tables_or_none(url, options)
     if url.get_driver_name() in ("psycopg", "psycopg2"):
         options = {name: value for name, value in _LIBPQ.items() if name not in url.query}
     storage = (ServerStorage if postgresql else RDBStorage)(
@@ -42,13 +45,31 @@ def open_database(url: URL, say: Callable[[str], None]) -> RDBStorage:
     return storage
 
 
+def _make_all_tables_or_none(url: URL, options: dict[str, Any]) -> None:
+    """Make Optuna's tables in a new SQLite file, in one transaction.
+
+    Optuna makes them one by one, and never an index of a table that is there: a file from the middle of it would take
+    two studies of one name.
+    """
+    # The driver begins no transaction by itself then, and so does not end ours before each table.
+    engine = create_engine(url, connect_args={**options, "isolation_level": None})
+    try:
+        with engine.connect() as connection:
+            if not inspect(connection).get_table_names():
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                BaseModel.metadata.create_all(connection)
+                connection.exec_driver_sql("COMMIT")
+    finally:
+        engine.dispose()
+
+
 def _keep_a_log_ahead(engine: Engine) -> None:
     """Put a SQLite file into the mode in which a trial is recorded fastest, with nothing lost if the power fails.
 
-    Measured over 150 trials in turn, ext4, two cores of an Intel Xeon, other work running; median ms a trial, in two
-    rounds: DELETE 42.6 and 42.5, TRUNCATE 44.0 and 44.0, PERSIST 40.0 and 43.0, WAL 24.0 and 24.0; WAL with
-    synchronous=NORMAL, which may lose the last trials to a power cut, 21.3 and 21.0. A file keeps its mode. Where a
-    file system has no shared memory, SQLite stays with the mode it has.
+    `suite bench recording` measures the modes. Over 150 trials in turn, ext4, two cores of an Intel Xeon, other work
+    running; median ms a trial, in two rounds: DELETE 42.6 and 42.5, TRUNCATE 44.0 and 44.0, PERSIST 40.0 and 43.0,
+    WAL 24.0 and 24.0; WAL with synchronous=NORMAL, which may lose the last trials to a power cut, 21.3 and 21.0. A
+    file keeps its mode. Where a file system has no shared memory, SQLite stays with the mode it has.
     """
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")

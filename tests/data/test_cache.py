@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from suite.data import Pictures, decode_pictures
-from suite.errors import DataError
+from suite.errors import DataError, StoppedError
 from tests.damage import DAMAGES, damaged
 from tests.data.conftest import encoded, noise, place_of, write_folders, write_parquet
+from tests.small_disk import small_disk
 
 ARRAYS_AND_MANIFEST = ("train-pictures.npy", "train-labels.npy", "manifest.json")
 
@@ -143,3 +144,16 @@ def test_a_cache_that_cannot_be_written_says_what_to_do(source: Path, cache: Pat
     cache.write_text("a file where the folder should be")
     with pytest.raises(DataError, match=r"cannot be written: .* set SUITE_CACHE_DIR"):
         decode_pictures(place_of(source), (8, 8))
+
+
+@pytest.mark.fault("a real disk fills up while pictures are decoded into the cache")
+def test_a_cache_on_a_disk_that_fills_up_is_whole_or_not_there(source: Path, tmp_path: Path) -> None:
+    expected = decode_pictures(place_of(source), (64, 64))
+    with small_disk(tmp_path / "disk", 4) as disk:
+        for kilobytes in (4, 8, 64, 128, 240):
+            disk.resize(kilobytes)
+            with pytest.raises(StoppedError, match=r"cannot be written: No space left.* set SUITE_CACHE_DIR"):
+                decode_pictures(place_of(source), (64, 64), cache_dir=disk.folder)
+            assert not list(disk.folder.rglob("manifest.json"))
+        disk.resize(1024)
+        assert same(decode_pictures(place_of(source), (64, 64), cache_dir=disk.folder), expected)

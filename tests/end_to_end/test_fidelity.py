@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from suite.fidelity.truth_table import read_table
+from suite.fidelity.truth_table import TruthTable, read_table
 from suite.report import write_report
 from suite.run_directory import RunDirectory
 from tests.end_to_end.conftest import suite
@@ -96,8 +95,8 @@ def test_a_table_of_another_regime_is_refused_in_one_paragraph(
     measured: RunDirectory, tmp_path: Path
 ) -> None:
     truth = Path(shutil.copytree(measured.path.parent / "truth", tmp_path / "truth"))
-    regime = json.loads((truth / "digits-2x128.json").read_text())
-    (truth / "digits-2x128.json").write_text(json.dumps(regime | {"learning_rate": 0.5}))
+    table = read_table(truth / "digits-2x128.csv")
+    TruthTable(table.regime.model_copy(update={"learning_rate": 0.5}), table.readings).write(truth)
     done = suite("fidelity", measured.path, *ASKED, "--truth", truth, cwd=tmp_path)
     assert done.returncode == 2
     assert "is of another regime (learning_rate: 0.5 there, 0.001 here)" in done.stderr

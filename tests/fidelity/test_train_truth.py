@@ -14,7 +14,7 @@ import pytest
 from optuna.trial import TrialState
 
 from suite.data import find_data, open_data
-from suite.errors import FidelityError, TrainingError
+from suite.errors import TrainingError
 from suite.fidelity.draw import draw_networks
 from suite.fidelity.train_truth import Wanted, train_truth
 from suite.fidelity.truth_table import TruthTable, read_table, regime_of
@@ -159,7 +159,7 @@ def test_a_training_that_fails_is_said_and_the_others_are_kept(
 
     with monkeypatch.context() as patch:
         patch.setattr(Training, "run_epoch", failing)
-        with pytest.raises(FidelityError, match=r"1 trainings are not done: the loss became nan"):
+        with pytest.raises(TrainingError, match=r"1 trainings are not done: the loss became nan"):
             fill(job, tmp_path / "tables")
     assert len(read_table(next((tmp_path / "tables").glob("*.csv"))).networks()) == NETWORKS - 1
     assert len(fill(job, tmp_path / "tables").networks()) == NETWORKS
@@ -176,6 +176,6 @@ def test_networks_under_way_elsewhere_are_not_trained_here(
     study.enqueue_trial({}, user_attrs={"genome": second.text, "seed": 0, "drawn": "uniform"})
     elsewhere = study.ask()
     elsewhere.set_user_attr("worker", {"host": "another machine", "pid": 1})
-    with pytest.raises(FidelityError, match="under way on another machine"):
+    with pytest.raises(TrainingError, match="under way on another machine"):
         fill(job, tmp_path / "tables", networks=2)
     assert len(epochs) == EPOCHS

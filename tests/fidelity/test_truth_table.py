@@ -15,6 +15,7 @@ from suite.fidelity.truth_table import Drawn, Reading, Regime, TruthTable, open_
 from suite.run_directory import RunDirectory
 from suite.study import StudySettings
 from tests.conftest import space_of
+from tests.damage import cut_at, flipped
 
 EPOCHS = 3
 
@@ -73,6 +74,31 @@ def test_a_damaged_table_is_refused(file: str, content: str | None, regime: Regi
         damaged.write_text(content)
     with pytest.raises(FidelityError, match="is no truth table"):
         open_table(regime, tmp_path)
+
+
+@pytest.mark.fault("a truth table is truncated, or has a flipped bit, anywhere: refused")
+@pytest.mark.parametrize("file", ["csv", "json"])
+def test_no_cut_and_no_flipped_bit_makes_another_table(file: str, regime: Regime, tmp_path: Path) -> None:
+    rows = [reading("8k3max-fc16"), reading("4k5avg-fc8", accuracy=0.75, drawn="top")]
+    path = TruthTable(regime, rows).write(tmp_path).with_suffix(f".{file}")
+    whole, content, refused = open_table(regime, tmp_path).readings, path.read_bytes(), 0
+    for harmed in (*flipped(content, 300), *cut_at(content, 20)):
+        path.write_bytes(harmed)
+        try:
+            found = read_table(path)
+        except FidelityError:
+            refused += 1
+        else:  # white space, or the end of a line, was hit
+            assert (found.regime, found.readings) == (regime, whole)
+    assert refused > 200
+
+
+def test_a_table_without_a_checksum_is_of_an_older_suite(regime: Regime, tmp_path: Path) -> None:
+    path = TruthTable(regime, [reading("8k3max-fc16")]).write(tmp_path)
+    head, checksum, *rows = path.read_text().splitlines()
+    assert checksum.startswith("checksum,")
+    path.write_text("\n".join([head, *rows]) + "\n")
+    assert open_table(regime, tmp_path).readings == [reading("8k3max-fc16")]
 
 
 def test_a_reading_that_is_there_stays(regime: Regime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from suite.clean_stop import clean_stop
 from suite.errors import StoppedError
 from suite.storages import database, open_database, server
 from suite.storages.server import ServerStorage
+from suite.trial_queue import done_trials, enqueue, work_off
 from tests.cutting_proxy import Cut, CuttingProxy, cutting
 from tests.postgresql import Server
 
@@ -85,6 +87,65 @@ def test_wherever_a_connection_is_cut_all_is_recorded_once(
         record(storage, f"cut at {moment}")
         assert proxy.has_cut
         assert content(past_it, f"cut at {moment}") == expected
+
+
+def queue(storage: RDBStorage, name: str) -> optuna.Study:
+    return optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
+
+
+def share_work(study: optuna.Study) -> None:
+    """What processes that share trainings do: those of two that lack are asked for, claimed, done and told."""
+    lacking = {"a", "b"} - {genome for genome, _ in done(study)}
+    waiting = [
+        create_trial(state=TrialState.WAITING, user_attrs={"genome": name}) for name in sorted(lacking)
+    ]
+    enqueue(study, waiting, lambda trial: trial.user_attrs["genome"])
+    work_off(study, lambda trial: float(ord(trial.user_attrs["genome"])))
+
+
+def done(study: optuna.Study) -> list[tuple[str, float | None]]:
+    return [(trial.user_attrs["genome"], trial.value) for trial in done_trials(study)]
+
+
+@pytest.mark.fault("the connection is cut while trainings are claimed and told", storage="postgresql")
+@pytest.mark.parametrize("cut", [Cut.UNSENT, Cut.UNANSWERED])
+def test_wherever_a_connection_is_cut_work_is_done_once(cut: Cut, direct: URL, proxy: CuttingProxy) -> None:
+    storage = open_database(direct.set(port=proxy.port), print)
+    proxy.cut_at(None, [COMMIT])
+    share_work(queue(storage, "whole"))
+    moments = proxy.seen
+    assert moments > 8
+    for moment in range(moments):
+        storage.engine.dispose()
+        proxy.cut_at(moment, [COMMIT], cut)
+        share_work(study := queue(storage, f"cut at {moment}"))
+        assert proxy.has_cut
+        assert done(study) == [("a", 97.0), ("b", 98.0)]
+        assert len(study.trials) == 2
+
+
+@pytest.mark.fault("the database goes away while trainings are claimed and told", storage="postgresql")
+def test_work_whose_database_stays_away_is_gone_on_with(
+    direct: URL, postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At each COMMIT in turn, its answer lost: what was claimed or told just then is done once all the same."""
+    monkeypatch.setattr(database, "PATIENCE_SECONDS", 0.0)
+    past_it, stops = open_database(direct, pytest.fail), 0
+    for moment in itertools.count():
+        name = f"away at {moment}"
+        with cutting(postgresql.port) as proxy:
+            study = queue(open_database(direct.set(port=proxy.port), lambda text: None), name)
+            proxy.cut_at(moment, [COMMIT], Cut.UNANSWERED, then=proxy.refuse_others)
+            try:
+                with clean_stop(Path(), "SHOWN", "AGAIN"):
+                    share_work(study)
+            except StoppedError:
+                stops += 1
+            if not proxy.has_cut:
+                break
+        share_work(queue(past_it, name))
+        assert sorted(done(queue(past_it, name))) == [("a", 97.0), ("b", 98.0)]
+    assert stops > 8
 
 
 @pytest.mark.fault("the answer to a COMMIT is lost, and the database goes away", storage="postgresql")
