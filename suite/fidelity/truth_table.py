@@ -202,11 +202,12 @@ def read_table(path: Path) -> TruthTable:
         FidelityError: a file is missing or damaged.
     """
     try:
-        content = path.with_suffix(".json").read_bytes()
+        regime = Regime.model_validate_json(path.with_suffix(".json").read_bytes())
         with path.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-            rows = _checked(json.loads(content), list(csv.DictReader(file)))
-        return TruthTable(Regime.model_validate_json(content), map(_reading, rows))
-    except (OSError, KeyError, TypeError, ValueError, ValidationError, RecursionError, csv.Error) as error:
+            rows = list(csv.DictReader(file))
+        written_out = regime.model_dump(mode="json", exclude_unset=True)  # without keys that came later
+        return TruthTable(regime, map(_reading, _checked(written_out, rows)))
+    except (OSError, KeyError, TypeError, ValueError, ValidationError, csv.Error) as error:
         raise FidelityError(f"is no truth table: {error}.", where=str(path)) from None
 
 
