@@ -31,6 +31,12 @@ def write_study(folder: Path, **tables: dict[str, Any]) -> Path:
     return path
 
 
+def needs_onnx() -> None:
+    """Skip where the extra `export` is not installed."""
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package, reason=f"{package} is not installed (the extra `export`)")
+
+
 def hear_ctrl_c() -> None:
     """To be called in a new process before anything else: in the background, shells have Ctrl-C ignored."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
