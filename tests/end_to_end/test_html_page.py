@@ -252,6 +252,21 @@ def test_a_space_too_large_for_a_page_shows_its_best(
     assert "All 10 networks that are best" in (run.path / "report" / "report.html").read_text()
 
 
+def test_networks_of_large_pictures_keep_their_size(
+    explored: RunDirectory, table: Table, tmp_path: Path
+) -> None:
+    run = RunDirectory(Path(shutil.copytree(explored.path, tmp_path / "run")))
+    rewrite_oracle(run, pa.table({**table, "macs": table["macs"] * 10**6}))
+    write_report(run)
+    with browser() as chrome:
+        chrome.get((run.path / "report" / "report.html").as_uri())
+        wait_for_the_explorer(chrome)
+        row = table["genome"].tolist().index(chrome.find_element(By.ID, "best").get_attribute("data-genome"))
+        assert f" · {table['macs'][row] / 1e3:#.3g} G MACs" in text_of(chrome, "best")
+        kept = within(table, "macs", drag(chrome, "macs", 100))
+        assert text_of(chrome, "within").startswith(f"{kept.sum():,} of ")
+
+
 @pytest.mark.parametrize(("part", "width"), [("The answer", 500), ("NAS best practice", 1400)])
 def test_tables_of_words_have_room(part: str, width: int, finished: Path) -> None:
     """Those of numbers scroll where they must; words can be broken."""

@@ -192,10 +192,12 @@
 
   function said(price, value) {
     if (price.name === "latency_ms") return `${value.toPrecision(3)} ms`;
+    if (value >= 1e9) return `${(value / 1e9).toPrecision(3)} G ${price.unit}`;
     return value >= 1e6 ? `${(value / 1e6).toPrecision(3)} M ${price.unit}` : `${value.toLocaleString("en")} ${price.unit}`;
   }
 
   function short(value) {
+    if (value >= 1e9) return `${value / 1e9}G`;
     if (value >= 1e6) return `${value / 1e6}M`;
     return value >= 1e3 ? `${value / 1e3}k` : String(Number(value.toPrecision(1)));
   }
@@ -217,7 +219,7 @@
   async function unpacked(text, layout) {
     const packed = Uint8Array.from(atob(text.trim()), (c) => c.charCodeAt(0));
     const bytes = await inflated(packed);
-    const types = { u1: Uint8Array, u4: Uint32Array, f4: Float32Array };
+    const types = { f8: Float64Array, u4: Uint32Array, f4: Float32Array, u1: Uint8Array };
     return Object.fromEntries(layout.map(({ name, type, start, count }) => [name, new types[type](bytes, start, count)]));
   }
 
