@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -101,6 +103,30 @@ def test_the_example_that_classes_pictures(finished: Path, tmp_path: Path) -> No
     printed = _example("classify", finished, tmp_path / "black.png", cwd=tmp_path)
     assert printed.startswith(f"{tmp_path / 'black.png'}: ")
     assert "A white picture: " in printed
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/python.md"])
+def test_the_examples_of_a_document_run_as_they_stand(document: str, tmp_path: Path) -> None:
+    """One after the other; the digits' study is a tiny one."""
+    from PIL import Image
+
+    examples = re.findall(r"^```python\n(.*?)^```", (ROOT / document).read_text(), re.DOTALL | re.MULTILINE)
+    (tmp_path / "studies").mkdir()
+    write_study(tmp_path / "studies").rename(tmp_path / "studies" / "digits.toml")
+    Image.new("L", (20, 20)).save(tmp_path / "picture.png")
+    done = python("-c", "\n".join(examples), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    run = read_run(*(tmp_path / "runs" / "tiny").iterdir())
+    assert run.results["winner"]["genome"] in done.stdout
+    assert run.model().predict(tmp_path / "picture.png").label in done.stdout
+
+
+def test_every_name_offered_is_in_the_document_of_the_api() -> None:
+    text = (ROOT / "docs" / "python.md").read_text()
+    functions = [name for name in package.__all__ if name.islower() and not name.startswith("_")]
+    assert all(f"from suite import {name}\n" in text for name in functions)
+    fields = [*dataclasses.fields(package.Run), *dataclasses.fields(package.Network)]
+    assert [field.name for field in fields if f"`{field.name}`" not in text] == []
 
 
 def test_the_notebook_runs_from_its_first_cell_to_its_last(tmp_path: Path) -> None:
