@@ -11,26 +11,46 @@ import typer
 from typer.core import TyperGroup
 
 from suite.cli.app import app
-from tests.conftest import ROOT
+from suite.data import find_data, open_data
+from suite.study import read_study
+from tests.conftest import ROOT, refusal
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/python.md")
 ADDED = ("a layer kind", "an objective", "a method", "a report section")
 
 
-def anchors(document: str) -> set[str]:
+def anchors(document: Path) -> set[str]:
     """Of its headings, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.+)$", (ROOT / document).read_text(), re.MULTILINE)
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_links_lead_somewhere(document: str) -> None:
-    targets = re.findall(r"\]\(([^)\s]+)\)", (ROOT / document).read_text())
+def links(document: Path) -> list[tuple[Path, str]]:
+    """Files and sections that a document's links and pictures lead to, but those on other sites."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", document.read_text())
     inside = [target.partition("#") for target in targets if "://" not in target]
-    assert inside
-    assert [path for path, _, _ in inside if path and not (ROOT / path).exists()] == []
-    sections = [(path or document, section) for path, _, section in inside if section]
-    assert [(path, section) for path, section in sections if section not in anchors(path)] == []
+    return [(document.parent / path if path else document, section) for path, _, section in inside]
+
+
+LINKED = [
+    path
+    for pattern in ("*.md", "docs/*.md", "benchmarks/**/*.md", "reports/**/*.md")
+    for path in sorted(ROOT.glob(pattern))
+    if links(path)
+]
+
+
+@pytest.mark.parametrize("document", LINKED, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_and_pictures_lead_somewhere(document: Path) -> None:
+    assert [path for path, _ in links(document) if not path.exists()] == []
+    assert [
+        (path, section) for path, section in links(document) if section and section not in anchors(path)
+    ] == []
+
+
+def test_every_picture_of_docs_is_shown_or_linked() -> None:
+    shown = {path for path, _ in links(ROOT / "README.md")}
+    assert {path for path in (ROOT / "docs").iterdir() if path.suffix in (".png", ".svg")} <= shown
 
 
 @pytest.mark.parametrize("picture", sorted((ROOT / "docs").glob("*.svg")), ids=lambda path: path.name)
@@ -51,7 +71,7 @@ def test_the_readme_leads_to_how_to_add(what: str) -> None:
     section = f"how-to-add-{what.replace(' ', '-')}"
     more = (ROOT / "README.md").read_text().partition("\n## More\n")[2]
     assert f"[How to add {what}](CONTRIBUTING.md#{section})" in more
-    assert section in anchors("CONTRIBUTING.md")
+    assert section in anchors(ROOT / "CONTRIBUTING.md")
 
 
 def told(document: str, program: str) -> list[str]:
@@ -80,6 +100,30 @@ def test_commands_and_options_that_are_told_exist(document: str) -> None:
         assert wanted <= options[name] | {"--help"}, words
     if document == "README.md":
         assert {words.split()[0] for words in said} >= options.keys()
+
+
+def test_error_messages_among_the_questions_are_what_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions = (ROOT / "README.md").read_text().partition("\n## Questions people ask\n")[2]
+    quoted = re.findall(r"^\*\*`(.+)`\.\*\*", questions, re.MULTILINE)
+    for variable in ("SUITE_DATA_DIR", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.chdir(tmp_path)
+    said = refusal("search", ROOT / "studies" / "cifar10.toml")
+    assert len(quoted) == 1, "cause the new one as well"
+    assert quoted[0] in said
+
+
+def test_what_the_readme_shows_of_the_digits_is_what_is_said_of_them() -> None:
+    study = read_study(ROOT / "studies" / "digits.toml")
+    data = open_data(study.data, find_data(study.data))
+    said = (*data.provenance.notes, *data.warnings)
+    assert len(said) == 3
+    shown = re.findall(r"^Note: (.+)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert shown == list(said)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

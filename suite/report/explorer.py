@@ -22,7 +22,7 @@ from suite.wording import count
 
 MOST = 500_000  # networks: a page of more is slow to open
 _INACTIVE = 255
-_TYPES: dict[str, Any] = {"u1": np.uint8, "u4": np.uint32, "f4": np.float32}
+_TYPES: dict[str, Any] = {"f8": np.float64, "u4": np.uint32, "f4": np.float32, "u1": np.uint8}
 _PRICES = {
     "params": ("parameters", "parameters", ""),
     "macs": ("multiply-accumulates", "multiply-accumulates", "MACs"),
@@ -79,17 +79,24 @@ def _marked(record: RunRecord, texts: list[str]) -> list[tuple[int, str]]:
 
 
 def _columns(table: Table, score: str, space: SearchSpace) -> list[tuple[str, str, NDArray[Any]]]:
-    """Name, type and values of each column; the largest types first, so that each begins where it may."""
+    """Name, type and values of each column."""
     texts = np.frombuffer("\n".join(table["genome"]).encode(), dtype=np.uint8)
     genes = _genes(table["genome"].tolist(), space)
     return [
         ("badness", "f4", costs(table, "val_search", score)),
         ("accuracy", "f4", table["accuracy_val_search"]),
         ("choice", "f4", table["accuracy_val_choice"]),
-        *((name, "f4" if name == "latency_ms" else "u4", table[name]) for name in _PRICES if name in table),
+        *((name, _type_of(table[name]), table[name]) for name in _PRICES if name in table),
         *((f"gene{place}", "u1", values) for place, values in enumerate(genes.T)),
         ("texts", "u1", texts),
     ]
+
+
+def _type_of(prices: NDArray[Any]) -> str:
+    """Counts as they are: large pictures take more multiply-accumulates than four bytes hold."""
+    if prices.dtype.kind == "f":
+        return "f4"
+    return "u4" if prices.max() < 2**32 else "f8"
 
 
 def _genes(texts: list[str], space: SearchSpace) -> NDArray[np.uint8]:
@@ -108,7 +115,10 @@ def _genes(texts: list[str], space: SearchSpace) -> NDArray[np.uint8]:
 def _packed(columns: list[tuple[str, str, NDArray[Any]]]) -> tuple[list[dict[str, Any]], str]:
     """Where each column lies in the bytes, and the bytes: deflated, as base64."""
     layout, pieces, start = [], [], 0
-    for name, kind, values in columns:
+    largest_first = sorted(
+        columns, key=lambda column: list(_TYPES).index(column[1])
+    )  # each begins where it may
+    for name, kind, values in largest_first:
         piece = np.ascontiguousarray(values, dtype=_TYPES[kind]).tobytes()
         layout.append({"name": name, "type": kind, "start": start, "count": len(values)})
         pieces.append(piece)

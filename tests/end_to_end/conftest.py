@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from suite.run_directory import RunDirectory
 from suite.study import study_toml, validate_study
 from tests.conftest import ROOT, tiny_table
 from tests.end_to_end.warm_process import WarmProcess
@@ -27,6 +29,12 @@ def write_study(folder: Path, **tables: dict[str, Any]) -> Path:
     path = folder / "tiny.toml"
     path.write_text(study_toml(validate_study(tiny_table(**tables), where="tiny")))
     return path
+
+
+def needs_onnx() -> None:
+    """Skip where the extra `export` is not installed."""
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package, reason=f"{package} is not installed (the extra `export`)")
 
 
 def hear_ctrl_c() -> None:
@@ -79,3 +87,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert "on 359 pictures (95 % interval 0." in done.stdout
     assert "As HTML  run/report/report.html\n" in done.stdout
     return folder / "run"
+
+
+@pytest.fixture(scope="session")
+def walked(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A copy of the finished run with an oracle and its report; for looking at only, as many tests do."""
+    path = Path(shutil.copytree(finished, tmp_path_factory.mktemp("walked") / "runs" / "tiny" / "run"))
+    done = suite("oracle", path, cwd=path.parent)
+    assert done.returncode == 0, done.stderr
+    return RunDirectory(path)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
+import re
 import shutil
 import subprocess
 import sys
@@ -103,14 +104,50 @@ def test_the_example_that_classes_pictures(finished: Path, tmp_path: Path) -> No
     assert "A white picture: " in printed
 
 
-def test_the_notebook_runs_from_its_first_cell_to_its_last(tmp_path: Path) -> None:
-    notebook = json.loads((ROOT / "examples" / "digits.ipynb").read_text())
-    assert not any(cell.get("outputs") for cell in notebook["cells"])  # what it prints is made by who runs it
-    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    shutil.copytree(ROOT / "studies", tmp_path / "studies")
-    done = python("-c", "\n".join(cells), cwd=tmp_path, MPLBACKEND="agg")
+@pytest.mark.parametrize("document", ["README.md", "docs/python.md"])
+def test_the_examples_of_a_document_run_as_they_stand(document: str, tmp_path: Path) -> None:
+    """One after the other; the digits' study is a tiny one."""
+    from PIL import Image
+
+    examples = re.findall(r"^```python\n(.*?)^```", (ROOT / document).read_text(), re.DOTALL | re.MULTILINE)
+    (tmp_path / "studies").mkdir()
+    write_study(tmp_path / "studies").rename(tmp_path / "studies" / "digits.toml")
+    Image.new("L", (20, 20)).save(tmp_path / "picture.png")
+    done = python("-c", "\n".join(examples), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "271,296 networks; three of them:" in done.stdout
-    assert "of the test pictures" in done.stdout
-    assert "It says 7" in done.stdout
-    assert Path(done.stdout.splitlines()[-1]).is_file()
+    run = read_run(*(tmp_path / "runs" / "tiny").iterdir())
+    assert run.results["winner"]["genome"] in done.stdout
+    assert run.model().predict(tmp_path / "picture.png").label in done.stdout
+
+
+def test_every_name_offered_is_in_the_document_of_the_api() -> None:
+    text = (ROOT / "docs" / "python.md").read_text()
+    functions = [name for name in package.__all__ if name.islower() and not name.startswith("_")]
+    assert all(f"from suite import {name}\n" in text for name in functions)
+    fields = [*dataclasses.fields(package.Run), *dataclasses.fields(package.Network)]
+    assert [field.name for field in fields if f"`{field.name}`" not in text] == []
+
+
+def test_the_notebook_runs_from_its_first_cell_to_its_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nbformat, nbclient = (pytest.importorskip(package) for package in ("nbformat", "nbclient"))
+    pytest.importorskip("ipykernel")
+    notebook = nbformat.read(ROOT / "examples" / "digits.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs for cell in cells)  # what it prints is made by who runs it
+    shutil.copytree(ROOT / "studies", tmp_path / "studies")
+    for variable in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"):  # nothing of the user's own
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    kernel = {**ENVIRONMENT, "IPYTHONDIR": str(tmp_path / "IPYTHONDIR")}
+    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute(
+        env=kernel, cwd=str(tmp_path)
+    )
+    outputs = [output for cell in cells for output in cell.outputs]
+    said = "".join(output.text for output in outputs if output.get("name") == "stdout")
+    assert "271,296 networks; three of them:" in said
+    assert "of the test pictures" in said
+    assert "It says 7" in said
+    assert Path(said.splitlines()[-1]).is_file()
+    assert [output for output in outputs if "image/png" in output.get("data", {})], "the front is plotted"

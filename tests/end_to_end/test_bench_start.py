@@ -1,4 +1,4 @@
-"""Finalists trained from both starts: what is measured of a finished run, and what is left of it."""
+"""The benchmark of finalists' first weights: what is measured of a finished run, and what is left of it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,18 @@ def test_every_finalist_is_trained_from_both_starts_for_equal_epochs(finished: P
     finalists = (run.read_result("finalists") or {})["finalists"]
     epochs = read_study(finished / "study.toml").finalists.epochs
     result = start.run(Display(quiet=True), run)
-    assert set(result["curves"]) == {"scratch", "supernet"}
-    for curves in result["curves"].values():
+    scratch, supernet = (result["curves"][name] for name in start.STARTS)
+    for curves in (scratch, supernet):
         assert set(curves) == {row["genome"] for row in finalists}
         assert all(len(curve) == epochs for curve in curves.values())
-    scratch, supernet = result["curves"].values()
     assert any(scratch[genome] != supernet[genome] for genome in scratch)
+    for row in finalists:  # by the very recipe of the run
+        curve = row["curves"][0]["val_accuracy"]
+        assert scratch[row["genome"]][: len(curve)] == curve
     gain = sum(supernet[genome][-1] - scratch[genome][-1] for genome in scratch) / len(scratch)
-    last = start.show(result).splitlines()[-1].split()
+    lines = start.show(result).splitlines()
+    last = lines[-1].split()
+    assert len(lines) == 2 + epochs
     assert int(last[0]) == epochs
     assert float(last[3]) == pytest.approx(100 * gain, abs=0.006)
     assert {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file()} == before

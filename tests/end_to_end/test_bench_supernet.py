@@ -21,16 +21,6 @@ from suite.space_analysis import front_share
 from suite.study import read_study
 from suite.trials import open_storage
 from tests.conftest import refusal
-from tests.end_to_end.conftest import suite
-
-
-@pytest.fixture(scope="module")
-def walked(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    """A copy of the finished run, with an oracle."""
-    path = Path(shutil.copytree(finished, tmp_path_factory.mktemp("walked") / "runs" / "tiny" / "run"))
-    done = suite("oracle", path, cwd=path.parent)
-    assert done.returncode == 0, done.stderr
-    return RunDirectory(path)
 
 
 def test_a_method_is_judged_by_the_score_that_the_search_ranks_by(walked: RunDirectory) -> None:

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from selenium.common.exceptions import TimeoutException
-from selenium.webdriver import Chrome
+from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -20,31 +22,41 @@ from suite.oracle_table import Table, read_table
 from suite.report import explorer as explorer_room
 from suite.report import write_report
 from suite.run_directory import RunDirectory
+from suite.space import Genome, space_of_run
+from suite.study import read_study
 from suite.trials import open_storage, storage_url
 from tests.browser import browser, complaints, requested
-from tests.end_to_end.conftest import suite
+from tests.conftest import rewrite_oracle
 from tests.serving import serving
 
-
-@pytest.fixture(scope="module")
-def walked(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    """The finished run with an oracle."""
-    folder = tmp_path_factory.mktemp("walked")
-    shutil.copytree(finished, folder / "run")
-    done = suite("oracle", "run", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return RunDirectory.open(folder / "run")
+PRICES = ("params", "macs", "latency_ms")
+THUMB = 16  # pixels of a slider that its thumb takes: its middle comes no nearer to an end than half of them
 
 
 @pytest.fixture(scope="module")
-def table(walked: RunDirectory) -> Table:
-    return read_table(walked)
+def explored(walked: RunDirectory, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A run with its report, whose oracle is by chance: size pays, so that a limit has something to take away."""
+    run = RunDirectory(Path(shutil.copytree(walked.path, tmp_path_factory.mktemp("explored") / "run")))
+    table, rng = read_table(run), np.random.default_rng(0)
+    size = np.sqrt(table["params"] / table["params"].max())
+    accuracy = np.round(216 * rng.normal(0.3 + 0.4 * size, 0.05)) / 216
+    loss = rng.normal(2.3 - accuracy, 0.05)
+    latency = (table["macs"] / 1e6 * rng.uniform(0.9, 1.1, len(size))).astype(np.float32)
+    by_chance = {"latency_ms": latency, "accuracy_val_search": accuracy, "loss_val_search": loss}
+    rewrite_oracle(run, pa.table({**table, **by_chance}))
+    write_report(run)
+    return run
 
 
 @pytest.fixture(scope="module")
-def opened(walked: RunDirectory) -> Iterator[Chrome]:
+def table(explored: RunDirectory) -> Table:
+    return read_table(explored)
+
+
+@pytest.fixture(scope="module")
+def opened(explored: RunDirectory) -> Iterator[Chrome]:
     with browser() as chrome:
-        chrome.get((walked.path / "report" / "report.html").as_uri())
+        chrome.get((explored.path / "report" / "report.html").as_uri())
         wait_for_the_explorer(chrome)
         yield chrome
 
@@ -62,21 +74,38 @@ def text_of(opened: Chrome, name: str) -> str:
     return opened.find_element(By.ID, name).text
 
 
-def slide(opened: Chrome, price: str, step: int) -> None:
-    """Move a slider as a hand would: to a place, and the page is told."""
-    opened.execute_script(
-        "const slider = document.getElementById(arguments[0]);"
-        "slider.value = arguments[1]; slider.dispatchEvent(new Event('input'));",
-        f"limit-{price}",
-        step,
-    )
+def drag(opened: Chrome, price: str, step: int) -> int:
+    """Move a slider's thumb with the mouse, about to a step; returns the one it came to."""
+    slider = opened.find_element(By.ID, f"limit-{price}")
+    opened.execute_script("arguments[0].scrollIntoView({block: 'center'})", slider)
+    steps, now = (int(slider.get_property(name)) for name in ("max", "value"))
+    track = int(slider.size["width"]) - THUMB
+    there, back = (round((place / steps - 0.5) * track) for place in (step, now))
+    hand = ActionChains(opened).move_to_element_with_offset(slider, back, 0).click_and_hold()
+    hand.move_to_element_with_offset(slider, there, 0).release().perform()
+    return int(slider.get_property("value"))
 
 
-def with_few_parameters(table: Table, step: int) -> np.ndarray:
-    """Which networks the slider leaves at a place: it has 400, evenly over the networks by size."""
-    kept: np.ndarray = (
-        table["params"] <= np.sort(table["params"])[int(step / 400 * (len(table["params"]) - 1))]
+def click_cloud(opened: Chrome, across: float, accuracy: float) -> WebElement:
+    """Click with the mouse where a value and an accuracy are in the cloud; returns the card of the network picked."""
+    cloud = opened.find_element(By.ID, "cloud")
+    place = opened.execute_script(
+        "const [cloud, across, percent] = arguments;"
+        "cloud.scrollIntoView({block: 'center'});"
+        "const {xaxis, yaxis} = cloud._fullLayout, {width, height} = cloud.getBoundingClientRect();"
+        "return [xaxis._offset + xaxis.d2p(across) - width / 2, yaxis._offset + yaxis.d2p(percent) - height / 2];",
+        cloud,
+        across,
+        100 * accuracy,
     )
+    ActionChains(opened).move_to_element_with_offset(cloud, *map(round, place)).click().perform()
+    return opened.find_element(By.ID, "picked")
+
+
+def within(table: Table, price: str, step: int) -> np.ndarray:
+    """Which networks a slider leaves at a step: it has 400, evenly over the networks by their price."""
+    last = len(table[price]) - 1
+    kept: np.ndarray = table[price] <= np.sort(table[price])[int(step / 400 * last)]
     return kept
 
 
@@ -85,10 +114,24 @@ def best(table: Table, kept: np.ndarray) -> str:
     return str(table["genome"][rows[np.argmin(table["loss_val_search"][rows])]])
 
 
-def test_the_page_is_whole_asks_nobody_and_has_no_complaint(opened: Chrome, walked: RunDirectory) -> None:
-    assert requested(opened) == [(walked.path / "report" / "report.html").as_uri()]
+def layers(genome: str) -> list[str]:
+    """What is to be drawn of a network: its genes, and the shapes between them."""
+    network = Genome.parse(genome)
+    convs = [
+        f"conv {conv.kernel}×{conv.kernel}\n{conv.pool} pool\n{conv.filters}×{16 >> depth}×{16 >> depth}"
+        for depth, conv in enumerate(network.convs, start=1)
+    ]
+    return ["picture\n1×16×16", *convs, *(f"dense\n{fc.units}" for fc in network.fcs), "classifier\n10"]
+
+
+def boxes(card: WebElement) -> list[str]:
+    return [box.text for box in card.find_elements(By.CSS_SELECTOR, ".layers > div")]
+
+
+def test_the_page_is_whole_asks_nobody_and_has_no_complaint(opened: Chrome, explored: RunDirectory) -> None:
+    assert requested(opened) == [(explored.path / "report" / "report.html").as_uri()]
     assert complaints(opened) == []
-    page = (walked.path / "report" / "report.md").read_text()
+    page = (explored.path / "report" / "report.md").read_text()
     titles = re.findall(r"^## (.+)$", page, re.MULTILINE)
     assert [h.text for h in opened.find_elements(By.TAG_NAME, "h2")] == [titles[0], "Explorer", *titles[1:]]
     pictures = opened.find_elements(By.CSS_SELECTOR, "main img")
@@ -106,12 +149,25 @@ def test_without_limits_the_best_network_of_the_space_is_drawn(opened: Chrome, t
     assert card.get_attribute("data-genome") == genome
     assert f"--genome {genome}" in card.text
     assert f"{table['params'][table['genome'].tolist().index(genome)]:,} parameters" in card.text
-    assert len(card.find_elements(By.CSS_SELECTOR, ".layers > div")) == len(genome.split("-")) + 2
+    assert boxes(card) == layers(genome)
 
 
-def test_a_slider_and_a_choice_left_out_narrow_the_networks(opened: Chrome, table: Table) -> None:
-    slide(opened, "params", 100)
-    kept = with_few_parameters(table, 100)
+@pytest.mark.parametrize("price", PRICES)
+def test_the_best_network_under_a_dragged_limit_is_drawn(opened: Chrome, table: Table, price: str) -> None:
+    of_all = best(table, np.ones(len(table["genome"]), dtype=bool))
+    row = table["genome"].tolist().index(of_all)
+    too_tight = max(step for step in range(400) if not within(table, price, step)[row])
+    kept = within(table, price, drag(opened, price, too_tight // 2))
+    assert text_of(opened, "within").startswith(f"{kept.sum():,} of ")
+    drawn = opened.find_element(By.ID, "best").get_attribute("data-genome")
+    assert drawn == best(table, kept) != of_all
+    assert boxes(opened.find_element(By.ID, "best")) == layers(drawn)
+    opened.find_element(By.ID, "reset").click()
+    assert opened.find_element(By.ID, "best").get_attribute("data-genome") == of_all
+
+
+def test_limits_hold_together(opened: Chrome, table: Table) -> None:
+    kept = np.all([within(table, price, drag(opened, price, 250)) for price in PRICES], axis=0)
     assert text_of(opened, "within").startswith(f"{kept.sum():,} of ")
     assert opened.find_element(By.ID, "best").get_attribute("data-genome") == best(table, kept)
     opened.find_element(By.CSS_SELECTOR, "[aria-label='depth 1']").click()
@@ -122,6 +178,19 @@ def test_a_slider_and_a_choice_left_out_narrow_the_networks(opened: Chrome, tabl
     assert text_of(opened, "within").startswith(f"{len(table['genome']):,} of ")
 
 
+def test_a_choice_of_every_gene_can_be_left_out(opened: Chrome, explored: RunDirectory, table: Table) -> None:
+    space = space_of_run(read_study(explored.path / "study.toml").space, explored.read_json("run.json") or {})
+    genes = [space.active_genes(space.parse(text)) for text in table["genome"]]
+    for gene in space.genes:
+        choice = opened.find_element(By.CSS_SELECTOR, f"[aria-label='{gene.name} {gene.choices[-1]}']")
+        choice.click()
+        kept = np.array([active.get(gene.name) != gene.choices[-1] for active in genes])
+        assert text_of(opened, "within").startswith(f"{kept.sum():,} of "), gene.name
+        assert opened.find_element(By.ID, "best").get_attribute("data-genome") == best(table, kept)
+        choice.click()
+    assert text_of(opened, "within").startswith(f"{len(genes):,} of ")
+
+
 def test_where_nothing_is_left_the_page_says_so(opened: Chrome) -> None:
     for depth in (1, 2):
         opened.find_element(By.CSS_SELECTOR, f"[aria-label='depth {depth}']").click()
@@ -130,46 +199,72 @@ def test_where_nothing_is_left_the_page_says_so(opened: Chrome) -> None:
     assert complaints(opened) == []
 
 
-def test_a_click_into_the_cloud_names_the_network_there(opened: Chrome, table: Table) -> None:
+def test_a_click_on_the_front_names_the_network_there(
+    opened: Chrome, explored: RunDirectory, table: Table
+) -> None:
+    by_time = np.argsort(table["latency_ms"], kind="stable")
+    accuracies = table["accuracy_val_search"][by_time]
+    before = np.maximum.accumulate(np.concatenate([[-1.0], accuracies[:-1]]))
+    front = by_time[accuracies > before]
+    for row in (front[0], front[-1]):
+        card = click_cloud(opened, float(table["latency_ms"][row]), table["accuracy_val_search"][row])
+        genome = str(table["genome"][row])
+        assert card.text.startswith("The network you picked\n")
+        assert card.get_attribute("data-genome") == genome
+        assert boxes(card) == layers(genome)
+        command = card.find_element(By.TAG_NAME, "code").text
+        assert command.endswith(f"{explored.path.name} --genome {genome}")
+        assert command.startswith("suite export ")
+
+
+def test_a_click_into_the_cloud_names_a_network_there(opened: Chrome, table: Table) -> None:
     Select(opened.find_element(By.ID, "across")).select_by_value("macs")
-    largest = int(np.argmax(table["macs"]))
-    opened.execute_script(
-        "const point = {x: arguments[0], y: arguments[1]};"
-        "document.getElementById('cloud').emit('plotly_click', {points: [point]});",
-        int(table["macs"][largest]),
-        100 * float(table["accuracy_val_search"][largest]),
-    )
-    card = opened.find_element(By.ID, "picked")
-    assert "The network you picked" in card.text
+    macs, accuracy = table["macs"], table["accuracy_val_search"]
+    large = np.flatnonzero(macs > np.median(macs))
+    lone = large[np.argmin(accuracy[large])]  # far from the front, whose points would be named in its place
+    card = click_cloud(opened, int(macs[lone]), accuracy[lone])
     picked = table["genome"].tolist().index(card.get_attribute("data-genome"))
-    for column in ("macs", "accuracy_val_search"):
-        assert table[column][picked] == table[column][largest]
+    two_cells = 2 * np.log(macs.max() / macs.min()) / 110, 2 * np.ptp(accuracy) / 70
+    assert abs(np.log(macs[picked] / macs[lone])) <= two_cells[0]
+    assert abs(accuracy[picked] - accuracy[lone]) <= two_cells[1]
+    assert boxes(card) == layers(str(table["genome"][picked]))
 
 
 def test_the_explorer_works_in_the_sandbox_that_the_dashboard_puts_it_in(
-    walked: RunDirectory, table: Table
+    explored: RunDirectory, table: Table
 ) -> None:
-    page = dashboard_of(walked, open_storage(storage_url(walked, None)))
+    page = dashboard_of(explored, open_storage(storage_url(explored, None)))
     with browser() as chrome, serving(page) as port:
         chrome.get(f"http://127.0.0.1:{port}/report")
         wait_for_the_explorer(chrome)
-        slide(chrome, "params", 100)
-        assert text_of(chrome, "within").startswith(f"{with_few_parameters(table, 100).sum():,} of ")
+        kept = within(table, "params", drag(chrome, "params", 100))
+        assert text_of(chrome, "within").startswith(f"{kept.sum():,} of ")
         assert chrome.find_elements(By.CSS_SELECTOR, "#cloud .trace")
         assert complaints(chrome) == []
 
 
 def test_a_space_too_large_for_a_page_shows_its_best(
-    walked: RunDirectory, table: Table, monkeypatch: pytest.MonkeyPatch
+    explored: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    run = RunDirectory(Path(shutil.copytree(explored.path, tmp_path / "run")))
     monkeypatch.setattr(explorer_room, "MOST", 10)
-    try:
-        write_report(walked)
-        page = (walked.path / "report" / "report.html").read_text()
-        assert "All 10 networks that are best" in page
-    finally:
-        monkeypatch.undo()
-        write_report(walked)
+    write_report(run)
+    assert "All 10 networks that are best" in (run.path / "report" / "report.html").read_text()
+
+
+def test_networks_of_large_pictures_keep_their_size(
+    explored: RunDirectory, table: Table, tmp_path: Path
+) -> None:
+    run = RunDirectory(Path(shutil.copytree(explored.path, tmp_path / "run")))
+    rewrite_oracle(run, pa.table({**table, "macs": table["macs"] * 10**6}))
+    write_report(run)
+    with browser() as chrome:
+        chrome.get((run.path / "report" / "report.html").as_uri())
+        wait_for_the_explorer(chrome)
+        row = table["genome"].tolist().index(chrome.find_element(By.ID, "best").get_attribute("data-genome"))
+        assert f" · {table['macs'][row] / 1e3:#.3g} G MACs" in text_of(chrome, "best")
+        kept = within(table, "macs", drag(chrome, "macs", 100))
+        assert text_of(chrome, "within").startswith(f"{kept.sum():,} of ")
 
 
 @pytest.mark.parametrize(("part", "width"), [("The answer", 500), ("NAS best practice", 1400)])

@@ -21,7 +21,7 @@ from suite.export.front import TIMER
 from suite.run_directory import RunDirectory
 from suite.study import read_study
 from tests.conftest import ROOT, refusal
-from tests.end_to_end.conftest import python, suite
+from tests.end_to_end.conftest import needs_onnx, python, suite
 
 SCRIPT = ROOT / "suite" / "export" / TIMER
 
@@ -30,12 +30,6 @@ SCRIPT = ROOT / "suite" / "export" / TIMER
 def run(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
     """A copy of the finished run."""
     return RunDirectory(Path(shutil.copytree(finished, tmp_path_factory.mktemp("onnx") / "run")))
-
-
-def needs_onnx() -> None:
-    """Skip where the extra `export` is not installed."""
-    for package in ("onnx", "onnxscript", "onnxruntime"):
-        pytest.importorskip(package, reason=f"{package} is not installed (the extra `export`)")
 
 
 @pytest.fixture(scope="module")

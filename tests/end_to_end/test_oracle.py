@@ -59,15 +59,6 @@ def test_every_network_is_scored_as_it_scores_alone(walked: RunDirectory) -> Non
     assert best == [str(table["genome"][i]) for i in np.argsort(table["loss_val_search"], kind="stable")]
 
 
-@pytest.fixture(scope="module")
-def walked(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
-    """A finished run with an oracle, and its report."""
-    copy = RunDirectory(Path(shutil.copytree(finished, tmp_path_factory.mktemp("walked") / "run")))
-    done = suite("oracle", copy.path, cwd=copy.path.parent)
-    assert done.returncode == 0, done.stderr
-    return copy
-
-
 def line_of(page: str, beginning: str) -> str:
     """The one line of a page that begins so."""
     (line,) = [line for line in page.splitlines() if line.startswith(beginning)]
@@ -218,8 +209,8 @@ def test_a_run_without_a_supernet_is_refused(run: RunDirectory) -> None:
     assert (done.returncode, "no trained supernet" in done.stderr) == (2, True)
 
 
-def test_the_shortlist_finds_the_fronts_of_the_full_walk(walked: RunDirectory) -> None:
-    run, table = walked, read_table(walked)
+def test_the_shortlist_finds_the_fronts_of_the_full_walk(walked: RunDirectory, tmp_path: Path) -> None:
+    run, table = RunDirectory(Path(shutil.copytree(walked.path, tmp_path / "run"))), read_table(walked)
     for order, options in enumerate([[], ["--screen"]]):
         done = suite("oracle", run.path, "--shortlist", "--order", order, *options, cwd=run.path.parent)
         assert done.returncode == 0, done.stderr

@@ -41,24 +41,26 @@ def main() -> None:
     run = RunDirectory.open(asked.run) if asked.run else latest_run(RUNS)
     DOCS.mkdir(exist_ok=True)
     with browser() as opened:
-        _report(opened, run)
-        _dashboard(opened, run)
-    _terminal()
+        shoot_report(opened, run, DOCS)
+        shoot_dashboard(opened, run, DOCS)
+    draw_terminal(ROOT / "studies", DOCS)
 
 
-def _report(opened: Chrome, run: RunDirectory) -> None:
+def shoot_report(opened: Chrome, run: RunDirectory, docs: Path) -> None:
+    """Its first page, and its explorer."""
     opened.get((run.path / "report" / "report.html").as_uri())
     _until(opened, lambda: opened.find_element(By.ID, "within").text)
-    _shoot(opened, "report")
+    _shoot(opened, docs / "report.png")
     opened.execute_script("document.getElementById('explorer').scrollIntoView()")
     opened.execute_script(
         "const slider = document.getElementById('limit-params'); slider.value = 120;"
         "slider.dispatchEvent(new Event('input'))"
     )
-    _shoot(opened, "explorer")
+    _shoot(opened, docs / "explorer.png")
 
 
-def _dashboard(opened: Chrome, run: RunDirectory) -> None:
+def shoot_dashboard(opened: Chrome, run: RunDirectory, docs: Path) -> None:
+    """The search, its note, its genes, and the winner among the finalists."""
     storage = open_storage(storage_url(run, None))
     studies = {study.study_name.rpartition("/")[2]: study._study_id for study in storage.get_all_studies()}
     final = run.read_result("final") or {}
@@ -74,14 +76,14 @@ def _dashboard(opened: Chrome, run: RunDirectory) -> None:
         for name, page in pages.items():
             opened.get(f"http://127.0.0.1:{port}/dashboard/studies/{page}")
             _until(opened, lambda: run.run_id in opened.find_element(By.TAG_NAME, "body").text)
-            _shoot(opened, name)
+            _shoot(opened, docs / f"{name}.png")
 
 
-def _terminal() -> None:
+def draw_terminal(studies: Path, docs: Path) -> None:
     """A search of its own, as from a checkout: in the middle of its search phase, and at its end."""
     asked = "suite search studies/digits.toml"
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(ROOT / "studies", Path(folder, "studies"))
+        shutil.copytree(studies, Path(folder, "studies"))
         words = [sys.executable, "-m", *asked.split()]
         middle, end = watched(words, Path(folder), _is_half_searched)
     prompt = (Piece(0, "$", "green", False), Piece(2, asked, "default", True))
@@ -91,7 +93,7 @@ def _terminal() -> None:
         ("In the middle of the search", [prompt, *middle]),
         ("At its end, below the plan", end[last_of_plan + 1 :]),
     ]
-    (DOCS / "terminal.svg").write_text(windows_svg(said, windows), encoding="utf-8")
+    (docs / "terminal.svg").write_text(windows_svg(said, windows), encoding="utf-8")
 
 
 def _is_half_searched(line: str) -> bool:
@@ -103,7 +105,7 @@ def _until(opened: Chrome, condition: object) -> None:
     WebDriverWait(opened, 60).until(lambda _: condition())  # type: ignore[operator]
 
 
-def _shoot(opened: Chrome, name: str) -> None:
+def _shoot(opened: Chrome, picture: Path) -> None:
     """Once what moves in it has come to rest: two pictures, a moment apart, that are the same."""
     before = b""
     for _ in range(40):
@@ -112,7 +114,7 @@ def _shoot(opened: Chrome, name: str) -> None:
             break
         before = taken
         opened.execute_async_script("setTimeout(arguments[0], 250)")
-    (DOCS / f"{name}.png").write_bytes(taken)
+    picture.write_bytes(taken)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,16 @@
   const texts = new TextDecoder().decode(columns.texts).split("\n");
   const accuracy = columns.accuracy;
   const prices = facts.prices.map((price) => ({ ...price, values: columns[price.name] }));
-  const steps = 400;
+  const log = Math.log10, steps = 400;  // of a slider
+  const width = 110, height = 70;  // of the cloud, in cells
+  let worst = Infinity, top = -Infinity;
+  for (const value of accuracy) { worst = Math.min(worst, value); top = Math.max(top, value); }
+  const tall = top - worst || 1;
   for (const price of prices) {
     price.order = Uint32Array.from(texts.keys()).sort((a, b) => price.values[a] - price.values[b]);
     price.most = Infinity;
+    price.low = log(price.values[price.order[0]]);
+    price.wide = log(price.values[price.order[texts.length - 1]]) - price.low || 1;
   }
   const dropped = facts.genes.map(() => new Set());
   let across = prices[prices.length - 1], shown = new Uint8Array(texts.length), best = -1;
@@ -69,8 +75,8 @@
     }
     dropped.forEach((out, place) => {
       if (!out.size) return;
-      const values = columns[`gene${place}`];
-      for (let i = 0; i < shown.length; i++) if (out.has(values[i])) shown[i] = 0;
+      const values = columns[`gene${place}`], isOut = Uint8Array.from({ length: 256 }, (_, index) => out.has(index));
+      for (let i = 0; i < shown.length; i++) if (isOut[values[i]]) shown[i] = 0;
     });
   }
 
@@ -88,29 +94,29 @@
     describe(byId("best"), best, "The best within these limits");
   }
 
+  // Which cell of the cloud each network is in; made once a price, as no move changes it.
+  function cellsOf(price) {
+    return Uint16Array.from(price.values, (value, i) => {
+      const x = Math.min(width - 1, Math.floor(((log(value) - price.low) / price.wide) * width));
+      const y = Math.min(height - 1, Math.floor(((accuracy[i] - worst) / tall) * height));
+      return width * y + x;
+    });
+  }
+
   function draw() {
-    const log = Math.log10, width = 110, height = 70;
-    const low = log(across.values[across.order[0]]), high = log(across.values[across.order[texts.length - 1]]);
-    const stepX = (high - low) / width || 1;
-    let least = Infinity, most = -Infinity;
-    for (const value of accuracy) { least = Math.min(least, value); most = Math.max(most, value); }
-    const stepY = (most - least) / height || 1;
-    const cells = Array.from({ length: height }, () => new Float64Array(width));
-    for (let i = 0; i < shown.length; i++) {
-      if (!shown[i]) continue;
-      const x = Math.min(width - 1, Math.floor((log(across.values[i]) - low) / stepX));
-      const y = Math.min(height - 1, Math.floor((accuracy[i] - least) / stepY));
-      cells[y][x]++;
-    }
-    const z = cells.map((row) => Array.from(row, (n) => (n ? log(n) : null)));
+    const cells = (across.cells ??= cellsOf(across)), { low, wide } = across;
+    const counts = new Uint32Array(width * height);
+    for (let i = 0; i < shown.length; i++) if (shown[i]) counts[cells[i]]++;
+    const z = Array.from({ length: height }, (_, y) =>
+      Array.from(counts.subarray(width * y, width * (y + 1)), (n) => (n ? log(n) : null)));
     const style = getComputedStyle(document.documentElement);
     const ink = style.getPropertyValue("--ink").trim(), line = style.getPropertyValue("--line").trim();
     const axis = { gridcolor: line, zeroline: false, linecolor: line };
     const ticks = [];
-    for (let power = Math.floor(low); power <= high; power++) ticks.push(...[1, 2, 5].map((n) => n * 10 ** power));
+    for (let power = Math.floor(low); power <= low + wide; power++) ticks.push(...[1, 2, 5].map((n) => n * 10 ** power));
     const traces = [
-      { type: "heatmap", z, x: Array.from({ length: width }, (_, i) => 10 ** (low + (i + 0.5) * stepX)),
-        y: Array.from({ length: height }, (_, i) => 100 * (least + (i + 0.5) * stepY)), showscale: false,
+      { type: "heatmap", z, x: Array.from({ length: width }, (_, i) => 10 ** (low + ((i + 0.5) / width) * wide)),
+        y: Array.from({ length: height }, (_, i) => 100 * (worst + ((i + 0.5) / height) * tall)), showscale: false,
         colorscale: [[0, "#cfe3f1"], [1, "#0b3d66"]], hovertemplate: "%{x:.4~s}, %{y:.2f} %<extra></extra>" },
       front(), mark(best, "best within the limits", "star", "#D55E00"),
       ...facts.marked.map(({ row, words }) => mark(row, words, "diamond", "#E69F00")),
@@ -143,11 +149,10 @@
   }
 
   function nearest(x, y) {
-    const log = Math.log10, wide = log(across.values[across.order[texts.length - 1]] / across.values[across.order[0]]) || 1;
     let found = -1, least = Infinity;
     for (let i = 0; i < shown.length; i++) {
       if (!shown[i]) continue;
-      const distance = (log(across.values[i] / x) / wide) ** 2 + (accuracy[i] - y / 100) ** 2;
+      const distance = (log(across.values[i] / x) / across.wide) ** 2 + ((accuracy[i] - y / 100) / tall) ** 2;
       if (distance < least) { least = distance; found = i; }
     }
     return found;
@@ -187,10 +192,12 @@
 
   function said(price, value) {
     if (price.name === "latency_ms") return `${value.toPrecision(3)} ms`;
+    if (value >= 1e9) return `${(value / 1e9).toPrecision(3)} G ${price.unit}`;
     return value >= 1e6 ? `${(value / 1e6).toPrecision(3)} M ${price.unit}` : `${value.toLocaleString("en")} ${price.unit}`;
   }
 
   function short(value) {
+    if (value >= 1e9) return `${value / 1e9}G`;
     if (value >= 1e6) return `${value / 1e6}M`;
     return value >= 1e3 ? `${value / 1e3}k` : String(Number(value.toPrecision(1)));
   }
@@ -212,7 +219,7 @@
   async function unpacked(text, layout) {
     const packed = Uint8Array.from(atob(text.trim()), (c) => c.charCodeAt(0));
     const bytes = await inflated(packed);
-    const types = { u1: Uint8Array, u4: Uint32Array, f4: Float32Array };
+    const types = { f8: Float64Array, u4: Uint32Array, f4: Float32Array, u1: Uint8Array };
     return Object.fromEntries(layout.map(({ name, type, start, count }) => [name, new types[type](bytes, start, count)]));
   }
 
