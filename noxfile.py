@@ -93,7 +93,7 @@ def report(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure this machine: `-- recording`, `-- evaluation`, `-- durability`, `-- start`, `-- dashboard`."""
+    """Measure this machine: `-- recording`, `evaluation`, `durability`, `start`, `dashboard` or `explorer`."""
     _suite(session, "bench", *session.posargs)
 
 

@@ -15,15 +15,15 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from shutil import which
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import optuna_dashboard
 
+from benchmarks.browsing import chromium
 from benchmarks.recording import evaluated
 from suite.cli.read_only import new_server
 from suite.dashboard import dashboard_of
@@ -51,7 +51,7 @@ def run(
 ) -> dict[str, Any]:
     """Seconds for records of each size on SQLite, the journal and further storage URLs."""
     with ExitStack() as stack:
-        chrome = stack.enter_context(_chromium(browse))
+        chrome = stack.enter_context(chromium(browse))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         storages = {kind: url.format(folder) for kind, url in STORAGES.items()}
         storages |= {f"storage {number}": url for number, url in enumerate(urls, 1)}
@@ -204,12 +204,3 @@ def _seconds(do: Callable[[], object]) -> float:
     start = time.perf_counter()
     do()
     return time.perf_counter() - start
-
-
-def _chromium(browse: bool) -> Any:
-    """A browser, or None where there is none; as the tests drive it, so of the extra `dev`."""
-    if not browse or which("chromium") is None or which("chromedriver") is None:
-        return nullcontext()
-    from tests.browser import browser
-
-    return browser()

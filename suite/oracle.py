@@ -6,7 +6,6 @@ what it lost on pictures it never saw (selection regret, val-B).
 
 from __future__ import annotations
 
-import hashlib
 import io
 import time
 from collections.abc import Sequence
@@ -14,8 +13,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from torch import Tensor
 
@@ -23,7 +20,7 @@ from suite.data import Data, Split
 from suite.errors import OutOfMemoryError, SearchError
 from suite.fitness import criteria
 from suite.latency_model import LatencyModel, model_latency
-from suite.oracle_table import TABLE_FILE, Table, costs, read_table, within
+from suite.oracle_table import Table, costs, read_table, within, write_table
 from suite.pareto import front_rows
 from suite.progress import Display, Phase
 from suite.run_directory import EverySeconds, RunDirectory, write_atomically
@@ -71,7 +68,7 @@ def score_space(
     table = _table(genomes, space, latency, sums)
     best = np.argsort(costs(table, "val_search", study.search.score), kind="stable")[:TOP]
     _write_bits(run, [genomes[i] for i in best], splits, scorer)
-    sha256 = _write_table(run, table)  # last: until the result names it, it counts as damaged
+    sha256 = write_table(run, table)  # last: until the result names it, it counts as damaged
     result = {
         "networks": len(genomes),
         "pictures": {name: len(split) for name, split in splits.items()},
@@ -189,14 +186,6 @@ def _table(
         columns[f"loss_{name}"] = (of_split.loss_sums / of_split.pictures).numpy()
         columns[f"accuracy_{name}"] = (of_split.correct.double() / of_split.pictures).numpy()
     return columns
-
-
-def _write_table(run: RunDirectory, columns: Table) -> str:
-    """Write oracle.parquet; returns its sha256."""
-    buffer = io.BytesIO()
-    pq.write_table(pa.table(columns), buffer, compression="zstd")
-    write_atomically(run.path / TABLE_FILE, buffer.getvalue())
-    return hashlib.sha256(buffer.getvalue()).hexdigest()
 
 
 def _write_bits(

@@ -1,8 +1,9 @@
-"""The oracle's table, oracle.parquet: every network of the space, a row each. Reading it needs no torch."""
+"""The oracle's table, oracle.parquet: every network of the space, a row each. It needs no torch."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from suite.errors import RunDirectoryError
-from suite.run_directory import RunDirectory
+from suite.run_directory import RunDirectory, write_atomically
 
 TABLE_FILE = "oracle.parquet"
 _GENOMES = re.compile(r"[a-z0-9-]*")
@@ -48,6 +49,14 @@ def read_table(run: RunDirectory) -> Table:
             "is damaged.", where=str(path), remedy=f"Make it again: suite oracle {run.path}"
         ) from None
     return columns
+
+
+def write_table(run: RunDirectory, columns: Table) -> str:
+    """Write oracle.parquet; returns its sha256, by which results/oracle.json has to name it."""
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer, compression="zstd")
+    write_atomically(run.path / TABLE_FILE, buffer.getvalue())
+    return hashlib.sha256(buffer.getvalue()).hexdigest()
 
 
 def costs(table: Table, split: str, score: str) -> NDArray[np.float64]:

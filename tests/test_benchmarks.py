@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from benchmarks import dashboard, durability, recording
+from benchmarks import dashboard, durability, explorer, recording
 from suite.progress import Display
 from suite.study import StudySettings, study_toml
 
@@ -61,3 +62,28 @@ def test_the_dashboard_is_measured_on_each_storage_as_its_record_grows() -> None
         for row in result["rows"]
     )
     assert "no browser" in dashboard.show(result)
+
+
+def test_the_explorer_is_measured_move_by_move(tiny_study: StudySettings, tmp_path: Path) -> None:
+    path = tmp_path / "tiny.toml"
+    path.write_text(study_toml(tiny_study))
+    result = explorer.run(Display(quiet=True), path)
+    if result["drawn_s"] is None:
+        pytest.skip("needs chromium and chromedriver")
+    moves = explorer.DOWN + explorer.UP + explorer.FINE
+    assert {name: len(spent) for name, spent in result["moves_ms"].items()} == dict.fromkeys(
+        explorer.SLIDERS, moves
+    )
+    assert all(spent > 0 for of_slider in result["moves_ms"].values() for spent in of_slider)
+    lines = explorer.show(result).splitlines()
+    assert re.fullmatch(r"432 networks: a page of \d\.\d MB, drawn in \d+\.\d s", lines[0])
+    assert len(lines) == 2 + len(explorer.SLIDERS)
+
+
+def test_without_a_browser_the_explorer_s_page_is_measured(tiny_study: StudySettings, tmp_path: Path) -> None:
+    path = tmp_path / "tiny.toml"
+    path.write_text(study_toml(tiny_study))
+    result = explorer.run(Display(quiet=True), path, browse=False)
+    assert (result["networks"], result["moves_ms"]) == (432, {})
+    assert result["bytes"] > 4e6, "with all of plotly"
+    assert explorer.show(result).endswith(" MB, no browser")

@@ -12,7 +12,7 @@ from suite.cli.options import Run, interruptible, opened, starting
 from suite.errors import RunDirectoryError, StudyFileError
 from suite.progress import Display
 
-COSTS = ("recording", "evaluation", "durability", "start", "dashboard")
+COSTS = ("recording", "evaluation", "durability", "start", "dashboard", "explorer")
 CONTESTS = ("tabular", "supernet", "wall-clock")
 BENCHMARKS = (*COSTS, *CONTESTS)
 OF_A_RUN = ("start", "supernet")
@@ -21,6 +21,7 @@ EXAMPLES = (
     "suite bench evaluation",
     "suite bench recording --storage postgresql://ME@HOST/DB",
     "suite bench dashboard",
+    "suite bench explorer",
     "suite bench tabular --table nas-bench-macro_cifar10.json",
     "suite bench supernet runs/cifar10/20260101-120000",
     "suite bench wall-clock --study studies/cifar10.toml --budgets 15,30",
@@ -98,6 +99,8 @@ def bench(
                 print(benchmark.show(benchmark.run(display, storage or [], study, seeds or 3)))
             case "start":
                 print(benchmark.show(benchmark.run(display, opened(run))))
+            case "explorer":
+                print(benchmark.show(benchmark.run(display)))
             case _:
                 print(benchmark.show(benchmark.run(display, urls=storage or [])))
 
