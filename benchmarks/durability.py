@@ -1,13 +1,15 @@
 """What checkpoints and records cost of a whole run's time: `suite bench durability`.
 
-The same study (`--study`, or the quick one of CIFAR-10) is run in pairs, once as it is and once with nothing kept but
-in memory: no checkpoints, no trials in a database. Which of a pair comes first takes turns, so that a machine that
-slows down does so for both. Runs of minutes differ by more than what is asked for on a machine that is not alone, so
-the seconds within a checkpoint or the storage are counted as well.
+The same study (`--study`, or the quick one of CIFAR-10) is run twice at once, as it is and with nothing kept but in
+memory: no checkpoints, no trials in a database. The two take turns of seconds, each stopped (SIGSTOP) while the other
+goes on, so that a machine that slows down for a minute does so for both; one after the other, whole runs differ by
+more than what is asked for. The seconds within a checkpoint or the storage are counted as well.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +17,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from inspect import getmembers, ismethod
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,8 +28,9 @@ from unittest import mock
 import numpy as np
 from optuna.storages import BaseStorage, InMemoryStorage
 
-from suite.data import Data, find_data, open_data
+from suite.data import find_data, open_data
 from suite.device import open_device
+from suite.errors import StoppedError
 from suite.experiment import run_experiment
 from suite.progress import Display
 from suite.run_directory import RunDirectory
@@ -32,33 +39,29 @@ from suite.trials import open_storage
 
 LIMIT = 0.05
 _STUDY = Path("studies/cifar10-quick.toml")
+_TURN_SECONDS = 5.0
 
 
 def run(
-    display: Display, urls: Sequence[str] = (), path: Path | None = None, seeds: int = 3
+    display: Display, urls: Sequence[str] = (), path: Path | None = None, seeds: int = 1
 ) -> dict[str, Any]:
     """Seconds of each run, kept and not kept, a pair from each seed; `urls` names a storage other than SQLite.
 
     Raises:
         StudyFileError: the study at `path` cannot be run.
+        StoppedError: a run came to no end.
     """
     study = read_study(path or _STUDY)
-    data = open_data(study.data, find_data(study.data))
     pairs: list[dict[str, float]] = []
-    with display.phase("Runs", 2 * seeds, "runs") as phase:
+    with display.phase("Pairs of runs", seeds, "pairs") as phase:
+
+        def tell(seconds: Mapping[str, float]) -> None:
+            phase.update(len(pairs), ", ".join(f"{kind} {spent:.0f} s" for kind, spent in seconds.items()))
+
         for seed in range(seeds):
-            seeded, pair = study.model_copy(update={"seed": seed}), dict[str, float]()
-            for kind in ("kept", "not kept") if seed % 2 == 0 else ("not kept", "kept"):
-                clock = _Clock()
-                with clock.within_writes() if kind == "kept" else _in_memory():
-                    pair[kind] = _seconds(seeded, data, urls)
-                if kind == "kept":
-                    pair["within"] = clock.seconds
-                phase.update(2 * seed + len(pair.keys() - {"within"}), f"{kind}: {pair[kind]:.1f} s")
-            pairs.append(pair)
-        phase.finish(2 * seeds)
-    share = float(np.median([1 - pair["not kept"] / pair["kept"] for pair in pairs]))
-    within = float(np.median([pair["within"] / pair["kept"] for pair in pairs]))
+            pairs.append(_pair(study.model_copy(update={"seed": seed}), next(iter(urls), None), tell))
+        phase.finish(seeds)
+    share, within = (float(np.median([of(pair) for pair in pairs])) for of in (_share, _share_within))
     return {"study": study.name, "pairs": pairs, "share": share, "share_within": within}
 
 
@@ -66,10 +69,9 @@ def show(result: dict[str, Any]) -> str:
     """The result as lines of text."""
     lines = [f"{'pair':<6}{'kept':>10}{'not kept':>10}{'within':>10}   seconds of a run of {result['study']}"]
     for number, pair in enumerate(result["pairs"], 1):
-        share, within = 1 - pair["not kept"] / pair["kept"], pair["within"] / pair["kept"]
         lines.append(
             f"{number:<6}{pair['kept']:>10.2f}{pair['not kept']:>10.2f}{pair['within']:>10.2f}"
-            f"   {100 * share:.1f} % of the run by the difference, {100 * within:.2f} % within"
+            f"   {100 * _share(pair):.1f} % of the run by the difference, {100 * _share_within(pair):.2f} % within"
         )
     for name, share in (("by the difference", result["share"]), ("within", result["share_within"])):
         verdict = f"below {100 * LIMIT:g} %" if share < LIMIT else f"NOT BELOW {100 * LIMIT:g} %"
@@ -77,15 +79,119 @@ def show(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _seconds(study: StudySettings, data: Data, urls: Sequence[str]) -> float:
-    device = open_device("cpu")
-    with tempfile.TemporaryDirectory() as folder:
-        run = RunDirectory.create(Path(folder) / "run")
-        run.write_json("run.json", {"run": f"bench-{time.time_ns()}"})
-        url = next(iter(urls), f"sqlite:///{run.path}/study.db")
-        clock = time.monotonic()
-        run_experiment(study, data, device, url, run, Display(quiet=True))
-        return time.monotonic() - clock
+def _share(pair: Mapping[str, float]) -> float:
+    """Of the run, by the difference to the one that keeps nothing."""
+    return 1 - pair["not kept"] / pair["kept"]
+
+
+def _share_within(pair: Mapping[str, float]) -> float:
+    """Of the run, by the clock within checkpoints and the storage."""
+    return pair["within"] / pair["kept"]
+
+
+def _pair(
+    study: StudySettings, url: str | None, tell: Callable[[Mapping[str, float]], None]
+) -> dict[str, float]:
+    """Seconds of two runs of a study in turns, and of the one that is kept those within its writes."""
+    seconds, within = {"kept": 0.0, "not kept": 0.0}, 0.0
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _ready("kept", study, url, Path(folder)) as kept,
+        _ready("not kept", study, url, Path(folder)) as not_kept,
+    ):
+        under_way = {"kept": kept, "not kept": not_kept}
+        while under_way:
+            for kind, run in list(under_way.items()):
+                spent, is_over = run.turn()
+                seconds[kind] += spent
+                if is_over:
+                    within += _received(run.pipe)
+                    del under_way[kind]
+            tell(seconds)
+    return {**seconds, "within": within}
+
+
+@dataclass
+class _Run:
+    """A process that is stopped but for its turns, and knows how long it stood still."""
+
+    process: BaseProcess
+    pipe: Connection
+    still: Synchronized[float]  # seconds
+    stopped_at: float
+
+    def turn(self) -> tuple[float, bool]:
+        """Let it go on for a while: the seconds it had, and whether it came to its end."""
+        begun = time.monotonic()
+        self.still.value += begun - self.stopped_at
+        _signal(self.process, signal.SIGCONT)
+        is_over = self.pipe.poll(_TURN_SECONDS)
+        if not is_over:
+            _signal(self.process, signal.SIGSTOP)
+        self.stopped_at = time.monotonic()
+        return self.stopped_at - begun, is_over
+
+
+def _signal(process: BaseProcess, number: signal.Signals) -> None:
+    assert process.pid is not None, "it was started"
+    os.kill(process.pid, number)
+
+
+@contextmanager
+def _ready(kind: str, study: StudySettings, url: str | None, folder: Path) -> Iterator[_Run]:
+    """A process about to run a study, stopped; it is killed in the end."""
+    spawn = get_context("spawn")
+    (ours, theirs), still = spawn.Pipe(), spawn.Value("d")
+    words = (kind, study, url, folder / kind, theirs, still)
+    process = spawn.Process(target=_run_when_told, args=words, daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        _received(ours)
+        _signal(process, signal.SIGSTOP)
+        ours.send("go on")
+        yield _Run(process, ours, still, time.monotonic())
+    finally:
+        process.kill()
+        process.join()
+
+
+def _received(pipe: Connection) -> float:
+    try:
+        return float(pipe.recv())
+    except EOFError:
+        raise StoppedError(
+            "came to no end; what it said is above.",
+            where="a run",
+            remedy="Run the study alone: suite search STUDY",
+        ) from None
+
+
+def _run_when_told(
+    kind: str,
+    study: StudySettings,
+    url: str | None,
+    folder: Path,
+    pipe: Connection,
+    still: Synchronized[float],
+) -> None:
+    """In a process of its own: say that all is ready, run, and say what the writes took (seconds)."""
+    data, device, clock = open_data(study.data, find_data(study.data)), open_device("cpu"), _Clock()
+    run, now = RunDirectory.create(folder), time.monotonic
+    run.write_json("run.json", {"run": f"bench-{time.time_ns()}"})
+
+    def going() -> float:
+        return now() - still.value
+
+    pipe.send(0.0)
+    pipe.recv()
+    with (
+        mock.patch("time.monotonic", going),  # what is kept every half minute goes by it too
+        clock.within_writes() if kind == "kept" else _in_memory(),
+    ):
+        storage = url or f"sqlite:///{run.path}/study.db"
+        run_experiment(study, data, device, storage, run, Display(quiet=True))
+    pipe.send(clock.seconds)
 
 
 @dataclass

@@ -83,9 +83,8 @@ def _write_page(directory: RunDirectory, study: StudySettings, space: SearchSpac
     directory.write_result("oracle", {"sha256": write_table(directory, _by_chance(space))})
     folder = directory.path / "report"
     folder.mkdir()
-    first = Section(
-        "The answer", Markdown("There is none: scores are drawn by chance.")
-    )  # which it comes after
+    # The explorer comes after the first section.
+    first = Section("The answer", Markdown("There is none: scores are drawn by chance."))
     return write_html_page(folder, study.name, [], [first], explorer(read_record(directory)))
 
 

@@ -40,12 +40,11 @@ OTHER_MODES = {
     "sqlite, DELETE": ("journal_mode=DELETE",),
     "sqlite, TRUNCATE": ("journal_mode=TRUNCATE",),
     "sqlite, PERSIST": ("journal_mode=PERSIST",),
-    "sqlite, WAL, NORMAL": (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-    ),  # may lose the last trials to a power cut
+    "sqlite, WAL, NORMAL": ("journal_mode=WAL", "synchronous=NORMAL"),
 }
-"""Those that the suite does not use, each as the pragmas of a connection: it uses WAL, and synchronous=FULL."""
+"""Those that the suite does not use, each as the pragmas of a connection: it uses WAL, and synchronous=FULL, without
+which a power cut may take the last trials.
+"""
 
 
 def run(display: Display, trials: int = 200, urls: Sequence[str] = ()) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import optuna
 import torch
 
 from suite.choice import (
@@ -24,7 +26,7 @@ from suite.fitness import Fitness, criteria, within_size_limits
 from suite.oracle import PHASE as ORACLE
 from suite.oracle import best_of_space, score_space
 from suite.progress import Display
-from suite.recorded_trials import check_there
+from suite.recorded_trials import check_there, recorded_genomes
 from suite.results import write_results, write_trials_csv
 from suite.run_directory import RunDirectory
 from suite.search import PHASE as SEARCH
@@ -61,7 +63,7 @@ def run_experiment(
     searched = run.read_result(SEARCH)
     trials = Trials(storage, f"{name}/search", space, criteria(study))
     if searched is not None:
-        check_there(trials.study, [row["genome"] for row in searched["evaluated"]])
+        _check_recorded(trials.study, searched["evaluated"])
     else:
         fitness = Fitness(study, space, supernet, scorer, data.val_search, device)
         best = _best_of_space(study, space, scorer, data, run, display)
@@ -72,7 +74,7 @@ def run_experiment(
     trained = run.read_result(FINALISTS)
     if trained is not None:
         trainings = study_of_trainings(storage, f"{name}/finalists")
-        check_there(trainings, [row["genome"] for row in trained["finalists"]])
+        _check_recorded(trainings, trained["finalists"])
     else:
         candidates = _candidates(study, searched, space, scorer, data, run)
         trained = train_finalists(
@@ -89,6 +91,11 @@ def run_experiment(
 
     write_trials_csv(storage, f"{name}/search", run)
     return write_results(study, run)
+
+
+def _check_recorded(trials: optuna.Study, rows: Sequence[dict[str, Any]]) -> None:
+    """Refuse a study that lacks trials of what a finished phase has in its result."""
+    check_there(trials, recorded_genomes(trials), [row["genome"] for row in rows])
 
 
 def _best_of_space(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 from contextlib import contextmanager
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from suite.errors import StorageError
+from suite.errors import GenomeError, StorageError
 
 CHECKSUM, WORKER = "checksum", "worker"
 """Attributes that the checksum is not of: itself, and who is at work on the trial."""
@@ -47,14 +47,22 @@ def recorded_trials(study: optuna.Study, *states: TrialState) -> list[FrozenTria
     raise damaged(study.study_name)
 
 
-def check_there(study: optuna.Study, genomes: Collection[str]) -> None:
+def recorded_genomes(study: optuna.Study) -> set[str]:
+    """Whose trials a study has, each as it was recorded.
+
+    Raises:
+        StorageError: one is not, or cannot be read.
+    """
+    return {str(trial.user_attrs.get("genome")) for trial in recorded_trials(study)}
+
+
+def check_there(study: optuna.Study, recorded: Set[str], genomes: Collection[str]) -> None:
     """Refuse a study that lacks trials of networks that were evaluated.
 
     Raises:
-        StorageError: some are gone, or not what was recorded.
+        StorageError: some are gone.
     """
-    there = {trial.user_attrs.get("genome") for trial in recorded_trials(study)}
-    lacking = len(set(genomes) - there)
+    lacking = len(set(genomes) - recorded)
     if lacking:
         raise StorageError(
             f"lacks {lacking} of the {len(genomes)} networks that were evaluated.",
@@ -72,7 +80,7 @@ def damage_noticed(study: optuna.Study) -> Iterator[None]:
     """
     try:
         yield
-    except (ValueError, LookupError, TypeError, AttributeError, AssertionError):
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError, GenomeError):
         raise damaged(study.study_name) from None
 
 

@@ -51,7 +51,7 @@ def search(
     log, timed = _resume(run, method, space)
     recorded = trials.recorded()
     known = {genome: evaluation for genome, (_, evaluation) in recorded.items()}
-    check_there(trials.study, log.proposed_genomes)
+    check_there(trials.study, {genome.text for genome in known}, log.proposed_genomes)
 
     with display.phase("Search", evaluations_at_most(study.search), "networks") as phase:
         if needs_latency(study) and log.noise_floor_ms == 0.0:

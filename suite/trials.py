@@ -18,7 +18,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from suite.errors import DISK_ERRORS, GenomeError, StoppedError, StorageError, SuiteError
+from suite.errors import DISK_ERRORS, StoppedError, StorageError, SuiteError
 from suite.fitness import Batch, Criterion, Evaluation
 from suite.foreign_study import own_study, refuse_other_database
 from suite.latency import Latency
@@ -234,15 +234,12 @@ class Trials:
         Raises:
             StorageError: a trial is not what was recorded.
         """
-        try:
-            with damage_noticed(self.study):
-                return {
-                    evaluation.genome: (int(trial.user_attrs["generation"]), evaluation)
-                    for trial in recorded_trials(self.study)
-                    if (evaluation := _read(trial, self._space)) is not None
-                }
-        except GenomeError:
-            raise damaged(self.study.study_name) from None
+        with damage_noticed(self.study):
+            return {
+                evaluation.genome: (int(trial.user_attrs["generation"]), evaluation)
+                for trial in recorded_trials(self.study)
+                if (evaluation := _read(trial, self._space)) is not None
+            }
 
 
 def _attributes(evaluation: Evaluation, proposal: Proposal[Genome], generation: int) -> dict[str, Any]:

@@ -58,6 +58,18 @@ def tiny_table(**tables: dict[str, Any]) -> dict[str, Any]:
     return study
 
 
+def tiny_ablation(truth: str) -> str:
+    """An ablation of the study of `tiny_table`, written to tiny.toml: two cells, a second each; as TOML."""
+    return f"""study = "tiny.toml"
+truth = "{truth}"
+minutes = [0.02]
+seeds = [0]
+[cells]
+"as it is" = []
+"no dropout" = ["supernet.dropout=0"]
+"""
+
+
 @pytest.fixture
 def tiny_study() -> StudySettings:
     """The study of `tiny_table`."""

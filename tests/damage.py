@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 
-def _flipped(content: bytes, place: int) -> bytes:
+def _flipped(content: bytes, place: int, bit: int = 0) -> bytes:
     harmed = bytearray(content)
-    harmed[place] ^= 1
+    harmed[place] ^= 1 << bit
     return bytes(harmed)
 
 
@@ -35,9 +35,15 @@ def flipped(content: bytes, count: int) -> Iterator[bytes]:
     """A content with a bit flipped, so many times, each time another by chance."""
     rng = random.Random(0)
     for _ in range(count):
-        harmed = bytearray(content)
-        harmed[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
-        yield bytes(harmed)
+        yield _flipped(content, rng.randrange(len(content)), rng.randrange(8))
+
+
+def copies(path: Path, contents: Iterable[bytes]) -> Iterator[Path]:
+    """Files beside a path, one for each of the contents."""
+    for number, content in enumerate(contents):
+        copy = path.with_name(f"{path.name}-{number}")
+        copy.write_bytes(content)
+        yield copy
 
 
 def damaged(path: Path, damage: str) -> bytes:

@@ -16,7 +16,7 @@ from suite.clean_stop import clean_stop
 from suite.errors import StoppedError, StorageError
 from suite.trial_queue import done_trials, enqueue, work_off
 from suite.trials import open_storage
-from tests.damage import cut_at, flipped
+from tests.damage import copies, cut_at, flipped
 from tests.test_trials import close, record_twelve, recorded_in, url_of
 
 FLIPS = 150
@@ -78,9 +78,7 @@ def lacks_or_is_refused(read: Callable[[str], Said], url: str, expected: Said) -
 def test_a_queue_cut_short_is_refused_or_lacks_trainings(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "recorded"
     expected, noticed = twelve_done(url_of(kind, path)), 0
-    for number, left in enumerate(cut_at(path.read_bytes(), 9)):
-        cut = tmp_path / f"cut-{number}"
-        cut.write_bytes(left)
+    for cut in copies(path, cut_at(path.read_bytes(), 9)):
         noticed += lacks_or_is_refused(done_in, url_of(kind, cut), expected)
     assert noticed > 9, "all but cuts of an end that holds no training"
 
@@ -90,9 +88,7 @@ def test_a_queue_cut_short_is_refused_or_lacks_trainings(kind: str, tmp_path: Pa
 def test_a_flipped_bit_makes_no_other_reading(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "recorded"
     expected, noticed = twelve_done(url_of(kind, path)), 0
-    for number, harmed in enumerate(flipped(path.read_bytes(), FLIPS)):
-        other = tmp_path / f"damaged-{number}"
-        other.write_bytes(harmed)
+    for other in copies(path, flipped(path.read_bytes(), FLIPS)):
         noticed += lacks_or_is_refused(done_in, url_of(kind, other), expected)
     assert 0 < noticed < FLIPS, "some hit what is recorded, and some what is not in use"
 

@@ -21,7 +21,7 @@ from suite.run_directory import RunDirectory
 from suite.space import Genome
 from suite.trials import Trials, open_storage, shown_url, storage_url
 from tests.conftest import space_of
-from tests.damage import cut_at, flipped
+from tests.damage import copies, cut_at, flipped
 from tests.postgresql import PASSWORD, Server
 
 SPACE = space_of()
@@ -193,9 +193,7 @@ def test_a_storage_cut_short_is_refused_or_lacks_trials(kind: str, tmp_path: Pat
     """That some are gone is told by the run that looks for them."""
     path = tmp_path / "recorded"
     expected, refused = twelve_recorded(url_of(kind, path)), 0
-    for number, left in enumerate(cut_at(path.read_bytes(), 9)):
-        cut = tmp_path / f"cut-{number}"
-        cut.write_bytes(left)
+    for cut in copies(path, cut_at(path.read_bytes(), 9)):
         try:
             with clean_stop(tmp_path, "SHOWN", "AGAIN"):
                 found = recorded_in(url_of(kind, cut))
@@ -214,9 +212,7 @@ FLIPS = 150
 def test_a_flipped_bit_is_an_error_or_a_lack_but_never_another_value(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "recorded"
     expected, noticed = twelve_recorded(url_of(kind, path)), 0
-    for number, harmed in enumerate(flipped(path.read_bytes(), FLIPS)):
-        other = tmp_path / f"damaged-{number}"
-        other.write_bytes(harmed)
+    for other in copies(path, flipped(path.read_bytes(), FLIPS)):
         try:
             found = recorded_in(url_of(kind, other))
         except (StorageError, StorageInternalError, SQLAlchemyError):

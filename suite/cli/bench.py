@@ -60,7 +60,8 @@ def bench(
     seeds: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Of each method or pair of runs; 30 of a contest when left out, 3 of whole runs."
+            min=1,
+            help="Of each method or pair of runs; when left out 30 of a contest, 3 of whole runs, 1 of pairs.",
         ),
     ] = None,
 ) -> None:
@@ -96,7 +97,7 @@ def bench(
                 asked = _given(study, what, "--study STUDY")
                 print(benchmark.run(display, asked, _minutes(budgets), seeds or 3, page))
             case "durability":
-                print(benchmark.show(benchmark.run(display, storage or [], study, seeds or 3)))
+                print(benchmark.show(benchmark.run(display, storage or [], study, seeds or 1)))
             case "start":
                 print(benchmark.show(benchmark.run(display, opened(run))))
             case "explorer":

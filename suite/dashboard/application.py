@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 REPORT = "/report"
-_HEADERS = [
+_HEADERS = (
     ("Content-Type", "text/html; charset=utf-8"),
     ("X-Content-Type-Options", "nosniff"),
     # The page came with the run, and may be anybody's: an origin of its own, from which the dashboard cannot be read,
@@ -26,7 +26,7 @@ _HEADERS = [
         "sandbox allow-scripts; default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; "
         "script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
-]
+)
 
 
 def dashboard_of(run: RunDirectory, storage: BaseStorage) -> WSGIApplication:
@@ -41,7 +41,7 @@ def dashboard_of(run: RunDirectory, storage: BaseStorage) -> WSGIApplication:
         if not page.is_file():
             start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
             return [f"There is no report yet: suite report {run.path}".encode()]
-        start_response("200 OK", _HEADERS)
+        start_response("200 OK", [*_HEADERS])  # a list of its own: the server adds this page's length to it
         return [page.read_bytes()]
 
     return application

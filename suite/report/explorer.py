@@ -22,7 +22,6 @@ from suite.wording import count
 
 MOST = 500_000  # networks: a page of more is slow to open
 _INACTIVE = 255
-_TYPES: dict[str, Any] = {"f8": np.float64, "u4": np.uint32, "f4": np.float32, "u1": np.uint8}
 _PRICES = {
     "params": ("parameters", "parameters", ""),
     "macs": ("multiply-accumulates", "multiply-accumulates", "MACs"),
@@ -115,11 +114,9 @@ def _genes(texts: list[str], space: SearchSpace) -> NDArray[np.uint8]:
 def _packed(columns: list[tuple[str, str, NDArray[Any]]]) -> tuple[list[dict[str, Any]], str]:
     """Where each column lies in the bytes, and the bytes: deflated, as base64."""
     layout, pieces, start = [], [], 0
-    largest_first = sorted(
-        columns, key=lambda column: list(_TYPES).index(column[1])
-    )  # each begins where it may
-    for name, kind, values in largest_first:
-        piece = np.ascontiguousarray(values, dtype=_TYPES[kind]).tobytes()
+    # The largest types first, so that each column begins where a typed array may.
+    for name, kind, values in sorted(columns, key=lambda column: -np.dtype(column[1]).itemsize):
+        piece = np.ascontiguousarray(values, dtype=kind).tobytes()
         layout.append({"name": name, "type": kind, "start": start, "count": len(values)})
         pieces.append(piece)
         start += len(piece)

@@ -90,9 +90,8 @@ class Rejection:
     def __init__(self, contest: Contest, before: Round, terms: Terms) -> None:
         self.last = before
         self.rounds: list[dict[str, int]] = []
-        self.widest_shift = (
-            0.0  # seen once it comes to as many pictures as `before`, which may have been misled
-        )
+        # Seen once it comes to as many pictures as `before`, which may have been misled.
+        self.widest_shift = 0.0
         self.seconds = 0.0  # of all executions
         self._contest, self._before, self._terms = contest, before, terms
         self._stops = stops(len(contest.split))[: None if terms.dtype == torch.float32 else -1]

@@ -220,6 +220,15 @@ def test_a_run_under_way_has_a_note_too(finished: Path, tmp_path: Path) -> None:
     assert "The run has no winner yet." in note
 
 
+def test_a_report_written_anew_is_served_whole(finished: Path, tmp_path: Path) -> None:
+    run = RunDirectory.open(Path(shutil.copytree(finished, tmp_path / "run")))
+    with serving(dashboard_of(run, open_storage(storage_url(run, None)))) as port:
+        for written in ("a report", "a longer report", "one"):
+            (run.path / "report" / "report.html").write_text(written)
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/report", timeout=30) as answer:
+                assert answer.read().decode() == written
+
+
 PLANTED = (
     "<img id=planted src=x onerror=\"document.title='ran'\"><form id=planted action=//evil.example></form>"
 )

@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 from suite.fidelity.truth_table import read_table
 from suite.run_directory import RunDirectory
 from suite.trials import open_storage
+from tests.conftest import tiny_ablation
 from tests.end_to_end.conftest import suite, write_study
 from tests.end_to_end.stopping import suite_with
 from tests.end_to_end.test_faults import assert_clean
@@ -23,21 +24,13 @@ FIDELITY = (
     *("--train-images", 128, "--truth", "truth"),
 )
 ABLATE = ("ablate", "ablation.toml", "--run-dir", "ablation", "--truth", "truth")
-ABLATION = """study = "tiny.toml"
-truth = "digits-2x128"
-minutes = [0.02]
-seeds = [0]
-[cells]
-"as it is" = []
-"no dropout" = ["supernet.dropout=0"]
-"""
 
 
 @pytest.fixture
 def run(finished: Path, tmp_path: Path) -> RunDirectory:
     """A copy of the finished run, and an ablation beside it."""
     write_study(tmp_path)
-    (tmp_path / "ablation.toml").write_text(ABLATION)
+    (tmp_path / "ablation.toml").write_text(tiny_ablation("digits-2x128"))
     return RunDirectory(Path(shutil.copytree(finished, tmp_path / "run")))
 
 

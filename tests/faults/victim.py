@@ -13,21 +13,13 @@ from pathlib import Path
 
 from suite.references.rows import trainings_wanted
 from suite.study import study_toml, validate_study
-from tests.conftest import ROOT, tiny_table
+from tests.conftest import ROOT, tiny_ablation, tiny_table
 
 SEARCH_PHASES = ("supernet", "search", "finalists", "final")
 LAST_OF_COMMANDS = ("final", "oracle", "shortlist", "fidelity", "references", "ablation")
 PHASES = (*SEARCH_PHASES[:-1], *LAST_OF_COMMANDS)
 _POLL_SECONDS = 0.005
 _LONGEST_SECONDS = 300.0
-_ABLATION = """study = "tiny.toml"
-truth = "digits-2x256"
-minutes = [0.02]
-seeds = [0]
-[cells]
-"as it is" = []
-"no dropout" = ["supernet.dropout=0"]
-"""
 _FIDELITY = ("--networks", "6", "--seeds", "2", "--epochs", "2", "--train-images", "256", "--truth", "truth")
 
 
@@ -53,7 +45,7 @@ class Victim:
         )
         self.folder.mkdir(parents=True)
         (self.folder / "tiny.toml").write_text(study_toml(validate_study(study, where="tiny")))
-        (self.folder / "ablation.toml").write_text(_ABLATION)
+        (self.folder / "ablation.toml").write_text(tiny_ablation("digits-2x256"))
 
     def phase(self) -> str | None:
         """The first phase without a result, None if all have one."""
