@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from suite.accuracy_interval import accuracy_interval
 from suite.paired_test import right_of
 
 _BINS = 10
@@ -25,7 +26,8 @@ class Calibration:
     sizes: NDArray[np.int64]  # (bins,) pictures, which differ by one at most
     sure: Shares  # (bins,) mean confidence
     right: Shares  # (bins,) share classed right
-    error: Shares  # (bins,) half of a 95 % interval of that share
+    low: Shares  # (bins,) 95 % interval of that share (Wilson)
+    high: Shares
     expected_error: float  # how far the two are apart, in the mean over pictures (Naeini et al. 2015)
 
 
@@ -39,5 +41,5 @@ def calibration(confidences: Sequence[float], wrong: Sequence[int]) -> Calibrati
     sure = np.array([confidence[rows].mean() for rows in bins])
     right = np.array([hit[rows].mean() for rows in bins])
     apart = float((sizes * np.abs(sure - right)).sum() / sizes.sum())
-    error = 1.96 * np.sqrt(right * (1 - right) / sizes)
-    return Calibration(float(confidence.mean()), float(hit.mean()), sizes, sure, right, error, apart)
+    low, high = np.array([accuracy_interval(*bin) for bin in zip(right, sizes, strict=True)]).T
+    return Calibration(float(confidence.mean()), float(hit.mean()), sizes, sure, right, low, high, apart)

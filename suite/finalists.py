@@ -105,7 +105,7 @@ class Finalist:
         data: Data,
         device: torch.device,
         run: RunDirectory,
-        trial: optuna.Trial | None,
+        trial: optuna.Trial,
     ) -> None:
         self.genome = genome
         self.pruned = False
@@ -149,18 +149,24 @@ class Finalist:
                 self.seconds += time.monotonic() - clock
                 self._save()
                 say()
-        if self._trial is not None and epoch not in _reported(self._trial):
+        if epoch not in _reported(self._trial):
             self._trial.report(self._accuracy_after(epoch), epoch)
 
     def prune_if_behind(self) -> None:
-        """Leave the race if the pruner says so."""
-        if self._trial is not None and self._trial.should_prune():
+        """Leave the race if the pruner says so, or has said so before.
+
+        It goes by what was reported last, which lies ahead of a checkpoint that took the place of a damaged one.
+        """
+        if max(_reported(self._trial)) > self.epoch:
+            return
+        state = _frozen(self._trial).state
+        if state == TrialState.PRUNED or (state == TrialState.RUNNING and self._trial.should_prune()):
             self.pruned = True
             self._save()
 
     def tell(self, study: optuna.Study) -> None:
-        """Close the trial."""
-        if self._trial is not None:
+        """Close the trial, unless an earlier execution has."""
+        if _frozen(self._trial).state == TrialState.RUNNING:
             state = TrialState.PRUNED if self.pruned else TrialState.COMPLETE
             study.tell(self._trial, None if self.pruned else self.accuracy, state=state)
 
@@ -220,7 +226,7 @@ class Finalist:
         Raises:
             StorageError: it does. Not on CUDA, where an epoch that is done again need not give the same.
         """
-        if self._trial is None or self._device.type != "cpu":
+        if self._device.type != "cpu":
             return
         for epoch, accuracy in _reported(self._trial).items():
             if epoch <= self.epoch and accuracy != self._accuracy_after(epoch):
@@ -245,12 +251,11 @@ def _start(start: Start, genome: Genome, scorer: Scorer) -> StandaloneCNN | None
     return scorer.supernet.extract(genome, scorer.calibration) if start == "supernet" else None
 
 
-def _trial_of(study: optuna.Study, space: SearchSpace, genome: Genome) -> optuna.Trial | None:
-    """The genome's trial: the one an earlier execution began, or a new one; None if it is closed already."""
+def _trial_of(study: optuna.Study, space: SearchSpace, genome: Genome) -> optuna.Trial:
+    """The genome's trial: the one an earlier execution began, or even closed, or a new one."""
     for frozen in study.get_trials(deepcopy=False):
         if frozen.user_attrs.get("genome") == genome.text:
-            running = frozen.state == TrialState.RUNNING
-            return optuna.Trial(study, frozen._trial_id) if running else None
+            return optuna.Trial(study, frozen._trial_id)
     params, distributions = genes_of(space, genome)
     begun = create_trial(  # in one step: asking for it by enqueue_trial could be cut in two
         state=TrialState.RUNNING,
@@ -262,9 +267,13 @@ def _trial_of(study: optuna.Study, space: SearchSpace, genome: Genome) -> optuna
     return _trial_of(study, space, genome)
 
 
+def _frozen(trial: optuna.Trial) -> FrozenTrial:
+    """As the storage has it."""
+    return trial.storage.get_trial(trial._trial_id)
+
+
 def _reported(trial: optuna.Trial) -> dict[int, float]:
-    frozen: FrozenTrial = trial.storage.get_trial(trial._trial_id)
-    return frozen.intermediate_values
+    return _frozen(trial).intermediate_values
 
 
 def _epochs_done(finalists: Sequence[Finalist]) -> int:

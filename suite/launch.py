@@ -33,6 +33,7 @@ from suite.study import StudySettings, read_study, study_toml, validate_study
 from suite.supernet import Scorer, load_supernet
 from suite.supernet.scoring import MEMORY
 from suite.trials import open_storage, shown_url, storage_url, stored_url
+from suite.used_study import used_study
 from suite.wording import duration, listed
 
 
@@ -201,8 +202,12 @@ def measure_fidelity(run: RunDirectory, asked: Asked, display: Display) -> dict[
 
 
 def _trained(run: RunDirectory, asked: Walk) -> tuple[StudySettings, SearchSpace, Scorer, Data]:
-    """A run's supernet, ready to score."""
-    facts, study = run.read_json("run.json") or {}, read_study(run.path / "study.toml")
+    """A run's supernet, ready to score.
+
+    Raises:
+        RunDirectoryError: it has none yet, or its study.toml or its data are not what it was run with.
+    """
+    facts, study = run.read_json("run.json") or {}, used_study(run)
     space = space_of_run(study.space, facts)
     supernet = load_supernet(study, space, run)
     device = open_device(asked.device, threads=facts["device"]["threads"])

@@ -9,15 +9,14 @@ from suite.clean_stop import clean_stop
 from suite.data import Place, open_data
 from suite.data.begun_on import check_begun_on
 from suite.device import open_device
-from suite.errors import RunDirectoryError
 from suite.progress import Display
 from suite.references import RunToMatch, train_references
 from suite.report import write_report
 from suite.results import write_results
 from suite.run_directory import RunDirectory
 from suite.space import space_of_run
-from suite.study import read_study, validate_study
 from suite.supernet import Scorer, load_supernet
+from suite.used_study import used_study
 
 
 def set_references_beside(
@@ -38,14 +37,7 @@ def set_references_beside(
 
 
 def _opened(run: RunDirectory, place: Place) -> RunToMatch:
-    facts, study = run.read_json("run.json") or {}, read_study(run.path / "study.toml")
-    used = facts.get("used")  # older runs lack it
-    if used is not None and study != validate_study(used, where=str(run.path / "run.json")):
-        raise RunDirectoryError(
-            "is not what the run was made with.",
-            where=str(run.path / "study.toml"),
-            remedy='Restore it: run.json has it under "used".',
-        )
+    facts, study = run.read_json("run.json") or {}, used_study(run)
     space = space_of_run(study.space, facts)
     device = open_device(facts["device"]["device"], threads=facts["device"]["threads"])
     data = open_data(study.data, place)

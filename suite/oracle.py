@@ -58,10 +58,16 @@ def score_space(
         "val_choice": data.val_choice.part(0, pictures),
     }
     sums = {name: ScoreSums(len(genomes)) for name in splits}
-    seconds = _resume(run, sums, scorer, pictures)
+    asked = {
+        "study": study.model_dump(mode="json"),
+        "supernet": (run.read_result("supernet") or {}).get("sha256"),
+        "device": device.type,
+        "pictures": pictures,
+    }
+    seconds = _resume(run, sums, scorer, asked)
     total = sum(map(len, splits.values()))
     with display.phase("Oracle", total, "pictures") as phase:
-        walk = _Walk(genomes, splits, sums, scorer, run, phase, seconds, pictures)
+        walk = _Walk(genomes, splits, sums, scorer, run, phase, seconds, asked)
         scorer.until_it_fits(walk.go_on)
         seconds = walk.seconds
         phase.finish(total, f"{space.size:,} networks")
@@ -123,7 +129,7 @@ class _Walk:
     run: RunDirectory
     phase: Phase
     seconds: float
-    pictures: int | None
+    asked: dict[str, Any]
 
     def go_on(self) -> None:
         """Walk to the end of every split.
@@ -150,7 +156,7 @@ class _Walk:
 
     def _save(self) -> None:
         state = {
-            "pictures": self.pictures,
+            "asked": self.asked,
             "seconds": self.seconds,
             "block": asdict(self.scorer.block),
             "sums": {name: vars(sums) for name, sums in self.sums.items()},
@@ -158,18 +164,17 @@ class _Walk:
         self.run.save_checkpoint(PHASE, state)
 
 
-def _resume(run: RunDirectory, sums: dict[str, ScoreSums], scorer: Scorer, pictures: int | None) -> float:
-    """Take up the sums of an earlier execution on as many pictures; returns the seconds it spent.
+def _resume(run: RunDirectory, sums: dict[str, ScoreSums], scorer: Scorer, asked: dict[str, Any]) -> float:
+    """Take up the sums of an earlier execution that was asked the same; returns the seconds it spent.
 
     Its blocks too, unless those asked for now are smaller.
     """
     checkpoint = run.load_checkpoint(PHASE)
-    if checkpoint is None or checkpoint["pictures"] != pictures:
+    if checkpoint is None or checkpoint.get("asked") != asked:  # older ones lack it
         return 0.0
     for name, state in checkpoint["sums"].items():
         sums[name].__dict__.update(state)
-    if "block" in checkpoint:  # older ones lack it
-        scorer.pin_block(scorer.block.at_most(MostAtOnce(**checkpoint["block"])))
+    scorer.pin_block(scorer.block.at_most(MostAtOnce(**checkpoint["block"])))
     return float(checkpoint["seconds"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from typing import Any
 
@@ -24,29 +25,34 @@ def write_telling_pictures(run: RunDirectory, outcome: Outcome, pictures: Split)
     """Keep these pictures with the run, for its report; returns which they are, for results/final.json.
 
     `hardest` are indices of the test pictures, worst first; `confused` are (true class, class said, indices). `rows`
-    says which picture each of the file's is.
+    says which picture each of the file's is, `sha256` what its bytes are.
     """
     hardest, confused = _hardest(outcome), _confused(outcome)
     rows = sorted({*hardest, *(index for _, _, indices in confused for index in indices)})
     buffer = io.BytesIO()
     np.save(buffer, pictures.pictures[rows].cpu().numpy(), allow_pickle=False)
-    write_atomically(run.path / FILE, buffer.getvalue())
+    content = buffer.getvalue()
+    write_atomically(run.path / FILE, content)
     labels = outcome.labels[hardest].tolist()
-    return {"hardest": hardest, "labels": labels, "confused": confused, "rows": rows}
+    return {"hardest": hardest, "labels": labels, "confused": confused, "rows": rows} | {
+        "sha256": hashlib.sha256(content).hexdigest()
+    }
 
 
-def read_telling_pictures(run: RunDirectory) -> NDArray[np.uint8]:
-    """(K, C, H, W) bytes, in the order of `rows`.
+def read_telling_pictures(run: RunDirectory, sha256: str | None) -> NDArray[np.uint8]:
+    """(K, C, H, W) bytes, in the order of `rows`; older runs have no checksum of them.
 
     Raises:
         RunDirectoryError: the file is missing or damaged.
     """
     path = run.path / FILE
     try:
-        pictures = np.load(path, allow_pickle=False)
+        content = path.read_bytes()
+        pictures = np.load(io.BytesIO(content), allow_pickle=False)
     except (OSError, ValueError, EOFError):
         pictures = None
-    if not isinstance(pictures, np.ndarray) or pictures.dtype != np.uint8 or pictures.ndim != 4:
+    whole = sha256 is None or (pictures is not None and hashlib.sha256(content).hexdigest() == sha256)
+    if not whole or not isinstance(pictures, np.ndarray) or pictures.dtype != np.uint8 or pictures.ndim != 4:
         raise RunDirectoryError("is missing or damaged.", where=str(path))
     return pictures
 

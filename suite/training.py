@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from suite.blocks import Dropout
 from suite.data import Data, Split, augment
 from suite.errors import TrainingError
+from suite.memory import too_little_memory
 from suite.progress import Display
 from suite.run_directory import EverySeconds, RunDirectory
 from suite.weight_average import WeightAverage
@@ -94,12 +95,18 @@ class Training:
 
         Raises:
             TrainingError: the loss is no longer a number.
+            OutOfMemoryError: a batch needs too much.
         """
         self.network.train()
-        order = self._order()
+        order, batch_size = self._order(), self.recipe.batch_size
         while self.step < self.steps_per_epoch:
-            start = self.step * self.recipe.batch_size
-            self._descend(order[start : start + self.recipe.batch_size])
+            start = self.step * batch_size
+            with too_little_memory(
+                f"train on {batch_size} pictures at once",
+                where=f"training of {type(self.network).__name__}",
+                remedy=f"Lower the batch size (it is {batch_size}), or choose smaller layers in [space].",
+            ):
+                self._descend(order[start : start + batch_size])
             self.step += 1
             on_step(self.epoch * self.steps_per_epoch + self.step)
             save()
@@ -276,13 +283,22 @@ class Outcome:
 
 @torch.inference_mode()
 def evaluate(network: nn.Module, data: Data, split: Split, device: torch.device, batch: int = 250) -> Outcome:
-    """Run a network in evaluation mode over a split, in picture order."""
+    """Run a network in evaluation mode over a split, in picture order.
+
+    Raises:
+        OutOfMemoryError: a batch needs too much.
+    """
     network = network.to(device).eval()
     losses, predicted, confidences = [], [], []
     for pictures, labels in zip(
         torch.split(split.pictures, batch), torch.split(split.labels, batch), strict=True
     ):
-        logits = network(data.normalise(pictures.to(device)))
+        with too_little_memory(
+            f"look at {batch} pictures at once",
+            where=type(network).__name__,
+            remedy="Choose smaller layers or pictures in the study, or end other programs.",
+        ):
+            logits = network(data.normalise(pictures.to(device)))
         losses.append(F.cross_entropy(logits, labels.to(device), reduction="none").double().cpu())
         predicted.append(logits.argmax(1).cpu())
         confidences.append(logits.double().softmax(1).amax(1).cpu())

@@ -9,8 +9,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ from suite.recorded_trials import (
 )
 
 _SECONDS_BETWEEN_LOOKS = 3.0
+_SECONDS_UNTIL_GONE = 600.0  # workers are heard of at each checkpoint, every half minute or so
 _Job = TypeVar("_Job")
 
 
@@ -42,7 +43,7 @@ def enqueue(
     """Add the waiting trials whose like (by `same`) neither waits nor runs.
 
     This host's running ones are of processes that died, and fail: a run directory's lock lets only one execution be
-    here.
+    here. Another's fail once it has not been heard of for ten minutes.
 
     Raises:
         StorageError: what is there cannot be read.
@@ -51,8 +52,7 @@ def enqueue(
     with damage_noticed(study):
         unfinished = study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING))
     for trial in unfinished:
-        host = trial.user_attrs.get(WORKER, {}).get("host")
-        if trial.state == TrialState.RUNNING and host in (None, socket.gethostname()):
+        if trial.state == TrialState.RUNNING and _is_gone(trial.user_attrs.get(WORKER, {})):
             study.tell(trial.number, state=TrialState.FAIL)
         else:
             under_way.add(same(trial))
@@ -73,17 +73,18 @@ def work_off(
     in a way the suite knows is told as such, its reason the trial's attribute `failure`.
     """
     while (trial := _claim(study)) is not None:
-        try:
-            _check_asked(study, trial)
-            value = do(trial)
-        except SuiteError as error:
-            trial.set_user_attr("failure", str(error))
-            study.tell(trial, state=TrialState.FAIL)
-        else:
-            done = study._storage.get_trial(trial._trial_id)
-            trial.set_user_attr(CHECKSUM, checksum(done, TrialState.COMPLETE, [value]))
-            study.tell(trial, value)
-            told(trial)
+        # One that was taken for gone, and failed by another, is done by somebody else.
+        with suppress(UpdateFinishedTrialError):
+            _do(study, trial, do, told)
+
+
+def still_at(trial: optuna.Trial) -> None:
+    """Say who is at work on a trial, and that it is not gone.
+
+    Raises:
+        UpdateFinishedTrialError: the trial was taken from it meanwhile.
+    """
+    trial.set_user_attr(WORKER, {"host": socket.gethostname(), "pid": os.getpid(), "seen": time.time()})
 
 
 def done_trials(study: optuna.Study) -> list[FrozenTrial]:
@@ -132,7 +133,9 @@ def what_went_wrong(study: optuna.Study, reasons: Sequence[str]) -> str:
         trials = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
     failures = [trial.user_attrs["failure"] for trial in trials if "failure" in trial.user_attrs]
     distinct = dict.fromkeys(reason.rstrip(".") for reason in [*reasons, *failures])
-    return "; ".join(list(distinct)[:3]) or "they are under way on another machine"
+    return "; ".join(list(distinct)[:3]) or (
+        "they are under way on another machine (if it is gone, the same command does them in ten minutes)"
+    )
 
 
 def _work(target: Callable[[_Job], None], job: _Job, last_words: Connection) -> None:
@@ -145,6 +148,11 @@ def _work(target: Callable[[_Job], None], job: _Job, last_words: Connection) -> 
     except SuiteError as error:
         last_words.send_bytes(": ".join(filter(None, (error.where, error.what))).encode())
         sys.exit(error.exit_code)
+    except Exception as error:
+        if sys.flags.dev_mode:
+            raise
+        last_words.send_bytes(f"{type(error).__name__}: {error}".splitlines()[0].encode())
+        sys.exit(1)
 
 
 def _why_ended(worker: BaseProcess, heard: Connection) -> str:
@@ -173,9 +181,35 @@ def _claim(study: optuna.Study) -> optuna.Trial | None:
             continue
         if ours:
             trial = optuna.Trial(study, waiting._trial_id)
-            trial.set_user_attr(WORKER, {"host": socket.gethostname(), "pid": os.getpid()})
+            still_at(trial)
             return trial
     return None
+
+
+def _do(
+    study: optuna.Study,
+    trial: optuna.Trial,
+    do: Callable[[optuna.Trial], float],
+    told: Callable[[optuna.Trial], None],
+) -> None:
+    try:
+        _check_asked(study, trial)
+        value = do(trial)
+    except SuiteError as error:
+        trial.set_user_attr("failure", str(error))
+        study.tell(trial, state=TrialState.FAIL)
+    else:
+        done = study._storage.get_trial(trial._trial_id)
+        trial.set_user_attr(CHECKSUM, checksum(done, TrialState.COMPLETE, [value]))
+        study.tell(trial, value)
+        told(trial)
+
+
+def _is_gone(worker: Mapping[str, Any]) -> bool:
+    """Whether nobody is at work on a running trial any more; older suites did not say when they were seen."""
+    if worker.get("host") in (None, socket.gethostname()):
+        return True
+    return time.time() - float(worker.get("seen", time.time())) > _SECONDS_UNTIL_GONE
 
 
 def _check_asked(study: optuna.Study, trial: optuna.Trial) -> None:

@@ -13,6 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import create_engine
 from sqlalchemy.engine import URL, make_url
@@ -178,7 +179,15 @@ def genes_of(space: Space[G], genome: G) -> tuple[dict[str, int | str], dict[str
 def study_of_trainings(
     storage: BaseStorage, name: str, metric: str = VAL_B_ACCURACY, pruner: BasePruner | None = None
 ) -> optuna.Study:
-    """The Optuna study of that name, of networks trained alone: begun, or gone on with."""
+    """The Optuna study of that name, of networks trained alone: begun, or gone on with.
+
+    Raises:
+        StorageError: what has that name is of other objectives.
+    """
+    try:
+        own_study(storage, name, [StudyDirection.MAXIMIZE], [metric])
+    except ValueError:  # metric names that are no list
+        raise damaged(name) from None
     study = optuna.create_study(
         storage=storage, study_name=name, direction="maximize", pruner=pruner, load_if_exists=True
     )

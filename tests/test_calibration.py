@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from suite.calibration import calibration
@@ -13,7 +12,8 @@ def test_bins_hold_as_many_pictures_each_the_least_sure_first() -> None:
     found = calibration(confidences, wrong=range(20, 30))  # of those it was half sure of, half
     assert found.sure == pytest.approx([0.5, 0.9])
     assert found.right == pytest.approx([0.5, 1.0])
-    assert found.error == pytest.approx([1.96 * np.sqrt(0.25 / 20), 0.0])
+    assert found.low == pytest.approx([0.2993, 0.8389], abs=1e-4)  # of 10 and 20 of 20, by Wilson's formula
+    assert found.high == pytest.approx([0.7007, 1.0], abs=1e-4)
     assert (found.confidence, found.accuracy) == (pytest.approx(0.7), pytest.approx(0.75))
     assert found.expected_error == pytest.approx(0.05)
 

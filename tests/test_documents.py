@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,7 +13,9 @@ from typer.core import TyperGroup
 
 from suite.cli.app import app
 from suite.data import find_data, open_data
+from suite.run_directory import RunDirectory
 from suite.study import read_study
+from suite.trials import open_storage
 from tests.conftest import ROOT, refusal
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/python.md")
@@ -112,9 +115,25 @@ def test_error_messages_among_the_questions_are_what_is_said(
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.chdir(tmp_path)
-    said = refusal("search", ROOT / "studies" / "cifar10.toml")
-    assert len(quoted) == 1, "cause the new one as well"
-    assert quoted[0] in said
+    digits, run = ROOT / "studies" / "digits.toml", RunDirectory.create(tmp_path / "run")
+    run.write_json("run.json", {"run": "run", "storage": None})
+    (run.path / "study.toml").write_bytes(digits.read_bytes())
+    open_storage(f"sqlite:///{run.path / 'study.db'}")
+    for label in ("elm", "oak"):
+        (tmp_path / "leaves" / label).mkdir(parents=True)
+        (tmp_path / "leaves" / label / "1.png").write_bytes(b"no picture")
+    with socket.create_server(("127.0.0.1", 0)) as taken, run.locked():
+        caused = [
+            refusal("search", ROOT / "studies" / "cifar10.toml"),
+            refusal("search", digits, "--set", "data.name=./leaves"),
+            refusal("search", digits, "--set", "search.populaton=60"),
+            refusal("references", run.path),
+            refusal("report"),
+            refusal("dashboard", run.path, "--port", taken.getsockname()[1]),
+        ]
+    assert len(quoted) == len(caused), "cause the new one as well"
+    for message, said in zip(quoted, caused, strict=True):
+        assert message in said
 
 
 def test_what_the_readme_shows_of_the_digits_is_what_is_said_of_them() -> None:

@@ -17,7 +17,7 @@ from optuna.trial import TrialState, create_trial
 from suite.errors import StorageError
 from suite.fitness import OBJECTIVES
 from suite.study import study_toml, validate_study
-from suite.trials import Trials, open_storage
+from suite.trials import Trials, open_storage, study_of_trainings
 from tests.conftest import refusal, space_of, tiny_table
 from tests.postgresql import Server
 
@@ -117,6 +117,15 @@ def test_a_study_of_any_kind_under_the_name_is_gone_on_with_or_refused(
 def assert_refused(error: StorageError, *, unchanged: bool) -> None:
     assert (error.exit_code, unchanged) == (2, True)
     assert "or begin a new run" in str(error)
+
+
+@pytest.mark.parametrize("directions", [["minimize"], ["maximize", "minimize"], ["maximize"]])
+def test_a_study_of_trainings_is_no_foreign_one(url: str, directions: list[str]) -> None:
+    make_foreign(url, "s/r/finalists", directions, None, [{"genome": GENOME}])
+    before = content(url)
+    with pytest.raises(StorageError) as refused:
+        study_of_trainings(open_storage(url), "s/r/finalists")
+    assert_refused(refused.value, unchanged=content(url) == before)
 
 
 @pytest.mark.parametrize(

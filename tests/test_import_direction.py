@@ -24,6 +24,7 @@ ROOMS = (
     "checkpoint",
     "run_lock",
     "run_directory",
+    "used_study",
     "run_set",
     "oracle_table",
     "device",

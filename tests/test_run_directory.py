@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ import torch
 
 from suite.atomic import written
 from suite.errors import RunDirectoryError
-from suite.run_directory import RunDirectory, latest_run, new_run_path, write_atomically
+from suite.run_directory import EverySeconds, RunDirectory, latest_run, new_run_path, write_atomically
 from tests.damage import DAMAGES, damaged
 
 
@@ -191,6 +192,16 @@ def _hold(path: Path, held: object, done: object) -> None:
     with RunDirectory(path).locked():
         held.set()  # type: ignore[attr-defined]
         done.wait(30)  # type: ignore[attr-defined]
+
+
+def test_it_is_time_to_save_once_the_seconds_are_over_and_then_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("suite.run_directory.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    every, due = EverySeconds(30), []
+    for now in (10.0, 29.9, 30.0, 31.0, 59.9, 60.0, 200.0, 229.0):
+        clock[0] = now
+        due.append(every.due())
+    assert due == [False, False, True, False, False, True, True, False]
 
 
 @pytest.mark.fault("a second process; the lock of one that was killed")

@@ -47,7 +47,7 @@ def test_the_worst_first_and_the_most_confused_pairs_by_sureness(run: RunDirecto
     assert telling["labels"] == [0, 1, 0]
     assert telling["confused"] == [(0, 1, [2, 1]), (1, 2, [4])]
     assert telling["rows"] == [1, 2, 4]
-    kept = read_telling_pictures(run)
+    kept = read_telling_pictures(run, telling["sha256"])
     assert kept.shape == (3, 3, 4, 4)
     assert kept[:, 0, 0, 0].tolist() == telling["rows"]
 
@@ -57,7 +57,7 @@ def test_a_network_without_a_fault_has_nothing_to_show(run: RunDirectory) -> Non
         run, outcome([0, 1], [0, 1], [0.1, 0.1], [0.9, 0.9]), pictures_of([0, 1])
     )
     assert (telling["hardest"], telling["confused"]) == ([], [])
-    assert read_telling_pictures(run).shape[0] == 0
+    assert read_telling_pictures(run, telling["sha256"]).shape[0] == 0
 
 
 def test_many_faults_are_cut_to_what_a_page_can_show(run: RunDirectory) -> None:
@@ -73,4 +73,15 @@ def test_many_faults_are_cut_to_what_a_page_can_show(run: RunDirectory) -> None:
 def test_a_damaged_file_is_said_to_be(run: RunDirectory, content: bytes) -> None:
     (run.path / FILE).write_bytes(content)
     with pytest.raises(RunDirectoryError, match="damaged"):
-        read_telling_pictures(run)
+        read_telling_pictures(run, None)
+
+
+@pytest.mark.fault("pictures kept for the report have a flipped bit: refused")
+def test_a_flipped_bit_is_not_shown(run: RunDirectory) -> None:
+    telling = write_telling_pictures(run, outcome([0], [1], [1.0], [0.9]), pictures_of([0]))
+    path = run.path / FILE
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(RunDirectoryError, match="damaged"):
+        read_telling_pictures(run, telling["sha256"])

@@ -11,7 +11,7 @@ import torch
 
 from suite.cnn import StandaloneCNN
 from suite.data import Data, Split, find_data, open_data
-from suite.errors import TrainingError
+from suite.errors import OutOfMemoryError, TrainingError
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
@@ -167,6 +167,20 @@ def test_a_lost_loss_stops_with_what_to_do(tiny_study: StudySettings, space: Sea
         next(iter(t.network.parameters())).fill_(float("nan"))
     with pytest.raises(TrainingError, match=r"became nan in epoch 1.*[Ll]ower the learning rate"):
         t.run_epoch()
+
+
+def test_too_little_memory_is_told_with_what_to_do(
+    tiny_study: StudySettings, space: SearchSpace, data: Data
+) -> None:
+    def run_out(*_: object) -> torch.Tensor:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes.")
+
+    t = training(tiny_study, space, data)
+    t.network.forward = run_out  # type: ignore[method-assign]
+    with pytest.raises(OutOfMemoryError, match=r"train on 64 pictures at once.*Lower the batch size"):
+        t.run_epoch()
+    with pytest.raises(OutOfMemoryError, match="look at 250 pictures at once"):
+        evaluate(t.network, data, data.val_choice, CPU)
 
 
 def test_train_to_end_resumes_from_its_checkpoint(

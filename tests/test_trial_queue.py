@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -161,6 +162,30 @@ def test_what_runs_on_another_machine_is_left_to_it(job: Job, monkeypatch: pytes
     assert values(study) == [(0, 0.0), (1, 2.0), (2, 4.0)]
 
 
+@pytest.mark.fault("a machine that trains what others wait for is gone, or asleep for ten minutes")
+def test_what_runs_on_a_machine_that_is_gone_is_done_elsewhere(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, now = open_study(job), time.time()
+    enqueue(study, waiting(range(2)), number_of)
+
+    def asleep(trial: optuna.Trial) -> float:
+        if trial.number == 0:
+            monkeypatch.undo()
+            monkeypatch.setattr("suite.trial_queue.time.time", lambda: now + 500)
+            enqueue(study, waiting(range(2)), number_of)
+            assert states(study) == [TrialState.RUNNING, TrialState.WAITING]
+            monkeypatch.setattr("suite.trial_queue.time.time", lambda: now + 700)
+            enqueue(study, waiting(range(2)), number_of)
+            assert states(study) == [TrialState.FAIL, TrialState.WAITING, TrialState.WAITING]
+        return double(trial)  # awake again, it is not listened to
+
+    monkeypatch.setattr("socket.gethostname", lambda: "another machine")
+    work_off(open_study(job), asleep)
+    assert states(study) == [TrialState.FAIL, TrialState.COMPLETE, TrialState.COMPLETE]
+    assert values(study) == [(0, 0.0), (1, 2.0)]
+
+
 def test_what_fails_is_told_with_its_reason_and_the_rest_is_done(job: Job) -> None:
     study = open_study(job)
     enqueue(study, waiting(range(3)), number_of)
@@ -200,6 +225,18 @@ def test_a_worker_that_stops_says_why(tmp_path: Path) -> None:
     reasons = run_workers(run_out_of_room, Job("", tmp_path), 1, lambda: None)
     said = "a checkpoint: could not be written: No space left on device"
     assert what_went_wrong(study, reasons * 2) == said
+
+
+def run_into_a_fault(job: Job) -> None:
+    raise ZeroDivisionError("of nothing\nand more")
+
+
+def test_a_worker_that_meets_a_fault_says_it_in_a_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    reasons = run_workers(run_into_a_fault, Job("", tmp_path), 1, lambda: None)
+    assert reasons == ["ZeroDivisionError: of nothing"]
+    assert "Traceback" not in capfd.readouterr().err
 
 
 @needs_posix

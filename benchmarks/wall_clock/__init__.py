@@ -1,8 +1,7 @@
 """The suite against plain Optuna over trainings, by the clock: `suite bench wall-clock --study STUDY`.
 
-Our run of a budget comes first, then the rival's search of that seed, which has at each budget as long as our run
-took until it had chosen; both then fine-tune and test by the same recipe. Each finished piece is kept and not made
-again.
+For each seed and each budget, our run comes first, then the rival's search, which has as long as our run took until
+it had chosen; both then fine-tune and test by the same recipe. Each finished piece is kept and not made again.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.wall_clock.ours import ours_piece, run_ours
+from benchmarks.wall_clock.ours import run_ours
 from benchmarks.wall_clock.page import write_page
 from benchmarks.wall_clock.plan import open_plan
 from benchmarks.wall_clock.theirs import run_theirs
@@ -35,9 +34,8 @@ def run(display: Display, study_file: Path, budgets: Sequence[float], seeds: int
     for seed in range(study.seed, study.seed + seeds):
         for minutes in budgets:
             display.say(f"Seed {seed}, {minutes:g} minutes: the suite")
-            run_ours(plan, minutes, seed, place, display)
-        ours = {minutes: plan.kept.read_json(ours_piece(minutes, seed)) or {} for minutes in budgets}
-        display.say(f"Seed {seed}, up to {max(budgets):g} minutes: Optuna over trainings")
-        moments = {minutes: float(piece["chosen_after"]) for minutes, piece in ours.items()}
-        run_theirs(plan, moments, seed, data, device, display)
-    return write_page(RUNS, out)
+            chosen_after = run_ours(plan, minutes, seed, place, display)
+            display.say(f"Seed {seed}, {minutes:g} minutes: Optuna over trainings")
+            run_theirs(plan, minutes, chosen_after, seed, data, device, display)
+            page = write_page(RUNS, out)  # after each pair: hours may lie between them
+    return page

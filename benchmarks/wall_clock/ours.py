@@ -2,47 +2,49 @@
 
 from __future__ import annotations
 
+import shutil
+
 from benchmarks.wall_clock.plan import Plan
 from suite.data import Place
-from suite.launch import InterruptedRun, Request, begin, go_on
+from suite.launch import InterruptedRun, Request, begin
 from suite.progress import Display
-from suite.run_directory import RunDirectory
 
 
-def run_ours(plan: Plan, minutes: float, seed: int, place: Place, display: Display) -> None:
-    """The run from data to the tested winner, gone on with if it was stopped; its piece is then kept.
+def run_ours(plan: Plan, minutes: float, seed: int, place: Place, display: Display) -> float:
+    """The run from data to the tested winner, whose piece is then kept; returns the seconds until it had chosen.
+
+    A run that was stopped is begun anew: the seconds of what it had under way are in none of its records.
 
     Raises:
-        KeyboardInterrupt: by Ctrl-C; the run can be gone on with.
+        KeyboardInterrupt: by Ctrl-C.
     """
     piece = ours_piece(minutes, seed)
-    if plan.kept.read_json(piece) is not None:
-        return
+    if (known := plan.kept.read_json(piece)) is not None:
+        return float(known["chosen_after"])
     path = (plan.kept.path / piece).with_suffix("")
-    request = Request(plan.within(minutes, seed), place, "auto", None, None, None)
-    stopped_before = (path / "run.json").is_file()
+    shutil.rmtree(path, ignore_errors=True)
     try:
-        run = RunDirectory(path)
-        finished = go_on(request, run, display) if stopped_before else begin(request, path, display)
+        run = begin(Request(plan.within(minutes, seed), place, "auto", None, None, None), path, display)
     except InterruptedRun:
         raise KeyboardInterrupt from None
-    spent = finished.results["search"]["seconds"]
-    # From the first phase to the last result, what is between phases too; of a run that was stopped, the phases.
+    spent = run.results["search"]["seconds"]
+    # From the first phase to the last result: what is between phases too.
     begun, ended = ((path / name).stat().st_mtime for name in ("run.json", "results.json"))
-    seconds = spent["total"] if stopped_before else ended - begun
+    chosen_after = ended - begun - float(spent["final"])
     plan.kept.write_json(
         piece,
         {
             "minutes": minutes,
             "seed": seed,
-            "seconds": seconds,
-            "chosen_after": seconds - spent["final"],
+            "seconds": ended - begun,
+            "chosen_after": chosen_after,
             "evaluating": spent["supernet"] + spent["search"],
-            "evaluated": finished.results["search"]["unique_genomes"],
-            "genome": finished.results["winner"]["genome"],
-            "test": finished.results["test"],
+            "evaluated": run.results["search"]["unique_genomes"],
+            "genome": run.results["winner"]["genome"],
+            "test": run.results["test"],
         },
     )
+    return chosen_after
 
 
 def ours_piece(minutes: float, seed: int) -> str:

@@ -75,11 +75,7 @@ class Race:
     def budgets(self) -> list[AtBudget]:
         """Every budget that both sides have a seed of, the shortest first."""
         ours = {(piece["minutes"], piece["seed"]): piece for piece in self.ours}
-        theirs = {
-            (float(minutes), piece["seed"]): reached
-            for piece in sorted(self.theirs, key=lambda piece: float(piece["seconds"]))  # the longest counts
-            for minutes, reached in piece["at"].items()
-        }
+        theirs = {(piece["minutes"], piece["seed"]): piece for piece in self.theirs}
         both = sorted(ours.keys() & theirs.keys())
         return [
             _at_budget(budget, [(seed, ours[m, seed], theirs[m, seed]) for m, seed in both if m == budget])
@@ -115,7 +111,7 @@ def _at_budget(minutes: float, pairs: Sequence[tuple[int, dict[str, Any], dict[s
         minutes,
         seeds,
         _side([piece["seconds"] for piece in ours], ours),
-        _side([piece["chosen_after"] + piece["seconds"] for piece in theirs], theirs),
+        _side([piece["chosen_after"] + piece["fine_tuning"] for piece in theirs], theirs),
     )
 
 

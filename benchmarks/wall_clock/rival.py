@@ -2,13 +2,13 @@
 
 TPE over all genes together proposes, Hyperband prunes (Li et al. 2018), and each trial trains one network by itself
 by the study's recipe, its accuracy on val-B reported epoch by epoch. Whatever was best at any epoch is what the rival
-has in hand; so one long search also says what a shorter one would have had: it is noted whenever a budget is over.
+has in hand when its time is over.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -43,10 +43,6 @@ class InHand:
     network: dict[str, torch.Tensor] = field(default_factory=dict)  # its weights then, if it was the best
 
 
-Note = Callable[[float, InHand | None], None]
-"""Told the seconds of a budget that is over, and what was in hand then."""
-
-
 class Rival:
     """A search over trainings whose clock stands still while it is stopped."""
 
@@ -57,11 +53,10 @@ class Rival:
         data: Data,
         device: torch.device,
         run: RunDirectory,
-        moments: tuple[float, ...],
-        note: Note,
+        until: float,
     ) -> None:
         self._study, self._space, self._data, self._device, self._run = study, space, data, device, run
-        self._moments, self._note = moments, note
+        self._until = until  # seconds
         checkpoint = run.load_checkpoint(_PHASE) or {"seconds": 0.0, "in_hand": None}
         self._seconds: float = checkpoint["seconds"]
         self._in_hand = InHand(**checkpoint["in_hand"]) if checkpoint["in_hand"] else None
@@ -70,21 +65,21 @@ class Rival:
         self._save_clock = EverySeconds(30)
         self._trials = self._optuna_study()
 
-    def search(self, display: Display) -> dict[str, Any]:
-        """Search until the last moment; returns what it took."""
-        last = self._moments[-1]
-        with display.phase("Optuna over trainings", round(last)) as phase:
-            while self._seconds < last:
+    def search(self, display: Display) -> tuple[dict[str, Any], InHand | None]:
+        """Search until the time is over; returns what it took, and the best network after any epoch."""
+        with display.phase("Optuna over trainings", round(self._until)) as phase:
+            while self._seconds < self._until:
                 self._train(self._next_trial(), phase)
-            phase.finish(round(last), self._in_words())
+            phase.finish(round(self._until), self._in_words())
         trained = [t for t in self._trials.get_trials(deepcopy=False) if t.intermediate_values]
-        return {
+        took = {
             "seconds": self._seconds,
             "trials": len(trained),
             "pruned": sum(t.state == TrialState.PRUNED for t in trained),
             "epochs": sum(len(t.intermediate_values) for t in trained),
             "epochs_of_a_trial": self._study.finalists.epochs,
         }
+        return took, self._in_hand
 
     def _optuna_study(self) -> optuna.Study:
         storage = open_storage(f"journal:{self._run.path / 'trials.log'}")
@@ -105,7 +100,7 @@ class Rival:
         return self._trials.ask()
 
     def _train(self, trial: optuna.Trial, phase: Phase) -> None:
-        """Train a trial's network until it is done, pruned, or the last moment is over."""
+        """Train a trial's network until it is done, pruned, or the time is over."""
         training, reached = self._begun(trial)
         state = TrialState.COMPLETE
         while not training.done and state == TrialState.COMPLETE:
@@ -119,11 +114,12 @@ class Rival:
             self._read_clock()
             reached = replace(reached, epoch=training.epoch, val_accuracy=accuracy)
             self._report(trial, reached)
+            if self._seconds >= self._until:  # what this epoch has brought came too late
+                state = TrialState.FAIL
+                break
             self._take_in_hand(reached, training)
             phase.update(round(self._seconds), self._in_words())
-            if self._seconds >= self._moments[-1]:
-                state = TrialState.FAIL
-            elif trial.should_prune():
+            if trial.should_prune():
                 state = TrialState.PRUNED
             if self._save_clock.due():
                 self._save(reached, training)
@@ -148,11 +144,7 @@ class Rival:
             trial.report(reached.val_accuracy, reached.epoch)
 
     def _read_clock(self) -> None:
-        """Read it, and note what was in hand if a moment came: what the epoch just over has brought came too late."""
-        before, self._seconds = self._seconds, time.monotonic() - self._clock
-        for moment in self._moments:
-            if before < moment <= self._seconds:
-                self._note(moment, self._in_hand)
+        self._seconds = time.monotonic() - self._clock
 
     def _take_in_hand(self, reached: InHand, training: Training) -> None:
         """Keep the network if it is the best so far."""

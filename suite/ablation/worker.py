@@ -18,7 +18,7 @@ from suite.run_directory import EverySeconds, RunDirectory
 from suite.space import SearchSpace
 from suite.study import StudySettings
 from suite.supernet import Scorer, new_supernet, new_training
-from suite.trial_queue import work_off
+from suite.trial_queue import still_at, work_off
 from suite.trials import open_storage
 
 _SECONDS_BETWEEN_CHECKPOINTS = 30
@@ -59,7 +59,7 @@ def _train(trial: optuna.Trial, job: Job, data: Data, device: torch.device) -> f
     cell, seed = job.cells[trial.user_attrs["cell"]], int(trial.user_attrs["seed"])
     study = cell.study.model_copy(update={"seed": seed})
     space = SearchSpace(study.space, data.picture_shape, len(data.classes))
-    marked = _Marked(study, job, space, data, device, phase=_checkpoint_name(trial))
+    marked = _Marked(study, job, space, data, device, trial)
     marked.train()
     trial.set_user_attr("readings", marked.readings)
     accuracies: list[float] = marked.readings[-1]["val_accuracy"]
@@ -82,9 +82,15 @@ class _Marked:
     """
 
     def __init__(
-        self, study: StudySettings, job: Job, space: SearchSpace, data: Data, device: torch.device, phase: str
+        self,
+        study: StudySettings,
+        job: Job,
+        space: SearchSpace,
+        data: Data,
+        device: torch.device,
+        trial: optuna.Trial,
     ) -> None:
-        self.phase = phase
+        self._trial, self._phase = trial, _checkpoint_name(trial)
         self.readings: list[dict[str, Any]] = []
         self._training = new_training(study, space, data, device)
         self._job, self._data, self._device = job, data, device
@@ -98,7 +104,7 @@ class _Marked:
 
     def train(self) -> None:
         """Train until every mark is read."""
-        state = self._job.run.load_checkpoint(self.phase)
+        state = self._job.run.load_checkpoint(self._phase)
         if state is not None:
             self._training.load(state["training"])
             self.readings, self._seconds = state["readings"], state["seconds"]
@@ -117,7 +123,8 @@ class _Marked:
             self._read(step)
         if self._save_clock.due():
             state = {"training": self._training.state(), "readings": self.readings, "seconds": self._seconds}
-            self._job.run.save_checkpoint(self.phase, state)
+            self._job.run.save_checkpoint(self._phase, state)
+            still_at(self._trial)
         self._since = self._now()
 
     def _read(self, step: int) -> None:

@@ -40,7 +40,7 @@ def dashboard(
 
         url = storage_url(directory, absolute(storage))
         _check_is_there(url, directory.path)
-        page = dashboard_of(directory, open_storage(url))
+        page = dashboard_of(directory, open_storage(url), prepare=True)
     try:
         server = new_server(page, host, port)
     except (OSError, UnicodeError) as error:

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any, BinaryIO
 
 import matplotlib
@@ -26,6 +27,7 @@ from suite.report.pictures import architecture, confusion, curves
 from suite.report.record import RunRecord, read_record
 from suite.report.style import STYLE, Figures, png
 from suite.run_directory import RunDirectory
+from suite.study import read_study
 from suite.trials import VAL_B_ACCURACY
 
 _PART = 2_000  # characters of a note in one attribute, as optuna-dashboard has it
@@ -45,11 +47,21 @@ class Annotations:
 
     def of_study(self, study: int) -> dict[str, Any]:
         """Attributes for the study of that number; none for a study of another run."""
-        ages = tuple(self._age(result) for result in _RESULTS)
+        ages = self._ages()
         known = self._made.get(study)
         if known is None or known[0] != ages:
             self._made[study] = known = (ages, dict(self._attributes(study)))
         return known[1]
+
+    def version(self, study: int) -> tuple[float, ...] | None:
+        """What tells a study of the run from what it may be later; None while its trials may change.
+
+        Raises:
+            KeyError: there is no such study.
+        """
+        name = self._storage.get_study_name_from_id(study)
+        is_over = name.startswith(self._names) and self._age(name.rpartition("/")[2]) > 0
+        return self._ages() if is_over else None
 
     def open_reader(self, artifact_id: str) -> BinaryIO:
         """A picture as PNG.
@@ -70,21 +82,35 @@ class Annotations:
         """Nothing is taken away here."""
         raise PermissionError("a run's record is not changed by those who look at it")
 
+    @cached_property
+    def _names(self) -> str:
+        """What the names of the run's Optuna studies begin with."""
+        return f"{read_study(self._run.path / 'study.toml').name}/{self._run.run_id}/"
+
+    def _ages(self) -> tuple[float, ...]:
+        return tuple(self._age(result) for result in _RESULTS)
+
     def _age(self, result: str) -> float:
         path = self._run.path / "results" / f"{result}.json"
         return path.stat().st_mtime if path.exists() else 0.0
 
     def _attributes(self, study: int) -> Iterator[tuple[str, Any]]:
         record, name = read_record(self._run), self._storage.get_study_name_from_id(study)
-        if not name.startswith(f"{record.study.name}/{self._run.run_id}/"):
+        if not name.startswith(self._names):
             return
         yield from note_attributes(None, study_note(record, name, study))
         by_genome = self._by_genome(study)
         if name.endswith("/search") and record.search is not None:
             searched = Searched(study, by_genome)
+            trained = (
+                {row["genome"]: row for row in record.finalists["finalists"]} if record.finalists else {}
+            )
             for row in record.search["front"]:
                 if row["genome"] in by_genome:
-                    yield from self._of_front(record, by_genome[row["genome"]], searched)
+                    trial = by_genome[row["genome"]]
+                    yield from self._of_front(record, trial, searched)
+                    if row["genome"] in trained:
+                        yield from self._of_training(record, trial, trained[row["genome"]])
         if name.endswith("/finalists"):
             yield _SYSTEM_ATTR_METRIC_NAMES, [VAL_B_ACCURACY]  # which older runs have not recorded
             searched = self._searched(name.removesuffix("finalists") + "search")
@@ -116,6 +142,12 @@ class Annotations:
         genome = record.space.parse(row["genome"])
         yield from note_attributes(trial._trial_id, finalist_note(record, row, searched))
         yield self._picture(trial, "architecture", lambda f: architecture(f, genome, record.space))
+        yield from self._of_training(record, trial, row)
+
+    def _of_training(
+        self, record: RunRecord, trial: FrozenTrial, row: dict[str, Any]
+    ) -> Iterator[tuple[str, Any]]:
+        """Pictures of how a network was trained by itself."""
         yield self._picture(trial, "curve", lambda f: curves(f, [row]))
         matrices = [curve.get("confusion") for curve in row["curves"]]
         if all(matrices):  # older runs have none

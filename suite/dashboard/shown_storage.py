@@ -80,6 +80,22 @@ class ShownStorage(BaseStorage):
             trials = [self._all_genes.fill(trial) for trial in trials]
         return copy.deepcopy(trials) if deepcopy else trials
 
+    def version(self, study_id: int) -> tuple[float, ...] | None:
+        """What tells a study of the run from what it may be later; None while its trials may change."""
+        try:
+            return self.annotations.version(study_id % FIRST_NUMBER)
+        except KeyError:
+            return None
+
+    def searches(self) -> list[int]:
+        """The numbers of the search, if it is recorded and over, as it is and with all genes."""
+        return [
+            study._study_id
+            for study in self.get_all_studies()
+            if self._is_search(study.study_name.removesuffix(_SUFFIX))
+            and self.version(study._study_id) is not None
+        ]
+
     def _refused(self, *_: Any, **__: Any) -> NoReturn:
         """What those who look at a record may not do."""
         raise PermissionError("a run's record is not changed by those who look at it")

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import filelock
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
@@ -138,19 +139,34 @@ class TruthTable:
         return np.array([[getattr(self._readings[g, s, epoch], of) for s in seeds] for g in networks])
 
     def write(self, folder: Path) -> Path:
-        """Write both files, atomically; returns the CSV's path."""
+        """Write both files, atomically, with what another process has put there meanwhile; returns the CSV's path.
+
+        A stop between the two leaves a table as it was, or none: one is there once its regime is, which stays as it
+        was written first.
+
+        Raises:
+            FidelityError: the table there is damaged.
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        with written(folder / f"{self.regime.name}.json") as file:
-            file.write(self.regime.model_dump_json(indent=1).encode() + b"\n")
+        path = folder / f"{self.regime.name}.csv"
+        with filelock.FileLock(folder / f".{self.regime.name}.lock"):
+            return self._write(path)
+
+    def _write(self, path: Path) -> Path:
+        regime = path.with_suffix(".json")
+        if regime.exists():
+            self.add(read_table(regime).readings)
         rows = [_short(reading) for reading in self.readings]
         text = io.StringIO()
         table = csv.DictWriter(text, [field.name for field in fields(Reading)], lineterminator="\n")
         table.writeheader()
-        table.writerow({"drawn": _CHECKSUM, "genome": _checksum(self.regime.model_dump(mode="json"), rows)})
+        table.writerow({"drawn": _CHECKSUM, "genome": _checksum(_as_written(self.regime), rows)})
         table.writerows(rows)
-        path = folder / f"{self.regime.name}.csv"
         with written(path) as file:
             file.write(text.getvalue().encode())
+        if not regime.exists():
+            with written(regime) as file:
+                file.write(json.dumps(_as_written(self.regime), indent=1).encode() + b"\n")
         return path
 
     def _trained(self, drawn: Drawn) -> dict[str, set[int]]:
@@ -163,7 +179,7 @@ class TruthTable:
 
 def regime_of(study: StudySettings, sha256: str, epochs: int, train_images: int) -> Regime:
     """The regime of a study's standalone trainings, for so many epochs on so many pictures."""
-    return Regime(
+    regime = Regime(
         data=study.data,
         sha256=sha256,
         space=study.space,
@@ -172,6 +188,7 @@ def regime_of(study: StudySettings, sha256: str, epochs: int, train_images: int)
         epochs=epochs,
         train_images=train_images,
     )
+    return Regime.model_validate(regime.model_dump())  # with every key set, and so written
 
 
 def open_table(regime: Regime, folder: Path) -> TruthTable:
@@ -205,10 +222,14 @@ def read_table(path: Path) -> TruthTable:
         regime = Regime.model_validate_json(path.with_suffix(".json").read_bytes())
         with path.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
-        written_out = regime.model_dump(mode="json", exclude_unset=True)  # without keys that came later
-        return TruthTable(regime, map(_reading, _checked(written_out, rows)))
+        return TruthTable(regime, map(_reading, _checked(_as_written(regime), rows)))
     except (OSError, KeyError, TypeError, ValueError, ValidationError, csv.Error) as error:
         raise FidelityError(f"is no truth table: {error}.", where=str(path)) from None
+
+
+def _as_written(regime: Regime) -> dict[str, Any]:
+    """What its file says: without keys that came later."""
+    return regime.model_dump(mode="json", exclude_unset=True)
 
 
 def _checked(regime: Any, rows: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -18,7 +18,7 @@ from suite.space import SearchSpace
 from suite.standalone import standalone_training
 from suite.study import StudySettings
 from suite.training import Training, evaluate
-from suite.trial_queue import work_off
+from suite.trial_queue import still_at, work_off
 from suite.trials import open_storage
 
 _SECONDS_BETWEEN_CHECKPOINTS = 30
@@ -72,7 +72,7 @@ def _train(trial: optuna.Trial, job: Job, space: SearchSpace, data: Data, device
     training = standalone_training(
         job.study, space, genome, data, device, seed, epochs=job.epochs, pictures=job.pictures
     )
-    progress = _Progress(training, job.run, _checkpoint_name(job, trial))
+    progress = _Progress(trial, training, job.run, _checkpoint_name(job, trial))
     progress.resume()
     reported = set(trial.storage.get_trial(trial._trial_id).intermediate_values)
     while not training.done:
@@ -94,8 +94,9 @@ def _checkpoint_name(job: Job, trial: optuna.Trial) -> str:
 class _Progress:
     """A training's clock, its readings so far, and its checkpoint."""
 
-    def __init__(self, training: Training, run: RunDirectory, phase: str) -> None:
+    def __init__(self, trial: optuna.Trial, training: Training, run: RunDirectory, phase: str) -> None:
         self.readings: list[dict[str, Any]] = []
+        self._trial = trial
         self._training, self._run, self._phase = training, run, phase
         self._seconds = 0.0
         self._save_clock = EverySeconds(_SECONDS_BETWEEN_CHECKPOINTS)
@@ -134,3 +135,4 @@ class _Progress:
     def _save(self) -> None:
         state = {"training": self._training.state(), "readings": self.readings, "seconds": self._seconds}
         self._run.save_checkpoint(self._phase, state)
+        still_at(self._trial)

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from suite.blocks import ConvLayer, Shape
 from suite.escaping import one_line
-from suite.report.style import BLUE, CYCLE, GREEN, GREY, ORANGE, Figures
+from suite.report.style import BLUE, CYCLE, GREEN, GREY, Figures
 from suite.space import Genome, SearchSpace
 
+_DARK_ORANGE = "#B9770E"  # white can be read on it
 _MOST_WRITTEN_IN = 20  # classes, beyond which a matrix has no numbers in its cells
 
 
@@ -35,19 +36,20 @@ def architecture_in_words(genome: Genome, space: SearchSpace) -> str:
     )
 
 
-def curves(figures: Figures, finalists: Sequence[dict[str, Any]]) -> Figure:
+def curves(figures: Figures, finalists: Sequence[dict[str, Any]], winner: str | None = None) -> Figure:
     """Accuracy on val-B after each epoch, from rows of results/finalists.json."""
     figure, (axes,) = figures.axes()
     for row, colour in zip(finalists, CYCLE * len(finalists), strict=False):
+        fate = " (pruned)" if row["pruned"] else " (winner)" if row["genome"] == winner else ""
         for i, curve in enumerate(row["curves"]):
             axes.plot(
                 range(1, len(curve["val_accuracy"]) + 1),
-                curve["val_accuracy"],
+                [100 * accuracy for accuracy in curve["val_accuracy"]],
                 "--" if row["pruned"] else "-",
                 color=colour,
-                label=row["genome"] + (" (pruned)" if row["pruned"] else "") if i == 0 else None,
+                label=row["genome"] + fate if i == 0 else None,
             )
-    axes.set(xlabel="epoch", ylabel="accuracy on val-B")
+    axes.set(xlabel="epoch", ylabel="accuracy on val-B (%)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(fontsize=12, loc="lower right")
     return figure
@@ -65,11 +67,10 @@ def confusion(figures: Figures, matrix: NDArray[np.int64], classes: Sequence[str
     axes.set(xlabel="said", ylabel="true")
     if len(names) <= _MOST_WRITTEN_IN:
         for i, j in np.ndindex(*shares.shape):
-            if shares[i, j] >= 0.005:
+            written = f"{100 * shares[i, j]:.0f}"
+            if written != "0":
                 colour = "white" if shares[i, j] > 0.5 else "#222222"
-                axes.text(
-                    j, i, f"{100 * shares[i, j]:.0f}", ha="center", va="center", color=colour, fontsize=12
-                )
+                axes.text(j, i, written, ha="center", va="center", color=colour, fontsize=12)
     return figure
 
 
@@ -88,7 +89,7 @@ def _boxes(genome: Genome, space: SearchSpace) -> list[tuple[str, str, str]]:
             boxes.append((title, shape_in_words(shape), BLUE))
         else:
             boxes.append((f"dense\n{shape[0]} units", shape_in_words(shape), GREEN))
-    boxes.append(("classifier", str(space.classes), ORANGE))
+    boxes.append(("classifier", str(space.classes), _DARK_ORANGE))
     return boxes
 
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import optuna
+import optuna_dashboard
 import pytest
 from optuna_dashboard._note import get_note_from_system_attrs
 from selenium.webdriver import Chrome
@@ -152,13 +154,28 @@ def test_with_all_genes_the_plots_have_every_gene_and_every_trial(opened: Chrome
     assert [complaint for complaint in complaints(opened) if "WebGL" not in complaint] == []
 
 
-def test_every_network_of_the_front_has_a_note_and_a_diagram(served: Served) -> None:
-    search = served.run.read_result("search")
+def test_every_network_of_the_front_has_a_note_and_a_diagram_and_curves_if_it_was_trained(
+    served: Served,
+) -> None:
+    search, finalists = (served.run.read_result(phase) for phase in ("search", "finalists"))
     assert search is not None
+    assert finalists is not None
     attributes = shown(served.run).get_study_system_attrs(served.studies["search"])
     notes = [key for key in attributes if key.endswith(":note_ver") and key != "dashboard:note_ver"]
     pictures = [key.split(":")[2:] for key in attributes if key.startswith("dashboard:artifacts:")]
-    assert len(notes) == len(pictures) == len(search["front"])
+    assert len(notes) == len(search["front"])
+    trained = {row["genome"] for row in finalists["finalists"]} & {row["genome"] for row in search["front"]}
+    files = Counter(
+        json.loads(value)["filename"]
+        for key, value in attributes.items()
+        if key.startswith("dashboard:artifacts:")
+    )
+    assert trained
+    assert files == {
+        "architecture.png": len(notes),
+        "curve.png": len(trained),
+        "confusion-val-B.png": len(trained),
+    }
     for trial, artifact in pictures:
         address = f"{served.address}/artifacts/{served.studies['search']}/{trial}/{artifact}"
         with urllib.request.urlopen(address, timeout=30) as answer:
@@ -201,6 +218,20 @@ def test_objectives_have_names_in_every_study(served: Served) -> None:
         for study in open_storage(storage_url(served.run, None)).get_all_studies()
     }
     assert named == {"tiny/run/search": ["loss", "macs"], "tiny/run/finalists": ["val-B accuracy"]}
+
+
+def test_what_cannot_change_any_more_is_answered_as_optuna_dashboard_does(
+    served: Served, tmp_path: Path
+) -> None:
+    plain = optuna_dashboard.wsgi(shown(served.run))
+    with serving(plain) as port:
+        for study in served.studies.values():
+            for asked in (f"/api/studies/{study}?after=0", f"/api/studies/{study}?after=9"):
+                answers = []
+                for address in (f"http://127.0.0.1:{port}", served.address, served.address):
+                    with urllib.request.urlopen(f"{address}{asked}", timeout=30) as answer:
+                        answers.append((answer.headers["Content-Type"], json.load(answer)))
+                assert answers[0] == answers[1] == answers[2]
 
 
 def test_the_record_itself_is_not_annotated(served: Served) -> None:

@@ -203,6 +203,15 @@ main()
         assert np.array_equal(column, read_table(RunDirectory(again))[name]), name
 
 
+@pytest.mark.fault("the study of a run that is scored has changed: refused", storage="any")
+@pytest.mark.parametrize("words", [("oracle",), ("oracle", "--shortlist"), ("fidelity",)])
+def test_a_study_that_has_changed_is_refused(words: tuple[str, ...], run: RunDirectory) -> None:
+    study = run.path / "study.toml"
+    study.write_text(study.read_text().replace("split_seed = 0", "split_seed = 1"))
+    done = suite(*words, run.path, cwd=run.path.parent)
+    assert (done.returncode, "is not what the run was made with" in done.stderr) == (2, True)
+
+
 def test_a_run_without_a_supernet_is_refused(run: RunDirectory) -> None:
     (run.path / "results" / "supernet.json").unlink()
     done = suite("oracle", run.path, cwd=run.path.parent)

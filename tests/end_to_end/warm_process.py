@@ -21,7 +21,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-_IMPORTED = ("suite.launch", "suite.launch_references", "suite.oracle", "sklearn.linear_model")
+_IMPORTED = (
+    *("suite.launch", "suite.launch_references", "suite.oracle"),
+    # And what the suite imports late, or not in every command.
+    *("safetensors.torch", "scipy.stats", "sklearn.datasets", "sklearn.linear_model"),
+    "torchvision.transforms.v2.functional",
+)
 
 
 class WarmProcess:

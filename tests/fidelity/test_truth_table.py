@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +94,54 @@ def test_no_cut_and_no_flipped_bit_makes_another_table(file: str, regime: Regime
         else:  # white space, or the end of a line, was hit
             assert (found.regime, found.readings) == (regime, whole)
     assert refused > 200
+
+
+@pytest.mark.fault("writing a truth table stops before either of its files is there")
+@pytest.mark.parametrize("file", ["csv", "json"])
+def test_a_stop_between_its_files_leaves_none_or_the_one_before(
+    file: str, regime: Regime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, rows = os.replace, [reading("8k3max-fc16"), reading("4k5avg-fc8")]
+
+    def replace_unless_stopped(source: str, target: Path) -> None:
+        if Path(target).suffix == f".{file}":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(source, target)
+
+    for known in ([], rows[:1]):
+        if known:
+            TruthTable(regime, known).write(tmp_path)
+        with monkeypatch.context() as patch, suppress(OSError):
+            patch.setattr(os, "replace", replace_unless_stopped)
+            TruthTable(regime, rows).write(tmp_path)
+        is_written = bool(known) and file == "json"  # the regime stays, and so does not stop it
+        assert open_table(regime, tmp_path).readings == (sorted(rows) if is_written else known)
+
+
+def test_what_another_process_has_read_meanwhile_is_kept(regime: Regime, tmp_path: Path) -> None:
+    one, other = open_table(regime, tmp_path), open_table(regime, tmp_path)
+    one.add([reading("8k3max-fc16")])
+    one.write(tmp_path)
+    other.add([reading("4k5avg-fc8")])
+    other.write(tmp_path)
+    assert [r.genome for r in open_table(regime, tmp_path).readings] == ["4k5avg-fc8", "8k3max-fc16"]
+
+
+def test_a_regime_without_keys_that_came_later_stays_as_it_was_written(
+    regime: Regime, tmp_path: Path
+) -> None:
+    path = tmp_path / f"{regime.name}.json"
+    known = regime.model_dump(mode="json")
+    del known["data"]["class_weights"]
+    older = Regime.model_validate(known)
+    TruthTable(older, [reading("8k3max-fc16")]).write(tmp_path)
+    before = path.read_bytes()
+    assert b"class_weights" not in before
+    table = open_table(regime, tmp_path)
+    table.add([reading("4k5avg-fc8")])
+    table.write(tmp_path)
+    assert path.read_bytes() == before
+    assert len(open_table(regime, tmp_path).readings) == 2
 
 
 def test_a_table_without_a_checksum_is_of_an_older_suite(regime: Regime, tmp_path: Path) -> None:

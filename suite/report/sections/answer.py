@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from suite.accuracy_interval import accuracy_interval
+from suite.data.dataset import are_unequal
 from suite.escaping import escaped, in_code
 from suite.fidelity.in_words import conclusion
 from suite.own_words import Markdown
@@ -29,6 +32,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
             f"**{percent(test['eval_accuracy'])}** on {count(pictures)} pictures, {_times_seen(record)}",
         ],
         ["95 % interval (Wilson)", interval],
+        *_balanced(final),
         ["Test loss", f"{test['eval_loss']:.4f}"],
         ["Parameters", count(final["params"])],
         ["Multiply-accumulates", f"{in_short(final['macs'])} a picture"],
@@ -90,6 +94,14 @@ def _how_far_to_believe(record: RunRecord) -> list[str]:
             f"Does the supernet rank? {escaped(conclusion(record.fidelity, record.study.search.score))}"
         )
     return said
+
+
+def _balanced(final: dict[str, Any]) -> list[list[str]]:
+    """A row where accuracy says little of the small classes; runs of older suites have no such number."""
+    sizes = [sum(row) for row in final["confusion"]]
+    if "balanced_accuracy" not in final or not are_unequal(sizes):
+        return []
+    return [["Balanced accuracy", f"{percent(final['balanced_accuracy'])}, the mean over classes"]]
 
 
 def _times_seen(record: RunRecord) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from suite.calibration import Calibration, calibration
 from suite.own_words import Markdown
 from suite.report.record import RunRecord
@@ -19,7 +21,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     axes.errorbar(
         100 * found.sure,
         100 * found.right,
-        100 * found.error,
+        100 * np.array([found.right - found.low, found.high - found.right]).clip(min=0),
         fmt="o-",
         color=BLUE,
         label=f"test pictures, {_a_dot(found)} a dot",
@@ -33,7 +35,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     text = (
         f"On average the winner is {100 * found.confidence:.1f} % sure and {100 * found.accuracy:.1f} % right: "
         f"{words}. Bin by bin, the two are {apart} (expected calibration error, equal counts a bin; Naeini et al. "
-        "2015). Bars are 95 %."
+        "2015). Bars are 95 % (Wilson)."
     )
     alt = f"How often the winner was right by how sure it was: bin by bin {apart}."
     return Section("How sure it is", Markdown(f"{figures.save(figure, 'calibration', alt)}\n\n{text}"))

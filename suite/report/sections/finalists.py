@@ -18,9 +18,11 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     if record.finalists is None:
         return None
     rows = record.finalists["finalists"]
-    figure = curves(figures, rows)
+    figure = curves(figures, rows, record.final["genome"] if record.final else None)
     best = max(row["val_accuracy"] for row in rows)
-    image = figures.save(figure, "finalists", f"{len(rows)} finalists' curves; the best ends at {best:.4f}.")
+    image = figures.save(
+        figure, "finalists", f"{len(rows)} finalists' curves; the best ends at {percent(best)}."
+    )
     return Section("The finalists", Markdown(f"{_origin(record)}\n\n{image}\n\n{_table(record)}"))
 
 

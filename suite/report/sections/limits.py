@@ -17,8 +17,15 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     """Only of a finished run: others claim nothing yet."""
     if record.final is None or record.search is None:
         return None
-    limits = [_training(record), _test(record), _latency(record), _search(record), _ranking(record)]
-    return Section("Limits of the claim", Markdown("\n".join(f"- {limit}" for limit in limits)))
+    limits = [
+        _training(record),
+        _test(record),
+        _latency(record),
+        _search(record),
+        _ranking(record),
+        _rivals(record),
+    ]
+    return Section("Limits of the claim", Markdown("\n".join(f"- {limit}" for limit in limits if limit)))
 
 
 def _training(record: RunRecord) -> str:
@@ -77,4 +84,13 @@ def _ranking(record: RunRecord) -> str:
     return (
         f"The supernet ranks networks with Kendall's tau {number(tau)} against one training of each, so a better "
         "network may have been passed over."
+    )
+
+
+def _rivals(record: RunRecord) -> str:
+    if record.references is not None:
+        return ""
+    return (
+        "No other network was trained and tested beside the winner, not even one made by hand; `suite references` "
+        "does that."
     )

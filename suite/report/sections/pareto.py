@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from suite.escaping import in_code
 from suite.own_words import Markdown
 from suite.report.record import RunRecord
@@ -11,6 +13,7 @@ from suite.report.section import Section
 from suite.report.style import BLUE, ORANGE, PALE, VERMILION, Figures, log_ticks, table
 from suite.wording import count, in_short, percent
 
+_MOST = 12
 LABELS = {
     "loss": "cross-entropy on val-A",
     "accuracy": "accuracy on val-A",
@@ -36,7 +39,9 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         axes.plot(xs, ys, style, color=colour, label=label, markersize=size)
 
     draw(rows, ".", PALE, "evaluated", 5)
-    draw(front, "o-", BLUE, "front", 6)
+    draw(front, "o", BLUE, "front", 6)
+    if len(search["objectives"]) == 2:  # of more, the front is no line here
+        axes.step(*zip(*[row["values"][1::-1] for row in front], strict=True), where="post", color=BLUE)
     draw([row for row in rows if row["genome"] in finalists], "D", ORANGE, "trained as finalist", 9)
     if record.final:
         draw([row for row in rows if row["genome"] == record.final["genome"]], "*", VERMILION, "winner", 20)
@@ -48,12 +53,20 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     image = figures.save(
         figure, "front", f"{len(front)} of {len(rows)} networks form the front of {quality} against {price}."
     )
-    return Section("The front", Markdown(f"{image}\n\n{_rows(front, search)}"))
+    times = _times(search) if price == "latency_ms" else ""
+    return Section("The front", Markdown(f"{image}\n\n{times}{_rows(front, search)}"))
+
+
+def _times(search: dict[str, Any]) -> str:
+    """What latency in the figure is."""
+    floor = search["noise_floor_ms"]
+    steps = f", in steps of {1000 * floor:.1f} µs, below which differences are noise" if floor else ""
+    return f"Times here are the search's, of networks in turns{steps}; that of the answer is the winner's alone.\n\n"
 
 
 def _rows(front: list[dict[str, Any]], search: dict[str, Any]) -> str:
-    """The front as a table, thinned to a dozen."""
-    step = max(1, -(-len(front) // 12))
+    """The front as a table, thinned to a dozen: the cheapest, the best, and what lies between."""
+    shown = np.linspace(0, len(front) - 1, min(len(front), _MOST)).round().astype(int)
     timed = any(row["latency_ms"] is not None for row in front)  # latency was an objective, or has a limit
     rows = [
         [
@@ -64,11 +77,15 @@ def _rows(front: list[dict[str, Any]], search: dict[str, Any]) -> str:
             count(row["params"]),
             in_short(row["macs"]),
         ]
-        for row in front[::step]
+        for row in (front[place] for place in shown)
     ]
     latency = ["Latency (ms)"] if timed else []
     header = ["Genome", "Supernet accuracy", "Loss", *latency, "Parameters", "MACs"]
-    thinned = f"\n\n{len(rows)} of {len(front)}, evenly spread; all are in trials.csv." if step > 1 else ""
+    thinned = (
+        f"\n\n{len(rows)} of {len(front)}, evenly spread; all are in trials.csv."
+        if len(rows) < len(front)
+        else ""
+    )
     return (
         "Accuracies here are the supernet's, with shared weights, on val-A: good for ranking, "
         "not what a network reaches when trained alone.\n\n" + table(header, rows) + thinned

@@ -14,6 +14,7 @@ from suite.own_words import Markdown
 from suite.pareto import hypervolume, worst_corner
 from suite.report.record import RunRecord
 from suite.report.section import Section
+from suite.report.sections.pareto import LABELS
 from suite.report.style import BLUE, GREEN, PALE, PURPLE, VERMILION, Figures
 from suite.space import SearchSpace
 from suite.wording import count, duration
@@ -35,25 +36,28 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     by_evaluation.plot(range(1, len(best) + 1), best, color=BLUE, label="best so far")
     if pool := len(record.pool & set(rows)):
         by_evaluation.axvline(pool + 0.5, color=VERMILION, linestyle=":", label="end of random pool")
-    by_evaluation.set(xlabel="networks evaluated", ylabel=f"{metric} on val-A")
+    by_evaluation.set(xlabel="networks evaluated", ylabel=LABELS[metric])
     by_evaluation.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none")  # over the dots
     seconds, so_far = _by_second(search, rows, weight)
     by_second.step(seconds, so_far, where="post", color=BLUE)
-    by_second.set(xlabel="seconds of search", ylabel=f"best {metric} on val-A", xlim=(0, None))
+    by_second.set(xlabel="seconds of search", ylabel=f"best {LABELS[metric]}", xlim=(0, None))
     by_second.ticklabel_format(axis="y", useOffset=False)  # a flat curve would have its values taken apart
     generation = "generation (0: random pool)" if record.pool else "generation"
     below.set_xlabel(generation)
     _by_generation(below, _diversity(search, record.space), "genes in which two differ (%)", PURPLE)
-    if len(search["objectives"]) > 1:
+    below.set_ylim(0, None)
+    has_front = len(search["objectives"]) > 1
+    if has_front:
         beside.set_xlabel(generation)
-        _by_generation(beside, _volumes(search, rows), "share of final hypervolume", GREEN)
+        volumes = [100 * volume for volume in _volumes(search, rows)]
+        _by_generation(beside, volumes, "hypervolume (% of the last)", GREEN)
     else:
         beside.set_axis_off()
     image = figures.save(
         figure,
         "search",
         f"Search history: {metric} of {len(values)} networks, from {best[0]:.4g} to {best[-1]:.4g} at best; "
-        "the best by second; by generation, the population's diversity and the hypervolume.",
+        f"the best by second; by generation, the population's diversity{' and the hypervolume' * has_front}.",
     )
     return Section("How the search went", Markdown(f"{image}\n\n{_text(record, search)}"))
 
@@ -61,7 +65,6 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
 def _by_generation(axes: Axes, values: list[float], label: str, colour: str) -> None:
     axes.plot(range(len(values)), values, "o-", color=colour)
     axes.set_ylabel(label)
-    axes.set_ylim(0, 1.05 * max(values, default=1) or 1)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 

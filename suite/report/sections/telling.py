@@ -18,6 +18,7 @@ from suite.report.style import Figures
 from suite.telling_pictures import read_telling_pictures
 
 _COLUMNS = 6
+_SIDE, _GAP, _TITLE = 2.0, 0.3, 0.6  # inches
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -25,7 +26,9 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     telling = (record.final or {}).get("telling")
     if telling is None or not telling["hardest"]:
         return None
-    pictures = dict(zip(telling["rows"], read_telling_pictures(record.run), strict=True))
+    pictures = dict(
+        zip(telling["rows"], read_telling_pictures(record.run, telling.get("sha256")), strict=True)
+    )
     parts = [_hardest(record, telling, pictures, figures), _confused(record, telling, pictures, figures)]
     return Section("Where it errs", Markdown("\n\n".join(parts)))
 
@@ -33,14 +36,12 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
 def _hardest(
     record: RunRecord, telling: dict[str, Any], pictures: dict[int, NDArray[np.uint8]], figures: Figures
 ) -> str:
-    assert record.final is not None
-    shown = []
-    for index, label in zip(telling["hardest"], telling["labels"], strict=False):
-        said = record.classes[record.final["predicted"][index]]
-        sure = 100 * record.final["confidences"][index]
-        shown.append((pictures[index], f"{_short(record.classes[label])}\nsaid {_short(said)}, {sure:.0f} %"))
+    shown = [
+        (pictures[index], _title(record, index, label))
+        for index, label in zip(telling["hardest"], telling["labels"], strict=False)
+    ]
     alt = f"The {len(shown)} test pictures that the winner is most wrong about: what they are, and what it said."
-    return f"{figures.save(_grid(shown, figures), 'hardest', alt)}\n\nThe hardest test pictures, by cross-entropy."
+    return f"{figures.save(_grid(shown), 'hardest', alt)}\n\nThe hardest test pictures, by cross-entropy."
 
 
 def _confused(
@@ -48,25 +49,34 @@ def _confused(
 ) -> str:
     shown, pairs = [], []
     for true, said, indices in telling["confused"]:
-        title = f"{_short(record.classes[true])}\ntaken for {_short(record.classes[said])}"
-        shown += [(pictures[index], title) for index in indices]
+        shown += [(pictures[index], _title(record, index, true)) for index in indices]
         pairs.append(f"{record.classes[true]} taken for {record.classes[said]}")
     words = "; ".join(pairs)
     alt = f"Pictures of the classes that are confused most often: {words}."
     return (
-        f"{figures.save(_grid(shown, figures), 'confused', alt)}\n\nThe most confused pairs, and of each the "
+        f"{figures.save(_grid(shown), 'confused', alt)}\n\nThe most confused pairs, and of each the "
         f"pictures that the winner was surest about: {escaped(words)}."
     )
 
 
-def _grid(shown: Sequence[tuple[NDArray[np.uint8], str]], figures: Figures) -> Figure:
+def _title(record: RunRecord, index: int, true: int) -> str:
+    """What a test picture is, what the winner said, and how sure it was."""
+    assert record.final is not None
+    said, sure = record.classes[record.final["predicted"][index]], record.final["confidences"][index]
+    return f"{_short(record.classes[true])}\nsaid {_short(said)}, {100 * sure:.0f} %"
+
+
+def _grid(shown: Sequence[tuple[NDArray[np.uint8], str]]) -> Figure:
     """Pictures with their titles, row after row."""
     rows = -(-len(shown) // _COLUMNS)
-    figure, axes = figures.grid([1] * _COLUMNS, rows, width=13, height=2.7 * rows + 0.3)
-    places = [place for row in axes for place in row]
-    for place in places:
+    width, height = _COLUMNS * (_SIDE + _GAP), rows * (_SIDE + _TITLE)
+    # Placed by hand: all are alike, and working out a layout for them takes longer than drawing them.
+    figure = Figure(figsize=(width, height))
+    for number, (picture, title) in enumerate(shown):
+        row, column = divmod(number, _COLUMNS)
+        left, bottom = column * (_SIDE + _GAP) + _GAP / 2, height - (row + 1) * (_SIDE + _TITLE)
+        place = figure.add_axes((left / width, bottom / height, _SIDE / width, _SIDE / height))
         place.set_axis_off()
-    for place, (picture, title) in zip(places, shown, strict=False):
         _show(place, picture, title)
     return figure
 
@@ -77,7 +87,7 @@ def _show(axes: Axes, picture: NDArray[np.uint8], title: str) -> None:
     axes.imshow(
         maps[..., 0] if maps.shape[-1] == 1 else maps, cmap="gray", vmin=0, vmax=255, interpolation="nearest"
     )
-    axes.set_title(title, fontsize=13)
+    axes.set_title(title, fontsize=12)
 
 
 def _short(name: str) -> str:

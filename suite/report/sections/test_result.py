@@ -23,7 +23,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     matrix = np.asarray(record.final["confusion"])
     figure = confusion(figures, matrix, record.classes)
     image = figures.save(figure, "confusion", _confusion_alt(matrix, record.classes))
-    caption = "Per cent of each true class (row); blanks are under 0.5 %."
+    caption = "Per cent of each true class (row); blanks are 0.5 % and less."
     body = [_fields(record.final["test"]), *_balanced(record.final, matrix), image, caption]
     return Section("The test", Markdown("\n\n".join([*body, _per_class(matrix, record.classes)])))
 

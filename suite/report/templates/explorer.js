@@ -19,7 +19,7 @@
     price.wide = log(price.values[price.order[texts.length - 1]]) - price.low || 1;
   }
   const dropped = facts.genes.map(() => new Set());
-  let across = prices[prices.length - 1], shown = new Uint8Array(texts.length), best = -1;
+  let across = prices[prices.length - 1], shown = new Uint8Array(texts.length), best = -1, picked = -1;
 
   for (const price of prices) {
     const label = document.createElement("label");
@@ -120,6 +120,7 @@
         colorscale: [[0, "#cfe3f1"], [1, "#0b3d66"]], hovertemplate: "%{x:.4~s}, %{y:.2f} %<extra></extra>" },
       front(), mark(best, "best within the limits", "star", "#D55E00"),
       ...facts.marked.map(({ row, words }) => mark(row, words, "diamond", "#E69F00")),
+      ...(picked < 0 ? [] : [mark(picked, "the one you picked", "square", "#CC79A7")]),
     ];
     Plotly.react("cloud", traces, {
       margin: { l: 60, r: 10, t: 10, b: 48 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
@@ -192,7 +193,7 @@
 
   function said(price, value) {
     if (price.name === "latency_ms") return `${value.toPrecision(3)} ms`;
-    if (value >= 1e9) return `${(value / 1e9).toPrecision(3)} G ${price.unit}`;
+    if (value >= 999.5e6) return `${(value / 1e9).toPrecision(3)} G ${price.unit}`;
     return value >= 1e6 ? `${(value / 1e6).toPrecision(3)} M ${price.unit}` : `${value.toLocaleString("en")} ${price.unit}`;
   }
 
@@ -226,6 +227,9 @@
   update();
   byId("cloud").on("plotly_click", ({ points: [point] }) => {
     const row = point.text && typeof point.text === "string" ? texts.indexOf(point.text) : nearest(point.x, point.y);
-    if (row >= 0) describe(byId("picked"), row, "The network you picked");
+    if (row < 0) return;
+    picked = row;
+    draw();
+    describe(byId("picked"), row, "The network you picked");
   });
 })();

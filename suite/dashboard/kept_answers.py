@@ -1,0 +1,76 @@
+"""Answers that cannot change any more, kept.
+
+optuna-dashboard puts all trials of an Optuna study into its form whenever it is asked, and of ten thousand that takes
+seconds; its page asks every ten.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+_OF_A_STUDY = re.compile(r"/api/studies/(\d+)")
+_MOST = 16  # answers; one of ten thousand trials has 50 MB
+
+Version = Callable[[int], Hashable | None]
+"""What tells an Optuna study's present state from later ones; None as long as its trials may change."""
+
+
+class _Answer(NamedTuple):
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class KeptAnswers:
+    """A WSGI application: the dashboard, but that what it said of a study is said again while that stays as it is."""
+
+    def __init__(self, dashboard: WSGIApplication, version: Version) -> None:
+        self._dashboard, self._version = dashboard, version
+        self._kept: dict[Hashable, _Answer] = {}
+        self._working_out = threading.Lock()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        study = _OF_A_STUDY.fullmatch(environ.get("PATH_INFO", ""))
+        version = self._version(int(study[1])) if study and environ["REQUEST_METHOD"] == "GET" else None
+        if study is None or version is None:
+            return self._dashboard(environ, start_response)
+        key = (study[1], environ.get("QUERY_STRING", ""), version)
+        with self._working_out:  # or two who ask at once would both do it
+            answer = self._kept.get(key)
+            if answer is None:
+                answer = _answer(self._dashboard, environ)
+                if answer.status.startswith("200"):
+                    self._kept[key] = answer
+                for oldest in list(self._kept)[:-_MOST]:
+                    del self._kept[oldest]
+        start_response(answer.status, [*answer.headers])
+        return [answer.body]
+
+    def prepare(self, studies: Sequence[int]) -> None:
+        """Work out what the page of each study asks first."""
+        for study in studies:
+            environ: dict[str, Any] = {
+                "REQUEST_METHOD": "GET",
+                "PATH_INFO": f"/api/studies/{study}",
+                "QUERY_STRING": "after=0",
+                "wsgi.input": BytesIO(),
+            }
+            self(environ, lambda status, headers, error=None: lambda body: None)
+
+
+def _answer(dashboard: WSGIApplication, environ: WSGIEnvironment) -> _Answer:
+    began: list[Any] = []
+
+    def begin(*answer: Any) -> Any:
+        began[:] = answer
+
+    body = b"".join(dashboard(environ, begin))
+    return _Answer(began[0], began[1], body)

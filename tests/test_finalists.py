@@ -1,0 +1,106 @@
+"""Finalists in step under halving: gone on with after a stop, whatever is left, they end as if never stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import optuna
+import pytest
+import torch
+from optuna.storages import BaseStorage
+
+from suite.data import Data, find_data, open_data
+from suite.finalists import Finalist, train_finalists
+from suite.progress import Display
+from suite.run_directory import RunDirectory
+from suite.space import SearchSpace
+from suite.study import StudySettings
+from suite.supernet import Scorer
+from suite.trials import open_storage
+
+COUNT = 8  # halved after the first and the second of four epochs
+
+
+class Race:
+    """Eight finalists, on a storage and in a run directory of their own."""
+
+    def __init__(self, study: StudySettings, data: Data, folder: Path) -> None:
+        self.study, self.data, self.folder = study, data, folder
+        self.space = SearchSpace(study.space, data.picture_shape, len(data.classes))
+        self.genomes = list(self.space)[:: self.space.size // COUNT][:COUNT]
+
+    def run(self, name: str = "run") -> list[dict[str, Any]]:
+        """What became of each of them."""
+        directory = RunDirectory.create(self.folder / name)
+        no_scorer = cast(Scorer, None)  # only those that start from the supernet need one
+        cpu, quiet = torch.device("cpu"), Display(quiet=True)
+        result = train_finalists(
+            self.study,
+            self.space,
+            self.genomes,
+            no_scorer,
+            self.data,
+            cpu,
+            self.storage,
+            "finalists",
+            directory,
+            quiet,
+        )
+        return [
+            {name: row[name] for name in ("genome", "pruned", "epochs", "val_accuracy", "val_loss")}
+            for row in result["finalists"]
+        ]
+
+    @property
+    def storage(self) -> BaseStorage:
+        return open_storage(f"journal:{self.folder / 'trials.log'}")
+
+    def checkpoint(self, number: int) -> Path:
+        return self.folder / "run" / "checkpoints" / f"finalist-{number}.ckpt"
+
+
+@pytest.fixture
+def data(tiny_study: StudySettings) -> Data:
+    return open_data(tiny_study.data, find_data(tiny_study.data))
+
+
+def test_a_checkpoint_behind_what_was_reported_is_judged_once_it_has_caught_up(
+    tiny_study: StudySettings, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Race(tiny_study, data, tmp_path / "whole").run()
+    assert {row["epochs"] for row in whole} == {1, 2, 4}
+    stopped = Race(tiny_study, data, tmp_path / "stopped")
+    came_to_two: list[int] = []
+    train_to = Finalist.train_to
+
+    def train_to_or_stop(finalist: Finalist, epoch: int, say: Any) -> None:
+        if epoch == 2 and len(came_to_two) == 3:
+            raise KeyboardInterrupt
+        train_to(finalist, epoch, say)
+        if epoch == 2:
+            came_to_two.append(stopped.genomes.index(finalist.genome))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Finalist, "train_to", train_to_or_stop)
+        with pytest.raises(KeyboardInterrupt):
+            stopped.run()
+    reported = {
+        trial.user_attrs["genome"]: trial.intermediate_values[2]
+        for trial in optuna.load_study(study_name="finalists", storage=stopped.storage).trials
+        if 2 in trial.intermediate_values
+    }
+    worst = min(came_to_two, key=lambda number: reported[stopped.genomes[number].text])
+    assert sorted(reported.values()).count(reported[stopped.genomes[worst].text]) == 1, "surely behind"
+    stopped.checkpoint(worst).write_bytes(b"damaged")  # the one before is of the first epoch
+    assert stopped.run() == whole
+
+
+def test_without_result_and_checkpoints_the_same_ones_are_pruned_again(
+    tiny_study: StudySettings, data: Data, tmp_path: Path
+) -> None:
+    race = Race(tiny_study, data, tmp_path)
+    first = race.run()
+    before = optuna.load_study(study_name="finalists", storage=race.storage).trials
+    assert race.run("anew") == first
+    assert optuna.load_study(study_name="finalists", storage=race.storage).trials == before
