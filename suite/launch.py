@@ -166,7 +166,7 @@ def score_every_network(run: RunDirectory, asked: Walk, pictures: int | None, di
     with run.locked(), clean_stop(run.path, str(run.path), "the same command"):
         study, space, scorer, data = _trained(run, asked)
         score_space(study, space, scorer, data, run, display, pictures)
-        promise_of_run(run, study, space)
+        _promise(run, study, space, display)
         return write_report(run, display)
 
 
@@ -196,9 +196,16 @@ def measure_fidelity(run: RunDirectory, asked: Asked, display: Display) -> dict[
     with run.locked(), clean_stop(run.path, storage, "the same command"):
         study, space, scorer, data = _trained(run, Walk(asked.place, asked.device, MEMORY))
         result = measure_run(study, space, scorer, data, run, asked, display)
-        promise_of_run(run, study, space)
+        _promise(run, study, space, display)
         write_report(run, display)
         return result
+
+
+def _promise(run: RunDirectory, study: StudySettings, space: SearchSpace, display: Display) -> None:
+    if run.read_result("fidelity") is not None:  # which it goes by
+        with display.phase("Prediction", 1) as phase:
+            promise_of_run(run, study, space)
+            phase.finish(1)
 
 
 def _trained(run: RunDirectory, asked: Walk) -> tuple[StudySettings, SearchSpace, Scorer, Data]:

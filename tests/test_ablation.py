@@ -167,6 +167,8 @@ def test_each_cell_is_trained_once_from_each_seed(folder: Path) -> None:
 
 def test_a_truth_of_other_pictures_is_refused(folder: Path) -> None:
     study = validate_study(tiny_table(), where="tiny")
+    for file in folder.glob("digits-1x500.*"):
+        file.unlink()
     TruthTable(regime_of(study, "0" * 64, 1, 500)).write(folder)
     with pytest.raises(FidelityError, match="other pictures"):
         ablate(folder)

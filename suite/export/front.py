@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from suite.export.folder import as_json, refuse_other_content, write_files
 from suite.export.from_run import NetworksOfRun
-from suite.export.onnx_file import compare, onnx_bytes
+from suite.export.onnx_file import Agreement, compare, onnx_bytes
 from suite.progress import Display
 from suite.run_directory import RunDirectory, finished_search
 from suite.space import Genome
@@ -39,23 +40,27 @@ def export_front(
     folder = output or run.path / "model" / "front"
     names = {_MANIFEST, TIMER, _TIMINGS, *map(_file_of, genomes)}
     refuse_other_content(folder, names, lambda: _is_of(folder, run))
-    files = {_MANIFEST: as_json(_manifest(networks, genomes))}
+    files: dict[str, bytes] = {}
+    agreements: list[Agreement] = []
     with display.phase("Front", len(genomes), "networks") as phase:
         for done, genome in enumerate(genomes, start=1):
             classifier = networks.subnet(genome).classifier
             content = onnx_bytes(classifier)
-            compare(content, classifier, networks.data.val_choice.pictures)
+            agreements.append(compare(content, classifier, networks.data.val_choice.pictures))
             files[_file_of(genome)] = content
             phase.update(done)
         phase.finish(len(genomes))
+    files[_MANIFEST] = as_json(_manifest(networks, genomes, agreements))
     if timer:
         files[TIMER] = Path(__file__).with_name(TIMER).read_bytes()
     write_files(folder, files)
     return folder
 
 
-def _manifest(networks: NetworksOfRun, genomes: Sequence[Genome]) -> dict[str, Any]:
-    """models.json: which file is which network of which run."""
+def _manifest(
+    networks: NetworksOfRun, genomes: Sequence[Genome], agreements: Sequence[Agreement]
+) -> dict[str, Any]:
+    """models.json: which file is which network of which run, and how far it is from torch on val-B."""
     space = networks.space
     return {
         "format_version": FORMAT_VERSION,
@@ -68,8 +73,9 @@ def _manifest(networks: NetworksOfRun, genomes: Sequence[Genome]) -> dict[str, A
                 "file": _file_of(genome),
                 "params": space.parameters(genome),
                 "macs": space.macs(genome),
+                **asdict(agreement),
             }
-            for genome in genomes
+            for genome, agreement in zip(genomes, agreements, strict=True)
         ],
     }
 

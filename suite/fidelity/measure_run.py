@@ -85,14 +85,16 @@ def measure_run(
     path = train_truth(_wanted(study, space, run, asked), table, asked.truth, space, job, display)
     table = read_table(path)  # as it is written, so that the next call finds the very same
     rng = np.random.default_rng(study.seed)
-    result = {
-        "asked": asked.options(),
-        "walked_before": run.read_result("oracle") is not None,  # favourites are of the whole space then
-        "table": regime.name,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-        **measure_supernet(scorer, data, space, table, rng),
-        "longer_truths": longer_truths(table, asked.truth, rng),
-    }
+    with display.phase("Rankings", 1) as phase:
+        result = {
+            "asked": asked.options(),
+            "walked_before": run.read_result("oracle") is not None,  # favourites are of the whole space then
+            "table": regime.name,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            **measure_supernet(scorer, data, space, table, rng),
+            "longer_truths": longer_truths(table, asked.truth, rng),
+        }
+        phase.finish(1)
     run.write_result(PHASE, result)
     return result
 

@@ -145,17 +145,15 @@ class TruthTable:
         was written first.
 
         Raises:
-            FidelityError: the table there is damaged.
+            FidelityError: the table there is damaged, or of another regime.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{self.regime.name}.csv"
         with filelock.FileLock(folder / f".{self.regime.name}.lock"):
-            return self._write(path)
+            self.add(open_table(self.regime, folder).readings)
+            return self._write(folder / f"{self.regime.name}.csv")
 
     def _write(self, path: Path) -> Path:
         regime = path.with_suffix(".json")
-        if regime.exists():
-            self.add(read_table(regime).readings)
         rows = [_short(reading) for reading in self.readings]
         text = io.StringIO()
         table = csv.DictWriter(text, [field.name for field in fields(Reading)], lineterminator="\n")

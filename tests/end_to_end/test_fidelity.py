@@ -96,6 +96,8 @@ def test_a_table_of_another_regime_is_refused_in_one_paragraph(
 ) -> None:
     truth = Path(shutil.copytree(measured.path.parent / "truth", tmp_path / "truth"))
     table = read_table(truth / "digits-2x128.csv")
+    for file in truth.glob("digits-2x128.*"):
+        file.unlink()
     TruthTable(table.regime.model_copy(update={"learning_rate": 0.5}), table.readings).write(truth)
     done = suite("fidelity", measured.path, *ASKED, "--truth", truth, cwd=tmp_path)
     assert done.returncode == 2

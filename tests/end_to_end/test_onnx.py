@@ -133,9 +133,10 @@ class TestFront:
         genomes = [row["genome"] for row in searched["front"]]
         files = {f"{genome}.onnx" for genome in genomes} | {"models.json", TIMER, "timings.json"}
         assert {path.name for path in front.iterdir()} == files
-        assert [
-            model["genome"] for model in json.loads((front / "models.json").read_text())["models"]
-        ] == genomes
+        models = json.loads((front / "models.json").read_text())["models"]
+        assert [model["genome"] for model in models] == genomes
+        assert all(model["max_difference"] < 1e-3 and model["pictures"] > 0 for model in models)
+        assert {model["other_classes"] for model in models} == {0}
 
     def test_the_times_are_read_back(self, run: RunDirectory, front: Path) -> None:
         timings = json.loads((front / "timings.json").read_text())
