@@ -4,7 +4,7 @@ The same study (`--study`, or the quick one of CIFAR-10) is run twice at once, a
 memory: no checkpoints, no trials in a database. The two take turns of seconds, each stopped (SIGSTOP) while the other
 goes on, so that a machine that slows down for a minute does so for both; one after the other, whole runs differ by
 more than what is asked for. The seconds within a checkpoint or the storage are counted as well. Multiply-accumulates
-take the place of latency as an objective, so that both search the same networks.
+take the place of latency, as an objective and a limit, so that both search alike. It takes POSIX's signals.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from ctypes import c_double
 from dataclasses import dataclass
 from functools import wraps
 from inspect import getmembers, ismethod
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -50,9 +50,11 @@ def run(
 
     Raises:
         StudyFileError: the study at `path` cannot be run.
+        DataError: its pictures cannot be found.
         StoppedError: a run came to no end.
     """
     study = _without_latency(read_study(path or _STUDY))
+    open_data(study.data, find_data(study.data))  # refused here, and decoded once, if it must be
     pairs: list[dict[str, float]] = []
     with display.phase("Pairs of runs", seeds, "pairs") as phase:
 
@@ -91,10 +93,11 @@ def _share_within(pair: Mapping[str, float]) -> float:
 
 
 def _without_latency(study: StudySettings) -> StudySettings:
-    objectives = dict.fromkeys("macs" if name == "latency" else name for name in study.search.objectives)
-    return study.model_copy(
-        update={"search": study.search.model_copy(update={"objectives": tuple(objectives)})}
-    )
+    search = study.search
+    objectives = dict.fromkeys("macs" if name == "latency" else name for name in search.objectives)
+    limits = search.limits.model_copy(update={"max_latency_ms": None})
+    alike = search.model_copy(update={"objectives": tuple(objectives), "limits": limits})
+    return study.model_copy(update={"search": alike})
 
 
 def _pair(
@@ -125,7 +128,7 @@ class _Run:
 
     process: BaseProcess
     pipe: Connection
-    still: Synchronized[float]  # seconds
+    still: c_double  # seconds; without a lock, which one that is stopped might hold
     stopped_at: float
 
     def turn(self) -> tuple[float, bool]:
@@ -149,7 +152,7 @@ def _signal(process: BaseProcess, number: signal.Signals) -> None:
 def _ready(kind: str, study: StudySettings, url: str | None, folder: Path) -> Iterator[_Run]:
     """A process about to run a study, stopped; it is killed in the end."""
     spawn = get_context("spawn")
-    (ours, theirs), still = spawn.Pipe(), spawn.Value("d")
+    (ours, theirs), still = spawn.Pipe(), spawn.Value("d", lock=False)
     words = (kind, study, url, folder / kind, theirs, still)
     process = spawn.Process(target=_run_when_told, args=words, daemon=True)
     process.start()
@@ -181,7 +184,7 @@ def _run_when_told(
     url: str | None,
     folder: Path,
     pipe: Connection,
-    still: Synchronized[float],
+    still: c_double,
 ) -> None:
     """In a process of its own: say that all is ready, run, and say what the writes took (seconds)."""
     data, device, clock = open_data(study.data, find_data(study.data)), open_device("cpu"), _Clock()

@@ -41,5 +41,5 @@ def calibration(confidences: Sequence[float], wrong: Sequence[int]) -> Calibrati
     sure = np.array([confidence[rows].mean() for rows in bins])
     right = np.array([hit[rows].mean() for rows in bins])
     apart = float((sizes * np.abs(sure - right)).sum() / sizes.sum())
-    low, high = np.array([accuracy_interval(*bin) for bin in zip(right, sizes, strict=True)]).T
+    low, high = np.array([accuracy_interval(*of_bin) for of_bin in zip(right, sizes, strict=True)]).T
     return Calibration(float(confidence.mean()), float(hit.mean()), sizes, sure, right, low, high, apart)

@@ -55,9 +55,16 @@ def refuse_taken_name(storage: BaseStorage, run: str, where: str) -> None:
 
 
 def own_study(
-    storage: BaseStorage, name: str, directions: Sequence[StudyDirection], metrics: Sequence[str]
+    storage: BaseStorage,
+    name: str,
+    directions: Sequence[StudyDirection],
+    metrics: Sequence[str],
+    *,
+    may_lack_names: bool = False,
 ) -> optuna.Study | None:
     """The Optuna study of that name, if there is one; looking writes nothing.
+
+    One without names of its objectives is the run's if it has no trials yet, or if it `may_lack_names`.
 
     Raises:
         StorageError: its objectives are not those of the run; names them.
@@ -68,8 +75,9 @@ def own_study(
         return None
     study = optuna.load_study(study_name=name, storage=storage)
     named = study.metric_names
-    is_new = named is None and not study.get_trials(deepcopy=False)  # a stop before it got its names
-    if study.directions != list(directions) or not (is_new or named == list(metrics)):
+    # A stop before it got its names, or an older suite, which gave none.
+    is_unnamed = named is None and (may_lack_names or not study.get_trials(deepcopy=False))
+    if study.directions != list(directions) or not (is_unnamed or named == list(metrics)):
         theirs = ", ".join(named or []) or f"{len(study.directions)} without a name"
         raise StorageError(
             f"is an Optuna study of other objectives ({theirs}), not of this run's ({', '.join(metrics)}).",

@@ -147,10 +147,8 @@ class _Walk:
                     self.phase.update(sum(s.pictures for s in self.sums.values()), name)
                     if save_clock.due():
                         self._save()
-        except (
-            OutOfMemoryError
-        ):  # before the blocks get smaller: a kill must find both as they belong together
-            self._save()
+        except OutOfMemoryError:
+            self._save()  # before the blocks get smaller: a kill must find both as they belong together
             raise
         self._save()
 

@@ -48,11 +48,11 @@ def read_telling_pictures(run: RunDirectory, sha256: str | None) -> NDArray[np.u
     path = run.path / FILE
     try:
         content = path.read_bytes()
-        pictures = np.load(io.BytesIO(content), allow_pickle=False)
+        is_whole = sha256 in (None, hashlib.sha256(content).hexdigest())
+        pictures = np.load(io.BytesIO(content), allow_pickle=False) if is_whole else None
     except (OSError, ValueError, EOFError):
         pictures = None
-    whole = sha256 is None or (pictures is not None and hashlib.sha256(content).hexdigest() == sha256)
-    if not whole or not isinstance(pictures, np.ndarray) or pictures.dtype != np.uint8 or pictures.ndim != 4:
+    if not isinstance(pictures, np.ndarray) or pictures.dtype != np.uint8 or pictures.ndim != 4:
         raise RunDirectoryError("is missing or damaged.", where=str(path))
     return pictures
 

@@ -43,7 +43,7 @@ def enqueue(
     """Add the waiting trials whose like (by `same`) neither waits nor runs.
 
     This host's running ones are of processes that died, and fail: a run directory's lock lets only one execution be
-    here. Another's fail once it has not been heard of for ten minutes.
+    here. Another's fail once it has not been heard of for ten minutes, by clocks that are taken to agree that far.
 
     Raises:
         StorageError: what is there cannot be read.
@@ -53,7 +53,8 @@ def enqueue(
         unfinished = study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING))
     for trial in unfinished:
         if trial.state == TrialState.RUNNING and _is_gone(trial.user_attrs.get(WORKER, {})):
-            study.tell(trial.number, state=TrialState.FAIL)
+            with suppress(UpdateFinishedTrialError):  # it has ended, or another has said the same
+                study.tell(trial.number, state=TrialState.FAIL, skip_if_finished=True)
         else:
             under_way.add(same(trial))
     for trial in waiting:
@@ -180,9 +181,7 @@ def _claim(study: optuna.Study) -> optuna.Trial | None:
         except UpdateFinishedTrialError:  # another has done all of it since it was listed
             continue
         if ours:
-            trial = optuna.Trial(study, waiting._trial_id)
-            still_at(trial)
-            return trial
+            return optuna.Trial(study, waiting._trial_id)
     return None
 
 
@@ -192,6 +191,7 @@ def _do(
     do: Callable[[optuna.Trial], float],
     told: Callable[[optuna.Trial], None],
 ) -> None:
+    still_at(trial)
     try:
         _check_asked(study, trial)
         value = do(trial)
@@ -201,7 +201,7 @@ def _do(
     else:
         done = study._storage.get_trial(trial._trial_id)
         trial.set_user_attr(CHECKSUM, checksum(done, TrialState.COMPLETE, [value]))
-        study.tell(trial, value)
+        study.tell(trial, value, skip_if_finished=True)
         told(trial)
 
 

@@ -185,7 +185,7 @@ def study_of_trainings(
         StorageError: what has that name is of other objectives.
     """
     try:
-        own_study(storage, name, [StudyDirection.MAXIMIZE], [metric])
+        own_study(storage, name, [StudyDirection.MAXIMIZE], [metric], may_lack_names=True)
     except ValueError:  # metric names that are no list
         raise damaged(name) from None
     study = optuna.create_study(

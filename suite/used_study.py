@@ -14,10 +14,9 @@ def used_study(run: RunDirectory) -> StudySettings:
         RunDirectoryError: it is not what run.json says that the run was made with.
         StudyFileError: it cannot be read.
     """
-    study, used = read_study(run.path / "study.toml"), (run.read_json("run.json") or {}).get("used")
-    if used is not None and study != validate_study(
-        used, where=str(run.path / "run.json")
-    ):  # older runs lack it
+    study, facts = read_study(run.path / "study.toml"), run.read_json("run.json") or {}
+    used = facts.get("used", study.model_dump(mode="json"))  # older runs lack it
+    if study != validate_study(used, where=str(run.path / "run.json")):
         raise RunDirectoryError(
             "is not what the run was made with.",
             where=str(run.path / "study.toml"),

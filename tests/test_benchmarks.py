@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def test_each_mode_of_sqlite_is_that_of_its_connections(
         storage.engine.dispose()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="runs take turns by POSIX signals")
 def test_durability_is_measured_in_pairs_of_whole_runs(tiny_study: StudySettings, tmp_path: Path) -> None:
     path = tmp_path / "tiny.toml"
     path.write_text(study_toml(tiny_study))

@@ -17,7 +17,7 @@ from optuna.trial import TrialState, create_trial
 from suite.errors import StorageError
 from suite.fitness import OBJECTIVES
 from suite.study import study_toml, validate_study
-from suite.trials import Trials, open_storage, study_of_trainings
+from suite.trials import VAL_B_ACCURACY, Trials, open_storage, study_of_trainings
 from tests.conftest import refusal, space_of, tiny_table
 from tests.postgresql import Server
 
@@ -119,13 +119,24 @@ def assert_refused(error: StorageError, *, unchanged: bool) -> None:
     assert "or begin a new run" in str(error)
 
 
-@pytest.mark.parametrize("directions", [["minimize"], ["maximize", "minimize"], ["maximize"]])
-def test_a_study_of_trainings_is_no_foreign_one(url: str, directions: list[str]) -> None:
-    make_foreign(url, "s/r/finalists", directions, None, [{"genome": GENOME}])
+@pytest.mark.parametrize(
+    ("directions", "metrics"),
+    [(["minimize"], None), (["maximize", "minimize"], None), (["maximize"], ["something else"])],
+)
+def test_a_study_of_trainings_is_no_foreign_one(
+    url: str, directions: list[str], metrics: list[str] | None
+) -> None:
+    make_foreign(url, "s/r/finalists", directions, metrics, [{"genome": GENOME}])
     before = content(url)
     with pytest.raises(StorageError) as refused:
         study_of_trainings(open_storage(url), "s/r/finalists")
     assert_refused(refused.value, unchanged=content(url) == before)
+
+
+def test_a_study_of_trainings_that_an_older_suite_gave_no_names_is_gone_on_with(url: str) -> None:
+    make_foreign(url, "s/r/finalists", ["maximize"], None, [{"genome": GENOME}])
+    study = study_of_trainings(open_storage(url), "s/r/finalists")
+    assert (len(study.trials), study.metric_names) == (1, [VAL_B_ACCURACY])
 
 
 @pytest.mark.parametrize(

@@ -24,18 +24,19 @@ def run(display: Display, study_file: Path, budgets: Sequence[float], seeds: int
     """Measure what is not measured yet, budgets in minutes, and write the page of all studies; returns its path.
 
     Raises:
-        RunDirectoryError: earlier pieces are of another machine or of other pictures.
+        RunDirectoryError: earlier pieces are of another machine or of other pictures, or another process is at it.
         KeyboardInterrupt: by Ctrl-C; what is finished is kept.
     """
     study = read_study(study_file)
     place, device = find_data(study.data), open_device("auto")
     data = open_data(study.data, place)
     plan = open_plan(study, data)
-    for seed in range(study.seed, study.seed + seeds):
-        for minutes in budgets:
-            display.say(f"Seed {seed}, {minutes:g} minutes: the suite")
-            chosen_after = run_ours(plan, minutes, seed, place, display)
-            display.say(f"Seed {seed}, {minutes:g} minutes: Optuna over trainings")
-            run_theirs(plan, minutes, chosen_after, seed, data, device, display)
-            page = write_page(RUNS, out)  # after each pair: hours may lie between them
+    with plan.kept.locked():
+        for seed in range(study.seed, study.seed + seeds):
+            for minutes in budgets:
+                display.say(f"Seed {seed}, {minutes:g} minutes: the suite")
+                chosen_after = run_ours(plan, minutes, seed, place, display)
+                display.say(f"Seed {seed}, {minutes:g} minutes: Optuna over trainings")
+                run_theirs(plan, minutes, chosen_after, seed, data, device, display)
+                page = write_page(RUNS, out)  # after each pair: hours may lie between them
     return page

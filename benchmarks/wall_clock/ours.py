@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from typing import Any
 
 from benchmarks.wall_clock.plan import Plan
 from suite.data import Place
 from suite.launch import InterruptedRun, Request, begin
 from suite.progress import Display
+from suite.run_directory import RunDirectory
+from suite.study import StudySettings
 
 
 def run_ours(plan: Plan, minutes: float, seed: int, place: Place, display: Display) -> float:
@@ -21,15 +24,11 @@ def run_ours(plan: Plan, minutes: float, seed: int, place: Place, display: Displ
     piece = ours_piece(minutes, seed)
     if (known := plan.kept.read_json(piece)) is not None:
         return float(known["chosen_after"])
-    path = (plan.kept.path / piece).with_suffix("")
-    shutil.rmtree(path, ignore_errors=True)
-    try:
-        run = begin(Request(plan.within(minutes, seed), place, "auto", None, None, None), path, display)
-    except InterruptedRun:
-        raise KeyboardInterrupt from None
-    spent = run.results["search"]["seconds"]
+    run = RunDirectory((plan.kept.path / piece).with_suffix(""))
+    results = run.read_json("results.json") or _run(plan.within(minutes, seed), run, place, display)
+    spent = results["search"]["seconds"]
     # From the first phase to the last result: what is between phases too.
-    begun, ended = ((path / name).stat().st_mtime for name in ("run.json", "results.json"))
+    begun, ended = ((run.path / name).stat().st_mtime for name in ("run.json", "results.json"))
     chosen_after = ended - begun - float(spent["final"])
     plan.kept.write_json(
         piece,
@@ -39,9 +38,9 @@ def run_ours(plan: Plan, minutes: float, seed: int, place: Place, display: Displ
             "seconds": ended - begun,
             "chosen_after": chosen_after,
             "evaluating": spent["supernet"] + spent["search"],
-            "evaluated": run.results["search"]["unique_genomes"],
-            "genome": run.results["winner"]["genome"],
-            "test": run.results["test"],
+            "evaluated": results["search"]["unique_genomes"],
+            "genome": results["winner"]["genome"],
+            "test": results["test"],
         },
     )
     return chosen_after
@@ -50,3 +49,11 @@ def run_ours(plan: Plan, minutes: float, seed: int, place: Place, display: Displ
 def ours_piece(minutes: float, seed: int) -> str:
     """Where the piece of a budget and a seed is kept; its run is in the folder of that name."""
     return f"ours/{minutes:g}-minutes-seed-{seed}.json"
+
+
+def _run(study: StudySettings, run: RunDirectory, place: Place, display: Display) -> dict[str, Any]:
+    shutil.rmtree(run.path, ignore_errors=True)
+    try:
+        return begin(Request(study, place, "auto", None, None, None), run.path, display).results
+    except InterruptedRun:
+        raise KeyboardInterrupt from None

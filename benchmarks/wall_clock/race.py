@@ -102,7 +102,9 @@ def _race(kept: RunDirectory) -> Race:
 
 def _pieces(kept: RunDirectory, side: str) -> Iterator[dict[str, Any]]:
     for path in sorted((kept.path / side).glob("*.json")):
-        yield kept.read_json(f"{side}/{path.name}") or {}
+        piece = kept.read_json(f"{side}/{path.name}") or {}
+        if "minutes" in piece:  # older ones of the rival's were of several budgets
+            yield piece
 
 
 def _at_budget(minutes: float, pairs: Sequence[tuple[int, dict[str, Any], dict[str, Any]]]) -> AtBudget:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import time
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, BinaryIO
@@ -32,6 +33,7 @@ from suite.trials import VAL_B_ACCURACY
 
 _PART = 2_000  # characters of a note in one attribute, as optuna-dashboard has it
 _RESULTS = ("search", "finalists", "final")  # what notes are made from
+_SETTLED_SECONDS = 15.0  # after a result: optuna-dashboard itself goes by trials of up to ten seconds ago
 
 Draw = Callable[[Figures], Figure]
 
@@ -60,8 +62,8 @@ class Annotations:
             KeyError: there is no such study.
         """
         name = self._storage.get_study_name_from_id(study)
-        is_over = name.startswith(self._names) and self._age(name.rpartition("/")[2]) > 0
-        return self._ages() if is_over else None
+        written = self._age(name.rpartition("/")[2]) if name.startswith(self._names) else 0.0
+        return self._ages() if written and time.time() - written > _SETTLED_SECONDS else None
 
     def open_reader(self, artifact_id: str) -> BinaryIO:
         """A picture as PNG.

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-_OF_A_STUDY = re.compile(r"/api/studies/(\d+)")
-_MOST = 16  # answers; one of ten thousand trials has 50 MB
+_OF_A_STUDY = re.compile(r"/api/studies/(\d{1,18})")
+_AFTER = re.compile(r"(?:after=(\d{1,9}))?")
+_MOST = 8  # answers: two of each study that its page asks; one of ten thousand trials has 50 MB
 
 Version = Callable[[int], Hashable | None]
 """What tells an Optuna study's present state from later ones; None as long as its trials may change."""
@@ -33,24 +34,21 @@ class KeptAnswers:
 
     def __init__(self, dashboard: WSGIApplication, version: Version) -> None:
         self._dashboard, self._version = dashboard, version
-        self._kept: dict[Hashable, _Answer] = {}
+        self._kept: dict[tuple[int, int], tuple[Hashable, _Answer]] = {}  # the last asked for is the last
         self._working_out = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
-        study = _OF_A_STUDY.fullmatch(environ.get("PATH_INFO", ""))
-        version = self._version(int(study[1])) if study and environ["REQUEST_METHOD"] == "GET" else None
-        if study is None or version is None:
+        path = _OF_A_STUDY.fullmatch(environ.get("PATH_INFO", ""))
+        after = _AFTER.fullmatch(environ.get("QUERY_STRING", ""))
+        if path is None or after is None or environ["REQUEST_METHOD"] != "GET":
             return self._dashboard(environ, start_response)
-        key = (study[1], environ.get("QUERY_STRING", ""), version)
+        key = int(path[1]), int(after[1] or 0)
+        version = self._version(key[0])
+        if version is None:
+            return self._dashboard(environ, start_response)
         with self._working_out:  # or two who ask at once would both do it
-            answer = self._kept.get(key)
-            if answer is None:
-                answer = _answer(self._dashboard, environ)
-                if answer.status.startswith("200"):
-                    self._kept[key] = answer
-                for oldest in list(self._kept)[:-_MOST]:
-                    del self._kept[oldest]
+            answer = self._answer(key, version, environ)
         start_response(answer.status, [*answer.headers])
         return [answer.body]
 
@@ -65,8 +63,18 @@ class KeptAnswers:
             }
             self(environ, lambda status, headers, error=None: lambda body: None)
 
+    def _answer(self, key: tuple[int, int], version: Hashable, environ: WSGIEnvironment) -> _Answer:
+        kept_version, answer = self._kept.pop(key, (None, None))
+        if answer is None or kept_version != version:
+            answer = _asked(self._dashboard, environ)
+        if answer.status.startswith("200"):
+            self._kept[key] = version, answer
+        for oldest in list(self._kept)[:-_MOST]:
+            del self._kept[oldest]
+        return answer
 
-def _answer(dashboard: WSGIApplication, environ: WSGIEnvironment) -> _Answer:
+
+def _asked(dashboard: WSGIApplication, environ: WSGIEnvironment) -> _Answer:
     began: list[Any] = []
 
     def begin(*answer: Any) -> Any:

@@ -81,10 +81,13 @@ class ShownStorage(BaseStorage):
         return copy.deepcopy(trials) if deepcopy else trials
 
     def version(self, study_id: int) -> tuple[float, ...] | None:
-        """What tells a study of the run from what it may be later; None while its trials may change."""
+        """What tells a study of the run from what it may be later; None while its trials may change.
+
+        None as well where there is none, or it cannot be told: whatever is wrong, the dashboard says it.
+        """
         try:
             return self.annotations.version(study_id % FIRST_NUMBER)
-        except KeyError:
+        except Exception:
             return None
 
     def searches(self) -> list[int]:

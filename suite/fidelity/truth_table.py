@@ -149,7 +149,10 @@ class TruthTable:
         """
         folder.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(folder / f".{self.regime.name}.lock"):
-            self.add(open_table(self.regime, folder).readings)
+            there = open_table(self.regime, folder)
+            self.regime = there.regime
+            self.add(there.readings)
+            self.count_as_uniform({r.genome for r in there.readings if r.drawn == "uniform"})
             return self._write(folder / f"{self.regime.name}.csv")
 
     def _write(self, path: Path) -> Path:
