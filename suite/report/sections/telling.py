@@ -68,8 +68,8 @@ def _title(record: RunRecord, index: int, true: int) -> str:
 
 def _grid(shown: Sequence[tuple[NDArray[np.uint8], str]]) -> Figure:
     """Pictures with their titles, row after row."""
-    rows = -(-len(shown) // _COLUMNS)
-    width, height = _COLUMNS * (_SIDE + _GAP), rows * (_SIDE + _TITLE)
+    rows, columns = -(-len(shown) // _COLUMNS), min(len(shown), _COLUMNS)
+    width, height = columns * (_SIDE + _GAP), rows * (_SIDE + _TITLE)
     # Placed by hand: all are alike, and working out a layout for them takes longer than drawing them.
     figure = Figure(figsize=(width, height))
     for number, (picture, title) in enumerate(shown):
