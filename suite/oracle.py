@@ -58,12 +58,7 @@ def score_space(
         "val_choice": data.val_choice.part(0, pictures),
     }
     sums = {name: ScoreSums(len(genomes)) for name in splits}
-    asked = {
-        "study": study.model_dump(mode="json"),
-        "supernet": (run.read_result("supernet") or {}).get("sha256"),
-        "device": device.type,
-        "pictures": pictures,
-    }
+    asked = {**scored_with(study, run, device), "pictures": pictures}
     seconds = _resume(run, sums, scorer, asked)
     total = sum(map(len, splits.values()))
     with display.phase("Oracle", total, "pictures") as phase:
@@ -116,6 +111,15 @@ def best_of_space(study: StudySettings, space: SearchSpace, run: RunDirectory) -
         best += rows[front].tolist()
         rows = np.delete(rows, front)
     return [space.parse(table["genome"][row]) for row in best[: study.search.population]]
+
+
+def scored_with(study: StudySettings, run: RunDirectory, device: torch.device) -> dict[str, Any]:
+    """What scores of a whole space depend on: a walk goes on only from a checkpoint that was made with the same."""
+    return {
+        "study": study.model_dump(mode="json"),
+        "supernet": (run.read_result("supernet") or {}).get("sha256"),
+        "device": device.type,
+    }
 
 
 @dataclass

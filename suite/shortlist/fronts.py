@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from suite.data import Data, Split
+from suite.oracle import scored_with
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.shortlist.rejection import Contest, Rejection, Round, Terms, everybody
@@ -48,13 +49,7 @@ def shortlist_space(
     contest = Contest(
         scorer, genomes, prices, _shuffled(data.val_search, order), study.search.score == "loss"
     )
-    asked = {
-        "study": study.model_dump(mode="json"),
-        "supernet": (run.read_result("supernet") or {}).get("sha256"),
-        "device": scorer.device.type,
-        "order": order,
-        "screen": screen,
-    }
+    asked = {**scored_with(study, run, scorer.device), "order": order, "screen": screen}
     walks = Walks(contest, asked, run, display)
     exact, facts = _screened(walks) if screen else (_exactly(walks, "exact", everybody(contest), _RISK), {})
     result = {
