@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from suite.cnn import StandaloneCNN
 from suite.data import Data, WrittenChoice, read_ledger
+from suite.data.dataset import are_unequal
 from suite.errors import RunDirectoryError
 from suite.finalists import checkpoint_name
 from suite.latency import measure
@@ -130,6 +132,15 @@ def _latencies(
         name: measure([network], space.shape, settings, device, random.Random(study.seed))[0].to_json()
         for name, settings in (("objective", study.latency), ("batch_64_all_threads", throughput(study)))
     }
+
+
+def balanced_accuracy(final: Mapping[str, Any]) -> float | None:
+    """Of results/final.json, where accuracy says little of small classes; None where all are about as large.
+
+    Results of older suites have none.
+    """
+    sizes = [sum(row) for row in final["confusion"]]
+    return final.get("balanced_accuracy") if are_unequal(sizes) else None
 
 
 def throughput(study: StudySettings) -> LatencySettings:

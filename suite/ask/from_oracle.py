@@ -142,8 +142,8 @@ def _page(
             *aligned(rows, left=(0, len(rows[0]) - 1)),
             "",
             "Accuracies are those of the supernet's shared weights, not of a trained network; val-B had no say in",
-            "the order. To take the first one on:",
-            f"  suite export {shlex.quote(str(run.path))} --genome {table['genome'][found.rows[0]]}",
+            "the order. To train the first one as the winner was, and export it:",
+            f"  suite export {shlex.quote(str(run.path))} --genome {table['genome'][found.rows[0]]} --train",
         ]
     )
 

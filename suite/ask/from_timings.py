@@ -85,8 +85,8 @@ def answer_there(
             *aligned(table, left=(0, len(table[0]) - 1)),
             "",
             *_notes(front, beaten, top, timings, [genome for genome in rows if genome not in timings.of]),
-            "To take the first one on:",
-            f"  suite export {shlex.quote(str(run.path))} --genome {front[0]}",
+            "To train the first one as the winner was, and export it:",
+            f"  suite export {shlex.quote(str(run.path))} --genome {front[0]} --train",
         ]
     )
 

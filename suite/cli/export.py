@@ -8,13 +8,16 @@ from typing import Annotated
 
 import typer
 
-from suite.cli.options import DataDir, Run, opened, starting
+from suite.cli.options import DataDir, Run, interruptible, opened, starting
 from suite.errors import ExportError
 from suite.progress import Display
+from suite.run_directory import RunDirectory
+from suite.study import read_study
 
 EXAMPLES = (
     "suite export",
     "suite export runs/digits/20260101-120000 --genome 32k3max-fc128 --output small",
+    "suite export --genome 32k3max-fc128 --train",
     "suite export --onnx",
     "suite export --front --timer --output for-the-pi",
 )
@@ -25,6 +28,12 @@ def export(
     genome: Annotated[
         str | None, typer.Option(metavar="GENOME", help="A network of the space; the winner when left out.")
     ] = None,
+    train: Annotated[
+        bool,
+        typer.Option(
+            "--train", help="With --genome: train it as the winner was; else its weights are shared."
+        ),
+    ] = False,
     onnx: Annotated[
         bool, typer.Option("--onnx", help="As ONNX too: held against torch on val-B, and timed beside it.")
     ] = False,
@@ -44,9 +53,15 @@ def export(
 
     The winner, any network of the space, or the search's front.
     """
-    if front and (genome is not None or onnx):
+    if front and (genome is not None or onnx or train):
         raise ExportError(
             "has a form and networks of its own.", where="--front", remedy="Leave the others out."
+        )
+    if train and genome is None:
+        raise ExportError(
+            "trains a network that the run did not; its winner is trained already.",
+            where="--train",
+            remedy="Name the network: --genome.",
         )
     if timer and not front:
         raise ExportError("times a front.", where="--timer", remedy="Add --front.")
@@ -73,4 +88,15 @@ def export(
     with starting():
         from suite.export.from_run import export_network
 
+    if train and genome is not None:
+        _train(directory, genome, data_dir)
     print(export_network(directory, genome, output, data_dir, Display(), onnx=onnx))
+
+
+def _train(run: RunDirectory, genome: str, data_dir: Path | None) -> None:
+    from suite.data.places import find_data
+    from suite.export.train import train_as_winner
+
+    place = find_data(read_study(run.path / "study.toml").data, data_dir)
+    with interruptible():
+        train_as_winner(run, genome, place, Display())

@@ -10,7 +10,9 @@ import re
 import threading
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from suite.dashboard.answer import Answer, answer_of
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -23,18 +25,12 @@ Version = Callable[[int], Hashable | None]
 """What tells an Optuna study's present state from later ones; None as long as its trials may change."""
 
 
-class _Answer(NamedTuple):
-    status: str
-    headers: list[tuple[str, str]]
-    body: bytes
-
-
 class KeptAnswers:
     """A WSGI application: the dashboard, but that what it said of a study is said again while that stays as it is."""
 
     def __init__(self, dashboard: WSGIApplication, version: Version) -> None:
         self._dashboard, self._version = dashboard, version
-        self._kept: dict[tuple[int, int], tuple[Hashable, _Answer]] = {}  # the last asked for is the last
+        self._kept: dict[tuple[int, int], tuple[Hashable, Answer]] = {}  # the last asked for is the last
         self._working_out = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -63,22 +59,12 @@ class KeptAnswers:
             }
             self(environ, lambda status, headers, error=None: lambda body: None)
 
-    def _answer(self, key: tuple[int, int], version: Hashable, environ: WSGIEnvironment) -> _Answer:
+    def _answer(self, key: tuple[int, int], version: Hashable, environ: WSGIEnvironment) -> Answer:
         kept_version, answer = self._kept.pop(key, (None, None))
         if answer is None or kept_version != version:
-            answer = _asked(self._dashboard, environ)
+            answer = answer_of(self._dashboard, environ)
         if answer.status.startswith("200"):
             self._kept[key] = version, answer
         for oldest in list(self._kept)[:-_MOST]:
             del self._kept[oldest]
         return answer
-
-
-def _asked(dashboard: WSGIApplication, environ: WSGIEnvironment) -> _Answer:
-    began: list[Any] = []
-
-    def begin(*answer: Any) -> Any:
-        began[:] = answer
-
-    body = b"".join(dashboard(environ, begin))
-    return _Answer(began[0], began[1], body)

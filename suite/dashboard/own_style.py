@@ -7,7 +7,9 @@ would change the record is not shown: it is refused in any case, but who presses
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from suite.dashboard.answer import answer_of
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -32,17 +34,11 @@ def with_own_style(dashboard: WSGIApplication) -> WSGIApplication:
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not environ.get("PATH_INFO", "").startswith("/dashboard"):
             return dashboard(environ, start_response)
-        began: list[Any] = []
-
-        def begin(*answer: Any) -> Any:
-            began[:] = answer
-
-        page = b"".join(dashboard(environ, begin))
+        status, headers, page = answer_of(dashboard, environ)
         styled = page.replace(b"</head>", _STYLE + b"</head>", 1)
-        status, headers, *error = began
         if page:  # not if only the headers were asked for
             headers = [(k, str(len(styled)) if k.lower() == "content-length" else v) for k, v in headers]
-        start_response(status, headers, *error)
+        start_response(status, headers)
         return [styled]
 
     return application

@@ -15,11 +15,23 @@ from suite.latency import Latency
 from suite.wording import plural
 
 WINNER = "winner, fine-tuned and tested"
+TRAINED = "trained on its own and fine-tuned, as the winner was; not tested"
 SUBNET = "subnet of the supernet, shared weights, not trained on its own"
+BEFORE_TUNING = "val_choice_before_tuning"
 _SPLITS = {
     "test": "the test pictures",
     "val_search": "val-A, the pictures of the search",
     "val_choice": "val-B, the pictures of the choice",
+    BEFORE_TUNING: "val-B, before the fine-tuning, which val-B is a part of",
+}
+_ACCURACY_SAYS = {
+    WINNER: "The test pictures had no part in any choice. Their accuracy is what to expect of pictures from the same "
+    "source, prepared in the same way; of other cameras, light or people it says nothing.",
+    TRAINED: "The test pictures were not opened for it: that is for networks that were declared before. Its accuracy "
+    "on val-B is of the weights before the fine-tuning, and says nothing of other cameras, light or people.",
+    SUBNET: "These are weights that all networks of the space share; trained by itself, the network would class "
+    "better (`suite export --genome GENOME --train`). Accuracies on val-A flatter it, as the search chose by them, "
+    "and it has seen no test pictures.",
 }
 _LICENCES = {
     "digits": "CC BY 4.0 (UCI, Optical Recognition of Handwritten Digits; E. Alpaydin and C. Kaynak, 1998).",
@@ -49,8 +61,10 @@ class ModelFacts:
     norm: Norm
     params: int
     macs: int
-    source: str  # WINNER or SUBNET
-    accuracies: dict[str, float]  # test for a winner; val_search, val_choice for a subnet, where known
+    source: str  # WINNER, TRAINED or SUBNET
+    accuracies: dict[
+        str, float
+    ]  # by _SPLITS: test of a winner; val_search, val_choice of a subnet, where known
     study: str
     run: str
     sha256: str  # of model.safetensors
@@ -169,15 +183,8 @@ def _data(facts: ModelFacts) -> list[str]:
 
 
 def _limits(facts: ModelFacts, measured: Measured) -> list[str]:
-    accuracy = (
-        "The test pictures had no part in any choice. Their accuracy is what to expect of pictures from the same "
-        "source, prepared in the same way; of other cameras, light or people it says nothing."
-        if facts.source == WINNER
-        else "These are weights that all networks of the space share; trained by itself, the network would class "
-        "better. Accuracies on val-A flatter it, as the search chose by them, and it has seen no test pictures."
-    )
     return [
-        accuracy,
+        _ACCURACY_SAYS[facts.source],
         f"Every picture is given one of the {len(facts.classes)} classes, also one that shows nothing of the kind.",
         _probabilities(measured),
         "Larger pictures are shrunk to the size above, proportions not kept, so what is small in them is lost.",

@@ -1,4 +1,4 @@
-"""From a run to an exported network: its winner, or any genome cut out of its supernet."""
+"""From a run to an exported network: its winner, one trained since, or any genome cut out of its supernet."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from suite.cnn import StandaloneCNN
 from suite.data import Data, find_data, open_data
 from suite.data.begun_on import check_begun_on
 from suite.errors import RunDirectoryError
-from suite.export.card import SUBNET, WINNER, Measured, ModelFacts, licence_of
+from suite.export.card import BEFORE_TUNING, SUBNET, TRAINED, WINNER, Measured, ModelFacts, licence_of
 from suite.export.classifier import Classifier
 from suite.export.folder import weights_of, write_export
 from suite.export.measured import measured_of_winner, timed
 from suite.export.onnx_file import examine, onnx_bytes
+from suite.export.train import read_trained, trained_before
 from suite.oracle_table import read_table
 from suite.progress import Display
 from suite.run_directory import RunDirectory
@@ -66,7 +67,7 @@ class NetworksOfRun:
         return opened
 
     def take(self, genome_text: str | None) -> Taken:
-        """The winner, if no genome is named or it is the one; else a subnet.
+        """The winner, if no genome is named or it is the one; else the network as it was trained since, or a subnet.
 
         Raises:
             RunDirectoryError: the run has no winner, or no supernet, yet.
@@ -81,7 +82,9 @@ class NetworksOfRun:
             )
         if final is not None and genome_text in (None, final["genome"]):
             return self._winner(final)
-        return self.subnet(self.space.parse(genome_text or ""))
+        genome = self.space.parse(genome_text or "")
+        trained = trained_before(self.run, genome)
+        return self.subnet(genome) if trained is None else self._trained(genome, trained)
 
     def subnet(self, genome: Genome) -> Taken:
         """A network with the supernet's weights.
@@ -141,6 +144,13 @@ class NetworksOfRun:
         measured = measured_of_winner(final, self.run_facts)
         return Taken(self._classifier(network), WINNER, accuracy, len(final["predicted"]), measured)
 
+    def _trained(self, genome: Genome, result: dict[str, Any]) -> Taken:
+        network = StandaloneCNN(self.space, genome)
+        read_trained(self.run, network, result)
+        accuracy = {BEFORE_TUNING: result["val_accuracy"]}
+        measured = Measured(latency=timed(result["latency"], result["device"]))
+        return Taken(self._classifier(network), TRAINED, accuracy, 0, measured)
+
     @cached_property
     def _searched(self) -> dict[str, dict[str, Any]]:
         """What the search said of each genome it evaluated."""
@@ -160,7 +170,8 @@ class NetworksOfRun:
         if median_ms is None:
             return Measured()
         settings = self.study.latency
-        return Measured(latency=timed(median_ms, settings.batch, settings.threads, self.run_facts))
+        latency = {"median_ms": median_ms, "batch": settings.batch, "threads": settings.threads}
+        return Measured(latency=timed(latency, self.run_facts["device"]))
 
     def _classifier(self, network: StandaloneCNN) -> Classifier:
         mean, std = self._normalisation

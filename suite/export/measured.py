@@ -6,25 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from suite.calibration import calibration
-from suite.data.dataset import are_unequal
 from suite.export.card import Measured, Timed
+from suite.winner import balanced_accuracy
 
 
 def measured_of_winner(final: Mapping[str, Any], facts: Mapping[str, Any]) -> Measured:
     """From results/final.json and run.json; results of older suites lack some of it."""
-    unequal = are_unequal([sum(row) for row in final["confusion"]])
     found = calibration(final["confidences"], final["wrong"]) if "confidences" in final else None
-    latency = final["latency"]["objective"]
     return Measured(
-        final.get("balanced_accuracy") if unequal else None,
+        balanced_accuracy(final),
         found.confidence if found else None,
         found.expected_error if found else None,
-        timed(latency["median_ms"], latency["batch"], latency["threads"], facts),
+        timed(final["latency"]["objective"], facts["device"]),
     )
 
 
-def timed(median_ms: float, batch: int, threads: int, facts: Mapping[str, Any]) -> Timed:
-    """A latency with the machine that run.json names."""
-    device = facts["device"]
-    on_cpu = device["device"] == "cpu"
-    return Timed(median_ms, batch, threads if on_cpu else None, device["name"], facts["versions"]["torch"])
+def timed(latency: Mapping[str, Any], device: Mapping[str, Any]) -> Timed:
+    """A latency's median with the machine it is of, as run.json names that."""
+    threads = latency["threads"] if device["device"] == "cpu" else None
+    return Timed(latency["median_ms"], latency["batch"], threads, device["name"], device["torch"])

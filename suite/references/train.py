@@ -154,7 +154,8 @@ def _trained_and_tested(match: RunToMatch, want: _Wanted, phase: Phase, behind: 
 
     def train(training: Training, checkpoint: str, before: int) -> float:
         def on_step(step: int, note: str) -> None:
-            phase.update(before + step // training.steps_per_epoch, f"{name}, seed {want.seed}, {note}")
+            said = ", ".join(filter(None, (name, f"seed {want.seed}", note)))
+            phase.update(before + step // training.steps_per_epoch, said)
 
         return float(train_on(training, checkpoint, run, on_step)["seconds"])
 

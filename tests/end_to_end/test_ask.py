@@ -70,7 +70,7 @@ def test_the_best_within_limits_come_first(asked: RunDirectory) -> None:
     assert f"{best[0]['accuracy_val_choice']:.2%}" in shown[0]
     assert f"{best[0]['params']:,}" in shown[0]
     assert "shared weights, not of a trained network" in done.stdout
-    assert lines[-1] == f"  suite export {asked.path} --genome {best[0]['genome']}"
+    assert lines[-1] == f"  suite export {asked.path} --genome {best[0]['genome']} --train"
 
 
 def test_measured_latencies_stand_in_the_place_of_predicted_ones(asked: RunDirectory) -> None:

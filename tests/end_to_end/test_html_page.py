@@ -214,7 +214,7 @@ def test_a_click_on_the_front_names_the_network_there(
         assert "the one you picked" in opened.find_element(By.ID, "cloud").text, "it is marked"
         assert boxes(card) == layers(genome)
         command = card.find_element(By.TAG_NAME, "code").text
-        assert command.endswith(f"{explored.path.name} --genome {genome}")
+        assert command.endswith(f"{explored.path.name} --genome {genome} --train")
         assert command.startswith("suite export ")
 
 

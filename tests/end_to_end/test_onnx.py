@@ -259,7 +259,10 @@ class TestTimings:
         printed = _asked(run, timed.write(), "--top", "99")
         assert _shown(printed) == [row["genome"] for row in timed.front]
         assert "on Toaster \ufffd[31m (ONNX Runtime 1.2, 1 thread)" in printed.splitlines()[0]
-        assert printed.splitlines()[-1] == f"  suite export {run.path} --genome {timed.front[0]['genome']}"
+        assert (
+            printed.splitlines()[-1]
+            == f"  suite export {run.path} --genome {timed.front[0]['genome']} --train"
+        )
         assert "9.000 ms" in printed
 
     def test_what_is_slower_and_worse_there_leaves_the_front(self, run: RunDirectory, timed: Timed) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from suite.accuracy_interval import accuracy_interval
-from suite.data.dataset import are_unequal
 from suite.escaping import escaped, in_code
 from suite.fidelity.in_words import conclusion
 from suite.own_words import Markdown
@@ -13,6 +12,7 @@ from suite.references.in_words import beside_base, beside_best
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, table
+from suite.winner import balanced_accuracy
 from suite.wording import count, duration, in_short, percent, plural
 
 
@@ -97,11 +97,9 @@ def _how_far_to_believe(record: RunRecord) -> list[str]:
 
 
 def _balanced(final: dict[str, Any]) -> list[list[str]]:
-    """A row where accuracy says little of the small classes; runs of older suites have no such number."""
-    sizes = [sum(row) for row in final["confusion"]]
-    if "balanced_accuracy" not in final or not are_unequal(sizes):
-        return []
-    return [["Balanced accuracy", f"{percent(final['balanced_accuracy'])}, the mean over classes"]]
+    """A row where accuracy says little of the small classes."""
+    balanced = balanced_accuracy(final)
+    return [] if balanced is None else [["Balanced accuracy", f"{percent(balanced)}, the mean over classes"]]
 
 
 def _times_seen(record: RunRecord) -> str:

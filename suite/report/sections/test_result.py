@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from suite.data.dataset import are_unequal
 from suite.escaping import escaped
 from suite.own_words import Markdown
 from suite.report.pictures import confusion
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, table
+from suite.winner import balanced_accuracy
 from suite.wording import count, percent
 
 
@@ -29,14 +29,13 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
 
 
 def _balanced(final: dict[str, Any], matrix: np.ndarray) -> list[str]:
-    """Where accuracy says little of the small classes; runs of older suites have no such number."""
-    sizes = matrix.sum(axis=1)
-    if "balanced_accuracy" not in final or not are_unequal(sizes.tolist()):
+    """Where accuracy says little of the small classes."""
+    balanced, sizes = balanced_accuracy(final), matrix.sum(axis=1)
+    if balanced is None:
         return []
     return [
-        f"**Balanced accuracy {percent(final['balanced_accuracy'])}**: the mean over classes of the share classed "
-        f"right. The classes have {count(sizes.min())} to {count(sizes.max())} test pictures, and accuracy favours "
-        "the large ones."
+        f"**Balanced accuracy {percent(balanced)}**: the mean over classes of the share classed right. The classes "
+        f"have {count(sizes.min())} to {count(sizes.max())} test pictures, and accuracy favours the large ones."
     ]
 
 

@@ -172,9 +172,9 @@
       box.append(Object.assign(document.createElement("small"), { textContent: shape }));
       layers.append(box);
     }
-    const command = Object.assign(document.createElement("code"), { textContent: `${facts.export} ${texts[row]}` });
+    const command = Object.assign(document.createElement("code"), { textContent: `${facts.export} ${texts[row]} --train` });
     card.append(`${(100 * accuracy[row]).toFixed(2)} % on val-A, ${(100 * columns.choice[row]).toFixed(2)} % on val-B · ${values}`,
-      layers, "To take it on: ", command);
+      layers, "To train it as the winner was, and export it: ", command);
   }
 
   function boxes(row) {

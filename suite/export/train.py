@@ -1,0 +1,96 @@
+"""A network of the space that the run did not train, trained as its winner was, so that it is worth exporting."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from suite.clean_stop import clean_stop
+from suite.cnn import StandaloneCNN
+from suite.data import Place
+from suite.device import device_facts
+from suite.latency import measure
+from suite.progress import Display
+from suite.reference_networks import as_trained
+from suite.references import RunToMatch, run_to_match
+from suite.references.train import WINNER, alone_training, fine_tuning
+from suite.run_directory import RunDirectory
+from suite.space import Genome
+from suite.training import evaluate, train_to_end
+from suite.winner import PHASE as FINAL
+
+
+def train_as_winner(run: RunDirectory, genome_text: str, place: Place, display: Display) -> None:
+    """Train a network alone and fine-tune it, once; its weights and its accuracy on val-B are kept in the run.
+
+    The accuracy is that before the fine-tuning, which takes val-B in. The test stays shut: it is opened for networks
+    that were declared before. The winner, and a network that was trained before, are left as they are.
+
+    Raises:
+        RunDirectoryError: another process has the run, or its study.toml or its data are not what it was run with.
+        GenomeError: the genome is none of the study's space.
+        DeviceError: this machine lacks the run's device.
+        TrainingError: a loss is no longer a number.
+        StoppedError: the disk is full.
+    """
+    with run.locked(), clean_stop(run.path, str(run.path), "the same command"):
+        match = run_to_match(run, place)
+        genome = match.space.parse(genome_text)
+        won = (run.read_result(FINAL) or {}).get("genome")
+        if genome.text != won and trained_before(run, genome) is None:
+            run.write_result(_name(genome), _trained(match, genome, display))
+            for checkpoint in _checkpoints(genome):
+                run.drop_checkpoint(checkpoint)
+
+
+def trained_before(run: RunDirectory, genome: Genome) -> dict[str, Any] | None:
+    """What `train_as_winner` found of a network; None if it did not train it."""
+    return run.read_result(_name(genome))
+
+
+def read_trained(run: RunDirectory, network: StandaloneCNN, result: dict[str, Any]) -> None:
+    """Load its weights into a network of its genome.
+
+    Raises:
+        RunDirectoryError: they are missing, or not what was written.
+    """
+    run.read_weights(_weights_file(network.genome), network, result["sha256"])
+
+
+def _trained(match: RunToMatch, genome: Genome, display: Display) -> dict[str, Any]:
+    """The result, once the weights are written."""
+    study, network = match.study, as_trained(WINNER, genome, match.study)
+    alone, tuned = _checkpoints(genome)
+    training = alone_training(match, network, study.seed)
+    log = train_to_end(training, alone, "Training", match.run, display)
+    on_choice = evaluate(training.network, match.data, match.data.val_choice, match.device)
+    training = fine_tuning(match, network, training.network, study.seed)
+    tuned_log = train_to_end(training, tuned, "Fine-tuning", match.run, display)
+    rng = random.Random(study.seed)
+    (latency,) = measure([training.network], match.space.shape, study.latency, match.device, rng)
+    return {
+        "genome": genome.text,
+        "seed": study.seed,
+        "sha256": match.run.write_weights(_weights_file(genome), training.network),
+        "train_loss": log["train_loss"],
+        "fine_tuning": tuned_log["train_loss"],
+        "seconds": log["seconds"] + tuned_log["seconds"],
+        "val_accuracy": on_choice.accuracy,
+        "val_loss": on_choice.loss,
+        "latency": latency.to_json(),
+        "device": device_facts(match.device).to_json(),
+    }
+
+
+def _name(genome: Genome) -> str:
+    """Of the result."""
+    return f"trained-{genome.text}"
+
+
+def _weights_file(genome: Genome) -> str:
+    return f"model/trained/{genome.text}.safetensors"
+
+
+def _checkpoints(genome: Genome) -> tuple[str, str]:
+    """Names of the two trainings' checkpoints."""
+    return _name(genome), f"{_name(genome)}-tuned"
