@@ -26,6 +26,7 @@ from suite.cli.app import app, main
 from suite.data import Place, decode_pictures, find_data, hub
 from suite.errors import DataError, ExportError, RunDirectoryError, StudyFileError
 from suite.export import Classifier, ModelFacts, load_exported, write_export
+from suite.export.card import WINNER
 from suite.export.folder import weights_of
 from suite.fidelity.truth_table import TruthTable, regime_of
 from suite.oracle_table import read_table
@@ -174,7 +175,7 @@ def exported(folder: Path, classes: tuple[str, ...] = ("a", "b")) -> Genome:
         "none",
         space.parameters(genome),
         space.macs(genome),
-        "winner",
+        WINNER,
         {},
         "tiny",
         "run",

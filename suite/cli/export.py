@@ -11,8 +11,6 @@ import typer
 from suite.cli.options import DataDir, Run, interruptible, opened, starting
 from suite.errors import ExportError
 from suite.progress import Display
-from suite.run_directory import RunDirectory
-from suite.study import read_study
 
 EXAMPLES = (
     "suite export",
@@ -31,7 +29,8 @@ def export(
     train: Annotated[
         bool,
         typer.Option(
-            "--train", help="With --genome: train it as the winner was; else its weights are shared."
+            "--train",
+            help="With --genome: train it first, as the winner was. What was never trained has shared weights.",
         ),
     ] = False,
     onnx: Annotated[
@@ -59,7 +58,7 @@ def export(
         )
     if train and genome is None:
         raise ExportError(
-            "trains a network that the run did not; its winner is trained already.",
+            "trains another network of the space; the winner is trained already.",
             where="--train",
             remedy="Name the network: --genome.",
         )
@@ -88,15 +87,6 @@ def export(
     with starting():
         from suite.export.from_run import export_network
 
-    if train and genome is not None:
-        _train(directory, genome, data_dir)
-    print(export_network(directory, genome, output, data_dir, Display(), onnx=onnx))
-
-
-def _train(run: RunDirectory, genome: str, data_dir: Path | None) -> None:
-    from suite.data.places import find_data
-    from suite.export.train import train_as_winner
-
-    place = find_data(read_study(run.path / "study.toml").data, data_dir)
     with interruptible():
-        train_as_winner(run, genome, place, Display())
+        exported = export_network(directory, genome, output, data_dir, Display(), onnx=onnx, train=train)
+    print(exported)

@@ -22,16 +22,16 @@ _SPLITS = {
     "test": "the test pictures",
     "val_search": "val-A, the pictures of the search",
     "val_choice": "val-B, the pictures of the choice",
-    BEFORE_TUNING: "val-B, before the fine-tuning, which val-B is a part of",
+    BEFORE_TUNING: "val-B, by the weights before the fine-tuning, which trains on val-B too",
 }
 _ACCURACY_SAYS = {
     WINNER: "The test pictures had no part in any choice. Their accuracy is what to expect of pictures from the same "
     "source, prepared in the same way; of other cameras, light or people it says nothing.",
-    TRAINED: "The test pictures were not opened for it: that is for networks that were declared before. Its accuracy "
-    "on val-B is of the weights before the fine-tuning, and says nothing of other cameras, light or people.",
+    TRAINED: "The test pictures were not opened for it: that is for networks that were declared before it was. Its "
+    "accuracy on val-B is of the weights before the fine-tuning, and says nothing of other cameras, light or people.",
     SUBNET: "These are weights that all networks of the space share; trained by itself, the network would class "
-    "better (`suite export --genome GENOME --train`). Accuracies on val-A flatter it, as the search chose by them, "
-    "and it has seen no test pictures.",
+    "better (`suite export RUN --genome GENOME --train`). Accuracies on val-A flatter it, as the search chose by "
+    "them, and it has seen no test pictures.",
 }
 _LICENCES = {
     "digits": "CC BY 4.0 (UCI, Optical Recognition of Handwritten Digits; E. Alpaydin and C. Kaynak, 1998).",
@@ -62,9 +62,7 @@ class ModelFacts:
     params: int
     macs: int
     source: str  # WINNER, TRAINED or SUBNET
-    accuracies: dict[
-        str, float
-    ]  # by _SPLITS: test of a winner; val_search, val_choice of a subnet, where known
+    accuracies: dict[str, float]  # by _SPLITS, as far as they are known: of a winner that on the test alone
     study: str
     run: str
     sha256: str  # of model.safetensors

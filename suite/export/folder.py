@@ -42,7 +42,7 @@ def write_export(
     Raises:
         ExportError: the folder holds something else, or cannot be written.
     """
-    refuse_other_content(folder, _FILES, lambda: _is_same_network(folder, facts))
+    check_folder(folder, facts.run, facts.genome)
     config = {
         "format_version": FORMAT_VERSION,
         "suite": __version__,
@@ -61,6 +61,15 @@ def write_export(
     write_files(folder, {**files, _CARD: card.encode()})
     for stale in _FILES - {_CARD} - set(files):
         (folder / stale).unlink(missing_ok=True)
+
+
+def check_folder(folder: Path, run: str, genome: str) -> None:
+    """Check that an export of this network could be written there.
+
+    Raises:
+        ExportError: the folder holds something else, or is no folder.
+    """
+    refuse_other_content(folder, _FILES, lambda: _is_same_network(folder, run, genome))
 
 
 def holds_export(folder: Path) -> bool:
@@ -185,12 +194,12 @@ def _facts_file(folder: Path) -> Path:
     return old if old.is_file() and not (folder / _FACTS).is_file() else folder / _FACTS
 
 
-def _is_same_network(folder: Path, facts: ModelFacts) -> bool:
+def _is_same_network(folder: Path, run: str, genome: str) -> bool:
     try:
         there = read_facts(folder)
     except ExportError:
         return False
-    return (there.run, there.genome) == (facts.run, facts.genome)
+    return (there.run, there.genome) == (run, genome)
 
 
 def _damaged(path: Path) -> ExportError:

@@ -17,10 +17,10 @@ from suite.data.begun_on import check_begun_on
 from suite.errors import RunDirectoryError
 from suite.export.card import BEFORE_TUNING, SUBNET, TRAINED, WINNER, Measured, ModelFacts, licence_of
 from suite.export.classifier import Classifier
-from suite.export.folder import weights_of, write_export
+from suite.export.folder import check_folder, weights_of, write_export
 from suite.export.measured import measured_of_winner, timed
 from suite.export.onnx_file import examine, onnx_bytes
-from suite.export.train import read_trained, trained_before
+from suite.export.train import read_trained, train_as_winner, trained_before
 from suite.oracle_table import read_table
 from suite.progress import Display
 from suite.run_directory import RunDirectory
@@ -74,15 +74,18 @@ class NetworksOfRun:
             GenomeError: the genome is none of the study's space.
         """
         final = self.run.read_result(FINAL)
-        if genome_text is None and final is None:
-            raise RunDirectoryError(
-                "has no winner yet.",
-                where=str(self.run.path),
-                remedy="Let its search go on (suite search ... --resume); suite export --genome takes others now.",
-            )
-        if final is not None and genome_text in (None, final["genome"]):
+        if genome_text is None:
+            if final is None:
+                raise RunDirectoryError(
+                    "has no winner yet.",
+                    where=str(self.run.path),
+                    remedy="Let its search go on (suite search ... --resume); suite export --genome takes others "
+                    "now.",
+                )
             return self._winner(final)
-        genome = self.space.parse(genome_text or "")
+        genome = self.space.parse(genome_text)
+        if final is not None and genome.text == final["genome"]:
+            return self._winner(final)
         trained = trained_before(self.run, genome)
         return self.subnet(genome) if trained is None else self._trained(genome, trained)
 
@@ -190,8 +193,11 @@ def export_network(
     display: Display,
     *,
     onnx: bool,
+    train: bool = False,
 ) -> Path:
     """Export the winner, or the network of `genome_text`; returns the folder, <run>/model/<genome> by default.
+
+    With `train`, that network is first trained as the winner was, if it is not yet.
 
     With `onnx` as an ONNX file too, held against torch on the pictures of val-B. Without, pictures are opened only
     for batch norm's statistics of a subnet, and for the normalisation where an older suite did not write it down.
@@ -204,6 +210,10 @@ def export_network(
         ConversionError: the ONNX file says something else than torch.
     """
     networks = NetworksOfRun(run, data_dir)
+    if train and genome_text is not None:
+        genome = networks.space.parse(genome_text)
+        check_folder(output or run.path / "model" / genome.text, run.run_id, genome.text)  # hours before
+        train_as_winner(run, genome, data_dir, display)
     taken = networks.take(genome_text)
     facts, classifier = networks.facts(taken), taken.classifier
     converted = None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
+import shlex
+from pathlib import Path
 from typing import Any
 
 from suite.clean_stop import clean_stop
 from suite.cnn import StandaloneCNN
-from suite.data import Place
+from suite.data import find_data
 from suite.device import device_facts
+from suite.errors import RunDirectoryError
 from suite.latency import measure
 from suite.progress import Display
 from suite.reference_networks import as_trained
@@ -17,10 +21,11 @@ from suite.references.train import WINNER, alone_training, fine_tuning
 from suite.run_directory import RunDirectory
 from suite.space import Genome
 from suite.training import evaluate, train_to_end
+from suite.used_study import used_study
 from suite.winner import PHASE as FINAL
 
 
-def train_as_winner(run: RunDirectory, genome_text: str, place: Place, display: Display) -> None:
+def train_as_winner(run: RunDirectory, genome: Genome, data_dir: Path | None, display: Display) -> None:
     """Train a network alone and fine-tune it, once; its weights and its accuracy on val-B are kept in the run.
 
     The accuracy is that before the fine-tuning, which takes val-B in. The test stays shut: it is opened for networks
@@ -28,19 +33,21 @@ def train_as_winner(run: RunDirectory, genome_text: str, place: Place, display: 
 
     Raises:
         RunDirectoryError: another process has the run, or its study.toml or its data are not what it was run with.
-        GenomeError: the genome is none of the study's space.
+        DataError: the pictures cannot be found.
         DeviceError: this machine lacks the run's device.
         TrainingError: a loss is no longer a number.
+        OutOfMemoryError: a batch needs too much.
         StoppedError: the disk is full.
     """
-    with run.locked(), clean_stop(run.path, str(run.path), "the same command"):
-        match = run_to_match(run, place)
-        genome = match.space.parse(genome_text)
-        won = (run.read_result(FINAL) or {}).get("genome")
-        if genome.text != won and trained_before(run, genome) is None:
-            run.write_result(_name(genome), _trained(match, genome, display))
-            for checkpoint in _checkpoints(genome):
-                run.drop_checkpoint(checkpoint)
+    if genome.text == (run.read_result(FINAL) or {}).get("genome"):
+        return
+    if not _is_trained(run, genome):
+        place = find_data(used_study(run).data, data_dir)
+        with run.locked(), clean_stop(run.path, str(run.path), "the same command"):
+            if not _is_trained(run, genome):  # nor by who had the run until now
+                run.write_result(_name(genome), _trained(run_to_match(run, place), genome, display))
+    for checkpoint in _checkpoints(genome):
+        run.drop_checkpoint(checkpoint)
 
 
 def trained_before(run: RunDirectory, genome: Genome) -> dict[str, Any] | None:
@@ -54,7 +61,14 @@ def read_trained(run: RunDirectory, network: StandaloneCNN, result: dict[str, An
     Raises:
         RunDirectoryError: they are missing, or not what was written.
     """
-    run.read_weights(_weights_file(network.genome), network, result["sha256"])
+    genome = network.genome
+    if not _is_trained(run, genome):
+        raise RunDirectoryError(
+            "is missing or damaged.",
+            where=str(run.path / _weights_file(genome)),
+            remedy=f"Train it again: suite export {shlex.quote(str(run.path))} --genome {genome.text} --train",
+        )
+    run.read_weights(_weights_file(genome), network, result["sha256"])
 
 
 def _trained(match: RunToMatch, genome: Genome, display: Display) -> dict[str, Any]:
@@ -80,6 +94,16 @@ def _trained(match: RunToMatch, genome: Genome, display: Display) -> dict[str, A
         "latency": latency.to_json(),
         "device": device_facts(match.device).to_json(),
     }
+
+
+def _is_trained(run: RunDirectory, genome: Genome) -> bool:
+    """Whether the result is there, and the weights are those it is of."""
+    result, file = trained_before(run, genome), run.path / _weights_file(genome)
+    return (
+        result is not None
+        and file.is_file()
+        and hashlib.sha256(file.read_bytes()).hexdigest() == result["sha256"]
+    )
 
 
 def _name(genome: Genome) -> str:

@@ -15,7 +15,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from suite.errors import RunDirectoryError
-from suite.export.card import Measured, ModelFacts, Timed, model_card
+from suite.export.card import WINNER, Measured, ModelFacts, Timed, model_card
 from suite.report import publish_report, write_report
 from suite.report.ablation_page import publish_ablation, write_ablation_page
 from suite.run_directory import RunDirectory
@@ -270,7 +270,7 @@ def test_a_model_card_of_hostile_words() -> None:
             *pixels,
             "none",
             *sizes,
-            "winner",
+            WINNER,
             {"test": 0.9},
             "tiny",
             run,
