@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,23 @@ def test_every_contestant_ends_whatever_is_left_to_find(
     assert task.lacks(trace.evaluated)[-1] < 1.5
 
 
+@pytest.mark.parametrize(
+    ("trained", "flops", "tasks"),
+    [([1.0], 1.0, ["search", "front"]), ([1.0, 2.0], 0.0, ["search", "deployment"])],
+)
+def test_what_a_table_cannot_judge_is_left_out(
+    trained: list[float], flops: float, tasks: list[str], tmp_path: Path
+) -> None:
+    """Who was trained once has nothing else to be judged by; without a cost that differs there is no front."""
+    rows = {
+        f"{a}{b}": {"test_acc": [a + accuracy for accuracy in trained], "flops": flops * b}
+        for a in range(3)
+        for b in range(3)
+    }
+    (tmp_path / "table.json").write_text(json.dumps(rows))
+    assert list(TableFile(tmp_path / "table.json").judge().topics) == tasks
+
+
 def test_without_strata_a_first_population_is_drawn_as_networks_are() -> None:
     space = space_of(depth=[1, 2], filters=[4, 8, 16], kernel=[3, 5])
     plain = Unstratified(space)
@@ -171,9 +189,9 @@ def test_holms_correction_on_its_textbook_example() -> None:
 
 def test_a_rival_is_better_only_beyond_chance() -> None:
     rng = np.random.default_rng(0)
-    ours = Standing(OURS, rng.normal(1, 0.1, (30, 50)), 1.0)
+    ours = Standing(OURS, rng.normal(1, 0.1, (30, 50)), np.full(30, 50.0), 1.0)
     alike, better, worse = (
-        Standing(name, ours.lacks + rng.normal(shift, 0.05, (30, 50)), 1.0)
+        Standing(name, ours.lacks + rng.normal(shift, 0.05, (30, 50)), ours.used, 1.0)
         for name, shift in (("alike", 0.0), ("better", -0.2), ("worse", 0.2))
     )
     verdicts = {d.rival: d.verdict for d in differences([ours, alike, better, worse])}
@@ -186,7 +204,7 @@ def test_a_topic_may_end_before_the_contest() -> None:
 
 
 def test_evaluations_until_it_is_near() -> None:
-    standing = Standing("x", np.array([[3.0, 0.1, 0.0], [3.0, 2.0, 1.0]]), 1.0)
+    standing = Standing("x", np.array([[3.0, 0.1, 0.0], [3.0, 2.0, 1.0]]), np.array([3.0, 3.0]), 1.0)
     assert standing.evaluations_to(0.1).tolist() == [2.0, np.inf]
 
 
@@ -202,9 +220,11 @@ def test_a_contest_from_table_to_page_goes_on_where_it_was_stopped(
         assert all(part.count(f"| {name} |") >= tasks for name in present)
         assert not any(f"| {name} |" in part for name in absent)
     assert "table has 24 networks, each really trained 2 times" in page
+    assert re.search(rf"\n\| \*\*{re.escape(OURS)}\*\* \| [\d.]+ \| \d+ \| [\d.]+ \|\n", page), "used, and ms"
+    assert "evaluations used | ms a proposal |" in page
     for figure in ("search", "deployment", "front"):
         assert (tmp_path / "out" / "figures" / f"{figure}.png").stat().st_size > 10_000
-    kept = tmp_path / "runs" / "benchmark-tabular-table-24"
+    (kept,) = (tmp_path / "runs").glob("benchmark-tabular-table-*-24")
     times = {path: path.stat().st_mtime_ns for path in kept.glob("*.json")}
     assert len(times) == 2 * (3 * len(CONTESTANTS) - len(ABLATIONS))
     removed = min(times)

@@ -12,8 +12,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from benchmarks.contest.contestants import ABLATIONS, OURS, RIVALS
+from benchmarks.contest.harness import PROPOSALS
 from benchmarks.contest.judge import Judge, Topic
-from benchmarks.contest.standings import BUDGETS, SURE, Difference, Standing, differences
+from benchmarks.contest.standings import SURE, Difference, Standing, differences, within
 from benchmarks.remark import remarked
 from suite.report.style import CYCLE, GREY, STYLE, Figures, log_ticks, table
 from suite.run_directory import write_atomically
@@ -81,7 +82,7 @@ def _conclusion(told: Sequence[_Told]) -> str:
         worse = {d.rival for d in of_task.rivals_differ if d.verdict == "worse"}
         who = (
             "; ".join(f"{d.rival} after {count(d.budget)} evaluations" for d in better)
-            or "no rival at any budget"
+            or f"no rival, at any of the {len({d.budget for d in of_task.rivals_differ})} budgets of the table"
         )
         lines.append(
             f"- **{of_task.topic.title}.** Better than our evolution: {who}. Worse at one budget at least: "
@@ -99,8 +100,12 @@ def _task(contest: Contest, told: _Told, figures: Figures) -> str:
         axes.axhline(topic.floor, color=GREY, linestyle=":", label="who knows all")
     axes.set(xlabel="evaluations", ylabel=topic.unit, xscale="log")
     log_ticks(axes.xaxis)
-    axes.set_ylim(bottom=0)
-    axes.legend(loc="upper right", fontsize=12)
+    if all((standing.lacks.mean(axis=0) > 0).all() for standing in told.rivals):
+        axes.set_yscale("log")  # who is ahead late, when little is lacking, would not be seen
+        axes.yaxis.set_major_formatter("{x:g}")
+    else:
+        axes.set_ylim(bottom=0)
+    axes.legend(loc="best", fontsize=12)
     alt = f"{topic.unit} of each method over evaluations, mean over {contest.seeds} seeds with 95 % bands"
     parts = [
         f"## {topic.title}",
@@ -127,7 +132,7 @@ def _curve(axes: Axes, standing: Standing, scale: float, colour: str, *, dashed:
 
 
 def _medians(topic: Topic, standings: Sequence[Standing], against: Sequence[Difference]) -> str:
-    budgets = [b for b in BUDGETS if b <= standings[0].lacks.shape[1]]
+    budgets = within(standings[0].lacks.shape[1])
     marks = {(d.rival, d.budget): {"better": " ▲", "worse": " ▼"}.get(d.verdict, "") for d in against}
     rows = [
         [
@@ -136,11 +141,13 @@ def _medians(topic: Topic, standings: Sequence[Standing], against: Sequence[Diff
                 f"{topic.scale * np.median(standing.lacks[:, b - 1]):.3f}{marks.get((standing.contestant, b), '')}"
                 for b in budgets
             ),
+            count(np.median(standing.used)),
+            f"{standing.milliseconds:.2f}",
         ]
         for standing in standings
     ]
     return (
-        table([f"Median {topic.unit} after", *map(count, budgets)], rows)
+        table([f"Median {topic.unit} after", *map(count, budgets), "evaluations used", "ms a proposal"], rows)
         + "\n\n▲ better, ▼ worse than our evolution: Wilcoxon's signed-rank test paired by seed, error "
         f"{SURE:.0%} over all comparisons of this table (Holm)."
     )
@@ -156,15 +163,9 @@ def _speed(topic: Topic, near: float, standings: Sequence[Standing]) -> str:
                 standing.contestant,
                 count(np.median(needed)) if reached.mean() > 0.5 else "not reached",
                 f"{reached.sum()} of {len(reached)}",
-                f"{standing.milliseconds:.2f}",
             ]
         )
-    header = [
-        "Method",
-        f"Evaluations to a {topic.unit} of {near}, median",
-        "Seeds that came so far",
-        "ms a proposal",
-    ]
+    header = ["Method", f"Evaluations to a {topic.unit} of {near}, median", "Seeds that came so far"]
     return table(header, rows)
 
 
@@ -188,9 +189,11 @@ def _ablation(contest: Contest, told: Sequence[_Told]) -> str:
 
 def _method(contest: Contest) -> str:
     return (
-        f"{contest.judge.method} Every method has {count(contest.budget)} evaluations of different networks where "
-        f"nothing else is said, repeats being free, and is run from {contest.seeds} seeds. Milliseconds are those "
-        "of a core that the method needs itself. Methods have the same settings on every judge.\n\n"
+        f"{contest.judge.method} Every method may have {count(contest.budget)} different networks evaluated where "
+        f"nothing else is said, repeats being free, up to {PROPOSALS} proposals for each evaluation, and is run from "
+        f"{contest.seeds} seeds. One that proposes nothing new any more ends before (the median of what it used is "
+        "in the tables), and what it had then stands for what is left of the budget. Milliseconds are those of a "
+        "core that the method needs itself. Methods have the same settings on every judge.\n\n"
         f"Made by `{contest.command}` on {contest.device}. "
         "The first seed's trials of every method can be browsed then: "
         f"`optuna-dashboard {contest.record.as_posix()}`."

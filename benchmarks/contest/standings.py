@@ -16,7 +16,7 @@ from suite.paired_test import holm
 
 Values = NDArray[np.float64]
 
-BUDGETS = (50, 100, 200, 500, 1_000)
+BUDGETS = (50, 100, 200, 300, 400, 500, 700, 1_000)
 SURE = 0.05  # error over all comparisons of a table together
 
 
@@ -26,6 +26,7 @@ class Standing:
 
     contestant: str
     lacks: Values  # (seeds, budget)
+    used: Values  # (seeds,) evaluations until it proposed nothing new any more, or the budget was used
     milliseconds: float  # of the method itself, a proposal
 
     def evaluations_to(self, near: float) -> Values:
@@ -64,8 +65,7 @@ def differences(of_task: Sequence[Standing]) -> list[Difference]:
         (standing, budget)
         for standing in of_task
         if standing is not ours
-        for budget in BUDGETS
-        if budget <= ours.lacks.shape[1]
+        for budget in within(ours.lacks.shape[1])
     ]
     more = [standing.lacks[:, budget - 1] - ours.lacks[:, budget - 1] for standing, budget in pairs]
     corrected = holm([_p(values) for values in more])
@@ -75,10 +75,16 @@ def differences(of_task: Sequence[Standing]) -> list[Difference]:
     ]
 
 
+def within(most: int) -> list[int]:
+    """The budgets at which methods are set side by side, up to and with the one that was run."""
+    return [*(budget for budget in BUDGETS if budget < most), most]
+
+
 def _standing(outcomes: Mapping[Entry, dict[str, Any]], task: str, name: str) -> Standing:
     own = [outcome for entry, outcome in outcomes.items() if (entry.task, entry.contestant) == (task, name)]
     seconds, proposed = (sum(outcome[key] for outcome in own) for key in ("seconds", "proposed"))
-    return Standing(name, np.array([outcome["lacks"] for outcome in own]), 1000 * seconds / proposed)
+    lacks, used = [outcome["lacks"] for outcome in own], [len(outcome["evaluated"]) for outcome in own]
+    return Standing(name, np.array(lacks), np.array(used, dtype=float), 1000 * seconds / proposed)
 
 
 def _p(values: Values) -> float:

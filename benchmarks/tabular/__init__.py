@@ -10,6 +10,12 @@ from suite.progress import Display
 
 
 def run(display: Display, table: Path, seeds: int, out: Path) -> Path:
-    """Hold the contest on a table, going on with one that was stopped; returns the path of its page."""
+    """Hold the contest on a table, going on with one that was stopped; returns the path of its page.
+
+    Raises:
+        DataError: the table is missing, of another form, or not complete.
+    """
+    judge = TableFile(table)
     command = f"suite bench tabular --table {table.name} --seeds {seeds}"
-    return contest_page(display, TableFile(table), f"tabular-{table.stem}", seeds, command, out)
+    name = f"tabular-{table.stem}-{judge.sha256[:8]}"  # another table of that name is another judge
+    return contest_page(display, judge, name, seeds, command, out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -10,8 +11,8 @@ import numpy as np
 
 from benchmarks.contest.judge import Judge, Topic, topic_of_front
 from benchmarks.contest.tasks import Front, Task, floor_of_choice, front_task, regret_task
-from benchmarks.tabular.table import Row, TableSpace, Values, read_table
-from suite.wording import count
+from benchmarks.tabular.table import Row, TableSpace, Values, read_table, table_bytes
+from suite.wording import count, plural
 
 NEAR = 0.1  # points
 
@@ -21,6 +22,15 @@ class TableFile:
     """A table's file."""
 
     path: Path
+
+    @property
+    def sha256(self) -> str:
+        """Of the file.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        return hashlib.sha256(table_bytes(self.path)).hexdigest()
 
     def judge(self) -> Judge[Row]:
         """The table as a judge.
@@ -55,33 +65,40 @@ def _judge(path: Path) -> Judge[Row]:
         return regret_task(space, space.place, *values)
 
     return Judge(
-        f"Search methods on {path.stem}", space.place, _topics(space), task, _method(path.stem, space)
+        f"Search methods on {path.stem}", space.place, _topics(space, front), task, _method(path.stem, space)
     )
 
 
-def _topics(space: TableSpace) -> dict[str, Topic]:
-    floors = [floor_of_choice(*by_one_training(space, training)) for training in range(space.trainings)]
-    in_turn = ", ".join(f"{floor:.3f}" for floor in floors)
-    return {
+def _topics(space: TableSpace, front: Front) -> dict[str, Topic]:
+    topics = {
         "search": Topic(
             "Search regret: fitness is the mean of all trainings", "regret (points)", 1.0, near=NEAR
-        ),
-        "deployment": Topic(
-            "Deployment regret: fitness is one training",
-            "regret (points)",
-            1.0,
-            floor=sum(floors) / len(floors),
-            note=f"Who knew the whole table would choose by one training too: that loses {in_turn} points for the "
-            "trainings in turn (their mean is dotted), and a method can lose less only by luck.",
-            ablated=False,  # the same parts do the same for another fitness: "search" has them
-        ),
-        "front": topic_of_front("Two objectives: accuracy and FLOPs"),
+        )
     }
+    if space.trainings > 1:
+        topics["deployment"] = _deployment(space)
+    if front.whole > 0:  # not where all have the same accuracy, or FLOPs
+        topics["front"] = topic_of_front("Two objectives: accuracy and FLOPs")
+    return topics
+
+
+def _deployment(space: TableSpace) -> Topic:
+    floors = [floor_of_choice(*by_one_training(space, training)) for training in range(space.trainings)]
+    in_turn = ", ".join(f"{floor:.3f}" for floor in floors)
+    return Topic(
+        "Deployment regret: fitness is one training",
+        "regret (points)",
+        1.0,
+        floor=sum(floors) / len(floors),
+        note=f"Who knew the whole table would choose by one training too: that loses {in_turn} points for the "
+        "trainings in turn (their mean is dotted), and a method can lose less only by luck.",
+        ablated=False,  # the same parts do the same for another fitness: "search" has them
+    )
 
 
 def _method(name: str, space: TableSpace) -> str:
     return (
-        f"{name} has {count(space.size)} networks, each really trained {space.trainings} times; "
+        f"{name} has {count(space.size)} networks, each really trained {plural(space.trainings, 'time')}; "
         f"{count(space.distinct)} of them differ in what was measured, and those that do not are paid for once. "
         "Regret is what the network chosen so far lacks of the best, on the mean of all trainings or, for "
         "deployment, of those that were not the fitness; trainings take turns as the fitness. Hypervolume is of "

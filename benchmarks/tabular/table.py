@@ -101,21 +101,29 @@ class TableSpace:
         return Row(text)
 
 
+def table_bytes(path: Path) -> bytes:
+    """A table's file as it is.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _no_table(path, str(error.strerror)) from None
+
+
 def read_table(path: Path) -> TableSpace:
     """Read a table; every combination of the letters at each place has to be there.
 
     Raises:
         DataError: it is missing, of another form, or not complete.
     """
+    content = table_bytes(path)
     try:
-        table = _Table.model_validate(json.loads(path.read_text(encoding="utf-8"))).root
-    except (OSError, ValueError, ValidationError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise DataError(
-            f"is no table of trained networks: {reason}.",
-            where=str(path),
-            remedy='It is a JSON of {"02012100": {"test_acc": [89.5, 88.9], "flops": 47327744}, ...}',
-        ) from None
+        table = _Table.model_validate(json.loads(content)).root
+    except (ValueError, ValidationError) as error:
+        raise _no_table(path, str(error).splitlines()[0]) from None
     lengths = {len(text) for text in table}
     trainings = {len(row.test_acc) for row in table.values()}
     if len(lengths) != 1 or len(trainings) != 1:
@@ -125,3 +133,11 @@ def read_table(path: Path) -> TableSpace:
     if complete != space.size:
         raise DataError(f"has {space.size} of {complete} combinations.", where=str(path))
     return space
+
+
+def _no_table(path: Path, reason: str) -> DataError:
+    return DataError(
+        f"is no table of trained networks: {reason}.",
+        where=str(path),
+        remedy='It is a JSON of {"02012100": {"test_acc": [89.5, 88.9], "flops": 47327744}, ...}',
+    )

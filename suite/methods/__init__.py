@@ -40,7 +40,7 @@ def new_method(
     settings: SearchSettings, problem: Problem[G], rng: random.Random, best: Sequence[G] = ()
 ) -> Method[G]:
     """The study's method, at its beginning; `best` are those of the whole space, for the exhaustive one."""
-    pool, batch, batches = settings.random_pool, settings.population, settings.generations
+    pool, batch, batches = settings.random_pool, settings.per_generation, settings.generations
     match settings.method:
         case "exhaustive":
             return Exhaustive(problem, best)
@@ -49,7 +49,7 @@ def new_method(
         case "local":
             return LocalSearch(problem, rng, pool=pool, batch=batch, batches=batches)
         case "aging":
-            return AgingEvolution(problem, rng, population=batch, batch=batch, batches=batches)
+            return AgingEvolution(problem, rng, population=settings.population, batch=batch, batches=batches)
         case "tpe" | "nsga2":
             sampler = SAMPLERS[settings.method]
             return OptunaSampler(problem, sampler, rng.randrange(2**31), batch=batch, batches=batches)
@@ -58,7 +58,14 @@ def new_method(
 
 
 def evaluations_at_most(settings: SearchSettings) -> int:
-    """How many genomes a method may ask to be evaluated."""
-    if settings.method == "exhaustive":
-        return settings.population
-    return settings.random_pool + settings.generations * (settings.offspring or settings.population)
+    """How many genomes a method may ask to be evaluated; those that propose one again evaluate fewer."""
+    match settings.method:
+        case "exhaustive":
+            return settings.population
+        case "aging":
+            first = settings.population
+        case "tpe" | "nsga2":
+            first = settings.per_generation
+        case "evolution" | "random" | "local":
+            first = settings.random_pool
+    return first + settings.generations * settings.per_generation

@@ -70,7 +70,7 @@ class Evolution(Generic[G]):
         """
         if self.generation == 0 or not self._population:
             return distinct_random(self._problem, self._settings.random_pool, self._rng)
-        wanted = self._settings.offspring or self._settings.population
+        wanted = self._settings.per_generation
         if self._settings.preselection > 1 and self._judged:
             return self._preselected(self._brood(self._settings.preselection * wanted), wanted)
         return self._brood(wanted)

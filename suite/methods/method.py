@@ -152,12 +152,17 @@ def distinct_random(
             known.add(genome)
             proposals.append(Proposal(genome, chromosome, "random"))
     if not proposals and not seen:
-        raise StudyFileError(
-            f"of {200 * count} networks drawn, none keeps to max_params and max_macs.",
-            where="search.limits",
-            remedy="Raise the limits, or give the space smaller choices.",
-        )
+        raise none_allowed(200 * count)
     return proposals
+
+
+def none_allowed(drawn: int) -> StudyFileError:
+    """So many networks were drawn, and the limits forbid them all."""
+    return StudyFileError(
+        f"of {drawn} networks drawn, none keeps to max_params and max_macs.",
+        where="search.limits",
+        remedy="Raise the limits, or give the space smaller choices.",
+    )
 
 
 def moved_gene(space: Space[G], chromosome: Sequence[int], rng: random.Random) -> Chromosome:

@@ -23,6 +23,7 @@ from suite.methods.method import (
     Space,
     judgements_from_plain,
     judgements_to_plain,
+    none_allowed,
 )
 from suite.space import Chromosome
 
@@ -85,9 +86,15 @@ class OptunaSampler(Generic[G]):
         return tuple(genome for genome, _ in ranked[: self._batch])
 
     def ask(self) -> list[Proposal[G]]:
-        """As many trials as a batch has."""
+        """As many trials as a batch has; fewer, or none, where nearly all that is suggested breaks the limits.
+
+        Raises:
+            StudyFileError: the whole first batch does.
+        """
         self._study.sampler = self._sampler(self._seed + self.generation)
-        asked = [self._allowed() for _ in range(self._batch)]
+        asked = [found for _ in range(self._batch) if (found := self._allowed()) is not None]
+        if not asked and not self._judged:
+            raise none_allowed(_TRIES * self._batch)
         self._asked = [trial for trial, _ in asked]
         return [
             Proposal(self._problem.space.decode(chromosome), chromosome, "sampler") for _, chromosome in asked
@@ -139,14 +146,14 @@ class OptunaSampler(Generic[G]):
             directions=directions(self._problem.weights), sampler=self._sampler(self._seed)
         )
 
-    def _allowed(self) -> tuple[optuna.Trial, Chromosome]:
+    def _allowed(self) -> tuple[optuna.Trial, Chromosome] | None:
         for _ in range(_TRIES):
             trial = self._study.ask()
             chromosome = suggest_chromosome(trial, self._problem.space)
             if self._problem.allowed(self._problem.space.decode(chromosome)):
-                break
+                return trial, chromosome
             self._study.tell(trial, state=TrialState.FAIL)
-        return trial, chromosome
+        return None
 
 
 def directions(weights: Sequence[float]) -> list[StudyDirection]:

@@ -20,7 +20,7 @@ from suite.study import SearchSettings
 
 
 class RandomSearch(Generic[G]):
-    """Draws the same number of genomes as evolution would evaluate at most, in batches of a population."""
+    """Draws the same number of genomes, in the same batches, as evolution would evaluate at most."""
 
     def __init__(self, settings: SearchSettings, problem: Problem[G], rng: random.Random) -> None:
         self.generation = 0
@@ -43,7 +43,7 @@ class RandomSearch(Generic[G]):
 
     def ask(self) -> list[Proposal[G]]:
         """Distinct genomes, none asked for before."""
-        count = self._settings.random_pool if self.generation == 0 else self._settings.population
+        count = self._settings.random_pool if self.generation == 0 else self._settings.per_generation
         return distinct_random(self._problem, count, self._rng, set(self._seen))
 
     def tell(self, proposals: list[Proposal[G]], judged: Mapping[G, Judgement]) -> None:

@@ -147,6 +147,11 @@ class SearchSettings(Settings):
     preselection: Annotated[int, Field(ge=1, le=1_000)] = 1
     limits: Limits = Limits()
 
+    @property
+    def per_generation(self) -> int:
+        """Genomes evaluated a generation, after the first."""
+        return self.offspring or self.population
+
     @model_validator(mode="after")
     def _pool_feeds_population(self) -> SearchSettings:
         if self.random_pool < self.population:

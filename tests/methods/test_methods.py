@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from suite.errors import StudyFileError
-from suite.methods import BEGIN_WITH_A_POOL, AgingEvolution, Judgement, Method, Problem, Proposal, new_method
+from suite.methods import (
+    BEGIN_WITH_A_POOL,
+    AgingEvolution,
+    Judgement,
+    Method,
+    Problem,
+    Proposal,
+    evaluations_at_most,
+    new_method,
+)
 from suite.methods.evolution import Evolution, _Individual
 from suite.pareto import pareto_front
 from suite.space import Genome
@@ -92,7 +101,32 @@ def test_nothing_forbidden_is_proposed(name: str) -> None:
     assert all(generations)
 
 
-@pytest.mark.parametrize("name", [*POOLED, "aging"])
+@pytest.mark.parametrize("name", ["tpe", "nsga2"])
+def test_limits_that_few_keep_leave_a_sampler_fewer_to_propose(name: str) -> None:
+    def allowed(genome: Genome) -> bool:
+        return genome.text.startswith("16k3max-16k3") and genome.fcs[0].units == 128
+
+    generations = run(new_method(small(method=name), problem(allowed=allowed), random.Random(1)))
+    assert len(generations) == 5
+    proposed = [p.genome for proposals in generations for p in proposals]
+    assert proposed
+    assert all(map(allowed, proposed))
+    assert any(len(proposals) < 10 for proposals in generations)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_no_more_is_evaluated_than_was_forecast(name: str) -> None:
+    """With offspring of their own number too, which all methods have a generation."""
+    for offspring in (0, 4):
+        settings = small(method=name, offspring=offspring)
+        generations = run(new_method(settings, problem(), random.Random(2)))
+        distinct = {p.genome for proposals in generations for p in proposals}
+        assert len(distinct) <= evaluations_at_most(settings)
+        later = [len(dict.fromkeys(p.genome for p in proposals)) for proposals in generations[1:]]
+        assert max(later) <= (offspring or 10)
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_limits_that_nothing_keeps_are_an_error(name: str) -> None:
     with pytest.raises(StudyFileError, match=r"search\.limits"):
         new_method(small(method=name), problem(allowed=lambda genome: False), random.Random(1)).ask()
