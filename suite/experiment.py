@@ -66,10 +66,12 @@ def run_experiment(
         _check_recorded(trials.study, searched["evaluated"])
     else:
         fitness = Fitness(study, space, supernet, scorer, data.val_search, device)
-        best = _best_of_space(study, space, scorer, data, run, display)
-        searched = search(
-            study, space, fitness, trials, run, lambda g: within_size_limits(study, space, g), display, best
-        )
+        best, walked = _best_of_space(study, space, scorer, data, run, display)
+
+        def allowed(genome: Genome) -> bool:
+            return within_size_limits(study, space, genome)
+
+        searched = search(study, space, fitness, trials, run, allowed, display, best, walked)
 
     trained = run.read_result(FINALISTS)
     if trained is not None:
@@ -105,13 +107,13 @@ def _best_of_space(
     data: Data,
     run: RunDirectory,
     display: Display,
-) -> list[Genome]:
-    """What the exhaustive method proposes, the space being scored first; nothing for any other."""
+) -> tuple[list[Genome], float]:
+    """What the exhaustive method proposes, and the seconds of scoring the space first; nothing for any other."""
     if study.search.method != "exhaustive":
-        return []
+        return [], 0.0
     if run.read_result(ORACLE) is None:
         score_space(study, space, scorer, data, run, display)
-    return best_of_space(study, space, run)
+    return best_of_space(study, space, run), float((run.read_result(ORACLE) or {})["seconds"])
 
 
 def _candidates(

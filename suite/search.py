@@ -33,10 +33,12 @@ def search(
     allowed: Callable[[Genome], bool],
     display: Display,
     best: Sequence[Genome] = (),
+    walked: float = 0.0,
 ) -> dict[str, Any]:
     """Run the search to its end, going on from its checkpoint if there is one; returns results/search.json.
 
-    `best` are those of the whole space, which the exhaustive method proposes.
+    `best` are those of the whole space, which the exhaustive method proposes, and `walked` are the seconds it took to
+    score all of it, which are the search's.
 
     A generation is the unit: one that was cut off is evaluated again as the same set (numbers and timings depend a
     little on the company). What was recorded of it already stays as recorded, and what was timed is not timed again.
@@ -88,7 +90,7 @@ def search(
             phase.update(len(known), best_so_far)
         phase.finish(len(known), best_so_far)
 
-    result = _result(study, method, known, judge, log)
+    result = _result(study, method, known, judge, log, walked)
     run.write_result(PHASE, result)
     run.drop_checkpoint(PHASE)
     return result
@@ -198,9 +200,15 @@ def _distinct(proposals: list[Proposal[Genome]]) -> list[Proposal[Genome]]:
 
 
 def _result(
-    study: StudySettings, method: Method[Genome], known: Mapping[Genome, Evaluation], judge: _Judge, log: _Log
+    study: StudySettings,
+    method: Method[Genome],
+    known: Mapping[Genome, Evaluation],
+    judge: _Judge,
+    log: _Log,
+    walked: float,
 ) -> dict[str, Any]:
     spent = [generation["seconds"] for generation in log.generations]
+    spent.append({"scoring": walked, "total": walked})
     front = judge.front(known.values())
     if not front:
         raise _nothing_found(known.values(), judge)

@@ -29,13 +29,14 @@ class Drawn:
 
     @property
     def judged_alike(self) -> tuple[Any, ...]:
-        """Values of two runs with the same are on one scale: the same pictures of val-A, the same objectives."""
-        data = self.run.study.data
+        """Values of two runs with the same are on one scale: val-A, the objectives, and how latency is timed."""
+        data, latency, objectives = self.run.study.data, self.run.study.latency, self.run.search["objectives"]
         return (
             self.run.facts["dataset"]["sha256"],
             data.split_seed,
             data.val_search,
-            *self.run.search["objectives"],
+            *objectives,
+            *((latency.batch, latency.threads) if "latency" in self.run.study.search.objectives else ()),
         )
 
 

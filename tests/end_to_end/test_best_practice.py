@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,19 @@ def verdicts(record: RunRecord) -> dict[str, str]:
     return {item: answer(record).verdict for item, answer in ITEMS}
 
 
-def references_of(*machines: str, seeds: tuple[int, ...] = (0,)) -> dict[str, Any]:
-    networks = [{"name": name} for name in ("winner", "base CNN")]
+def references_of(*trainings: tuple[str, int], machines: tuple[str, ...] = ("one",)) -> dict[str, Any]:
+    """The winner and two others, of which these (name, seed) are trained, on each machine in turn."""
     return {
-        "networks": networks,
-        "seeds": list(seeds),
-        "trainings": [{"machine": machine} for machine in machines],
+        "networks": [{"name": name} for name in ("winner", "base CNN", "random 1")],
+        "trainings": [
+            {"name": name, "seed": seed, "machine": machine}
+            for (name, seed), machine in zip(trainings, itertools.cycle(machines), strict=False)
+        ],
     }
+
+
+ONCE = (("winner", 0), ("base CNN", 0), ("random 1", 0))
+TWICE = (*ONCE, ("winner", 1), ("base CNN", 1), ("random 1", 1))
 
 
 def test_a_search_alone_has_no_rivals_no_ablations_and_no_second_run(record: RunRecord) -> None:
@@ -59,7 +66,7 @@ def test_the_section_counts_what_is_met(record: RunRecord, tmp_path: Path) -> No
 
 
 def test_references_bring_rivals_but_not_a_search_of_their_own(record: RunRecord) -> None:
-    beside = replace(record, references=references_of("one", "one", seeds=(0, 1)))
+    beside = replace(record, references=references_of(*TWICE))
     answers, before = verdicts(beside), verdicts(record)
     assert {item: verdict for item, verdict in answers.items() if verdict != before[item]} == {
         "The same data, split, space and training code for all that is compared": "partly",
@@ -70,9 +77,25 @@ def test_references_bring_rivals_but_not_a_search_of_their_own(record: RunRecord
     }
 
 
+def test_what_was_stopped_is_not_said_to_be_done(record: RunRecord) -> None:
+    """All seeds and networks are written down before the first training."""
+    begun = verdicts(replace(record, references=references_of(("winner", 0))))
+    assert begun == verdicts(record)
+    answers = dict(ITEMS)
+    half = replace(record, references=references_of(*TWICE[:5]))
+    assert answers["Several runs, with their seeds"](half).verdict == "no"
+    assert "1 random network trained" in answers["Random search beside it"](half).fact
+    one = replace(record, references=references_of(*ONCE[:2]))
+    assert answers["Random search beside it"](one).verdict == "no"
+    same = answers["The same data, split, space and training code for all that is compared"]
+    assert "for 1 reference network;" in same(one).fact
+
+
 def test_another_machine_is_a_confounder(record: RunRecord) -> None:
     answer = dict(ITEMS)["Confounders the same: hardware, versions, time"]
-    other = answer(replace(record, references=references_of("a CPU, torch 2", "a CPU, torch 3")))
+    other = answer(
+        replace(record, references=references_of(*ONCE, machines=("a CPU, torch 2", "a CPU, torch 3")))
+    )
     assert other.verdict == "partly"
     assert "a CPU, torch 2; a CPU, torch 3" in other.fact
 

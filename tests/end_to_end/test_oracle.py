@@ -278,6 +278,8 @@ def test_an_exhaustive_search_trains_the_best_of_the_space(tmp_path: Path) -> No
     best = table["genome"][within][np.argmin(table["loss_val_search"][within])]
     assert search["front"][0]["genome"] == best
     assert len(search["evaluated"]) == 4
+    walked = (run.read_result("oracle") or {})["seconds"]
+    assert search["seconds"]["scoring"] > walked > 0, "scoring the space is the search's"
     page = (tmp_path / "run" / "report" / "report.md").read_text()
     assert "## The search against the whole space" in page
 

@@ -10,6 +10,7 @@ from typing import Literal
 from suite.escaping import escaped
 from suite.own_words import Markdown
 from suite.reference_networks import RANDOM
+from suite.references.train import WINNER
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, table
@@ -80,7 +81,8 @@ def _method_settings(record: RunRecord) -> Answer:
 
 
 def _same_benchmark(record: RunRecord) -> Answer:
-    if record.references is None:
+    rivals = _rivals(record)
+    if not rivals:
         return Answer("no", "nothing else is trained beside the winner yet; `suite references` does that")
     own = (
         "; the winner alone began from the supernet's weights"
@@ -89,13 +91,13 @@ def _same_benchmark(record: RunRecord) -> Answer:
     )
     return Answer(
         "partly",
-        f"the same pictures, splits and training code for {len(record.references['networks']) - 1} reference "
-        f"networks; the MLPs are outside the space, at learning rates and batches of their own{own}",
+        f"the same pictures, splits and training code for {plural(len(rivals), 'reference network')}; the MLPs are "
+        f"outside the space, at learning rates and batches of their own{own}",
     )
 
 
 def _confounders(record: RunRecord) -> Answer:
-    if record.references is None:
+    if record.references is None or not _rivals(record):
         return Answer("no", "nothing is compared")
     machines = sorted({training["machine"] for training in record.references["trainings"]})
     return Answer(
@@ -110,7 +112,7 @@ def _ablations(record: RunRecord) -> Answer:
 
 
 def _same_protocol(record: RunRecord) -> Answer:
-    if record.references is None:
+    if record.references is None or not _rivals(record):
         return Answer("no", "nothing is compared")
     return Answer(
         "yes",
@@ -132,8 +134,8 @@ def _random_search(record: RunRecord) -> Answer:
     facts = []
     if record.oracle is not None:
         facts.append('how many random evaluations reach as far is known exactly ("When evolution is needed")')
-    if record.references is not None:
-        facts.append(f"{len(RANDOM)} random networks are trained and tested")
+    if drawn := _rivals(record) & set(RANDOM):
+        facts.append(f"{plural(len(drawn), 'random network')} trained and tested")
     if facts:
         return Answer("partly", f"{'; '.join(facts)}; no random search of the same cost is run to its end")
     return Answer("no", "none beside this run; `suite oracle` and `suite references` bring the comparison")
@@ -141,14 +143,21 @@ def _random_search(record: RunRecord) -> Answer:
 
 def _several_runs(record: RunRecord) -> Answer:
     searched = f"one search, seed {record.study.seed}"
-    seeds = (record.references or {"seeds": []})["seeds"]
-    if len(seeds) > 1:
-        return Answer(
-            "partly",
-            f"{searched}; the winner and each reference trained from {len(seeds)} seeds "
-            f"({', '.join(map(str, seeds))})",
-        )
+    networks = (record.references or {"networks": []})["networks"]
+    fewest = min((_trainings(record)[network["name"]] for network in networks), default=0)
+    if fewest > 1:
+        return Answer("partly", f"{searched}; the winner and each reference trained from {fewest} seeds")
     return Answer("no", f"{searched}; another is another run")
+
+
+def _rivals(record: RunRecord) -> set[str]:
+    """The reference networks of which a training is done."""
+    return set(_trainings(record)) - {WINNER}
+
+
+def _trainings(record: RunRecord) -> Counter[str]:
+    """How many trainings of each reference network, and of the winner, are done."""
+    return Counter(training["name"] for training in (record.references or {"trainings": []})["trainings"])
 
 
 def _tabular(record: RunRecord) -> Answer:
