@@ -1,6 +1,7 @@
 """Search on scikit-learn's digits from Python: python examples/search_digits.py [KEY=VALUE ...]
 
-Overrides are those of `suite search --set`, such as search.generations=2 for a shorter search.
+From the folder of the checkout, where studies/ is. Overrides are those of `suite search --set`, such as
+search.generations=2 for a shorter search.
 """
 
 from __future__ import annotations
