@@ -51,10 +51,15 @@ def _ctrl_c(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def pieces(folder: Path, side: str) -> dict[str, dict[str, Any]]:
+def kept_of(raced: Path) -> Path:
+    """Where the race keeps its plan and its pieces."""
+    (kept,) = raced.glob("runs/benchmark-wall-clock-tiny-*")
+    return kept
+
+
+def pieces(raced: Path, side: str) -> dict[str, dict[str, Any]]:
     return {
-        path.stem: json.loads(path.read_text())
-        for path in sorted(folder.glob(f"runs/benchmark-wall-clock-tiny-*/{side}/*.json"))
+        path.stem: json.loads(path.read_text()) for path in sorted((kept_of(raced) / side).glob("*.json"))
     }
 
 
@@ -65,15 +70,14 @@ def test_both_sides_choose_at_the_same_moment(raced: Path) -> None:
     for name, piece in theirs.items():
         assert piece["chosen_after"] == ours[name]["chosen_after"]
         assert piece["seconds"] >= piece["chosen_after"]
-        (study,) = raced.glob(f"runs/benchmark-wall-clock-tiny-*/ours/{name}/study.toml")
-        longest = read_study(study).finalists.epochs
+        longest = read_study(kept_of(raced) / "ours" / name / "study.toml").finalists.epochs
         assert piece["epochs_of_a_trial"] == longest
         assert longest == 4 if name.startswith("10") else longest < 4, "shortened to the budget"
         assert piece["trials"] <= piece["epochs"] <= longest * piece["trials"]
 
 
 def test_seconds_are_all_that_passed_and_of_a_run_that_was_stopped_those_of_the_next(raced: Path) -> None:
-    (kept,) = raced.glob("runs/benchmark-wall-clock-tiny-*")
+    kept = kept_of(raced)
     for name, piece in pieces(raced, "ours").items():
         results = json.loads((kept / "ours" / name / "results.json").read_text())
         phases = results["search"]["seconds"]
@@ -84,8 +88,7 @@ def test_seconds_are_all_that_passed_and_of_a_run_that_was_stopped_those_of_the_
 
 
 def test_each_chosen_network_is_fine_tuned_alike_and_tested_once(raced: Path) -> None:
-    (kept,) = raced.glob("runs/benchmark-wall-clock-tiny-*")
-    choices = sorted(kept.rglob("choice.json"))
+    choices = sorted(kept_of(raced).rglob("choice.json"))
     assert len(choices) == 2 * 2 * 2  # sides, budgets, seeds
     for choice in choices:
         assert len(read_ledger(choice.with_name("test_ledger.jsonl"))) == 1
@@ -119,7 +122,7 @@ def test_the_page_and_that_nothing_is_done_twice(raced: Path) -> None:
 
 
 def test_seconds_of_another_machine_are_not_mixed_in(raced: Path) -> None:
-    (plan,) = raced.glob(f"runs/benchmark-wall-clock-tiny-*/{PLAN_FILE}")
+    plan = kept_of(raced) / PLAN_FILE
     whole = plan.read_text()
     rewrite_json(plan, device={**json.loads(whole)["device"], "name": "another"})
     assert "another machine" in refusal(*WORDS)
