@@ -34,6 +34,28 @@ def gene_in_words(name: str) -> str:
     return name.replace(".", " ").replace("fc ", "FC ")
 
 
+def method_in_words(name: str) -> str:
+    """A search method, by its name in a study."""
+    return {
+        "random": "random search",
+        "local": "local search",
+        "aging": "aging evolution",
+        "tpe": "Optuna's TPE",
+        "nsga2": "Optuna's NSGA-II",
+        "exhaustive": "exhaustive scoring",
+    }.get(name, name)
+
+
+def a_pass(median_ms: float, batch: int) -> str:
+    """How long one forward pass takes: `0.743 ms a picture`, `9.100 ms for 64 pictures at once`."""
+    return f"{median_ms:.3f} ms " + ("a picture" if batch == 1 else f"for {count(batch)} pictures at once")
+
+
+def threads_in_words(threads: int, device: str) -> str:
+    """On how many threads something was timed; on a GPU (`cuda`, or its own name) that says nothing."""
+    return plural(threads, "thread") if device == "cpu" else "default stream"
+
+
 def count(number: float) -> str:
     """1234567 -> `1,234,567`."""
     return f"{number:,.0f}"

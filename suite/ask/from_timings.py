@@ -85,6 +85,7 @@ def answer_there(
             *aligned(table, left=(0, len(table[0]) - 1)),
             "",
             *_notes(front, beaten, top, timings, [genome for genome in rows if genome not in timings.of]),
+            *_here(study, rows),
             "To train the first one as the winner was, and export it:",
             f"  suite export {shlex.quote(str(run.path))} --genome {front[0]} --train",
         ]
@@ -202,6 +203,14 @@ def _notes(
     lines.append(f"Differences under {timings.noise_floor_ms:.3f} ms, the noise there, are ties.")
     lines.append("Accuracies are those of the supernet's shared weights, not of a trained network.")
     return lines
+
+
+def _here(study: StudySettings, rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What the search's own times are of, if it took any."""
+    if all(row["latency_ms"] is None for row in rows.values()):
+        return []
+    how = f"batch {study.latency.batch}, {plural(study.latency.threads, 'thread')}"
+    return [f"There: one picture a pass. Here: PyTorch, {how}, where the search was."]
 
 
 def _damaged(file: Path) -> TimingsError:

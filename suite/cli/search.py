@@ -18,7 +18,7 @@ from suite.escaping import printable
 from suite.progress import Display
 from suite.run_directory import RUNS, RunDirectory, from_here, latest_run
 from suite.study import read_study
-from suite.wording import aligned
+from suite.wording import a_pass, aligned
 
 EXAMPLES = (
     "suite search studies/digits.toml",
@@ -148,7 +148,7 @@ def _say_result(results: dict[str, Any], page: Path, path: Path) -> None:
         "Winner": winner["genome"],
         "Test": f"accuracy {accuracy:.4f} on {pictures:,} pictures (95 % interval {low:.4f} to {high:.4f})",
         "Size": f"{winner['params']:,} parameters, {winner['macs'] / 1e6:.2f} M MACs",
-        "Latency": f"{winner['latency_ms']['median']:.3f} ms a picture",
+        "Latency": a_pass(winner["latency_ms"]["median"], winner["latency_ms"]["batch"]),
         "Report": str(page),
         "As HTML": str(page.with_name("report.html")),
         "Model": str(path / "model" / "winner.safetensors"),

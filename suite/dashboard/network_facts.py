@@ -13,7 +13,7 @@ from suite.errors import GenomeError
 from suite.escaping import escaped
 from suite.report.pictures import architecture_in_words
 from suite.space import Genome, SearchSpace
-from suite.wording import count, in_short, percent, plural
+from suite.wording import count, in_short, percent, plural, threads_in_words
 
 Facts = list[tuple[str, str]]
 """Rows of a note's table; the values are Markdown."""
@@ -70,7 +70,8 @@ def latency_in_words(latency: Mapping[str, Any] | None) -> str:
         return "not measured"
     return (
         f"{latency['median_ms']:.3f} ms, the median (90 % within {latency['p90_ms']:.3f} ms, interquartile range "
-        f"{latency['iqr_ms']:.3f} ms); batch {count(latency['batch'])}, {plural(latency['threads'], 'thread')}, "
+        f"{latency['iqr_ms']:.3f} ms); batch {count(latency['batch'])}, "
+        f"{threads_in_words(latency['threads'], latency['device'])}, "
         f"{escaped(latency['device'])}"
     )
 

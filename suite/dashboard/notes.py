@@ -19,7 +19,7 @@ from suite.dashboard.network_facts import (
 )
 from suite.escaping import escaped, in_code
 from suite.report.record import RunRecord
-from suite.wording import count, duration, in_short, percent
+from suite.wording import a_pass, count, duration, in_short, percent
 
 _PHASES = {
     "search": "Each trial is a network, scored with the supernet's weights on val-A and timed.",
@@ -105,11 +105,11 @@ def all_genes_note(name: str, study: int) -> str:
 def _found(record: RunRecord) -> str:
     if record.final is None:
         return "The run has no winner yet."
-    final = record.final
+    final, latency = record.final, record.final["latency"]["objective"]
     return (
         f"**Winner** {in_code(final['genome'])}: test accuracy **{percent(final['test']['eval_accuracy'])}**, "
         f"{count(final['params'])} parameters, {in_short(final['macs'])} multiply-accumulates, "
-        f"{final['latency']['objective']['median_ms']:.3f} ms a picture."
+        f"{a_pass(latency['median_ms'], latency['batch'])}."
     )
 
 

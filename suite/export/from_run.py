@@ -215,6 +215,8 @@ def export_network(
         check_folder(output or run.path / "model" / genome.text, run.run_id, genome.text)  # hours before
         train_as_winner(run, genome, data_dir, display)
     taken = networks.take(genome_text)
+    if taken.source == SUBNET:
+        display.say("Its weights are the supernet's, shared and not its own: --train trains it first.")
     facts, classifier = networks.facts(taken), taken.classifier
     converted = None
     if onnx:

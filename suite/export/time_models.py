@@ -24,8 +24,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnxruntime
+try:
+    import numpy as np
+    import onnxruntime
+except ImportError as missing:
+    sys.exit(f"{missing.name} is not installed here: python3 -m pip install onnxruntime numpy")
 
 FORMAT_VERSION = 1
 BLOCK_MS = 2.0  # long against the clock's resolution, short against a drift in speed
@@ -135,7 +138,8 @@ def timed(here: Path, threads: int, budget_ms: float) -> dict[str, Any]:
     manifest = json.loads((here / "models.json").read_text(encoding="utf-8"))
     models = manifest["models"]
     contestants = [Contestant(here / model["file"], model["genome"], threads) for model in models]
-    repeats = [Contestant(here / models[0]["file"], "", threads) for _ in range(FLOOR_REPEATS)]
+    typical = models[len(models) // 2]  # of a front: of middling size
+    repeats = [Contestant(here / typical["file"], "", threads) for _ in range(FLOOR_REPEATS)]
     seconds = (len(contestants) + len(repeats)) * budget_ms / 1e3
     print(f"Timing {len(models)} networks, about {seconds:.0f} s.", file=sys.stderr)
     time_all([*contestants, *repeats], budget_ms)

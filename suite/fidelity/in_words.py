@@ -46,7 +46,7 @@ def lines(result: dict[str, Any]) -> list[list[str]]:
         "within depth",
         "Spearman",
         "top 10",
-        "regret",
+        "regret (points)",
     ]
     rows = [_line(row) for row in result["rankings"]]
     supernet = sum(row["kind"] == "supernet" for row in result["rankings"])

@@ -18,7 +18,7 @@ from suite.report.filled import filled
 from suite.report.record import RunRecord
 from suite.run_directory import from_here
 from suite.space import Genome, SearchSpace
-from suite.wording import count
+from suite.wording import count, gene_in_words
 
 MOST = 500_000  # networks: a page of more is slow to open
 _INACTIVE = 255
@@ -43,20 +43,27 @@ def explorer(record: RunRecord) -> Markup | None:
         for name, (words, axis, unit) in _PRICES.items()
         if name in table
     ]
+    by = "cross-entropy" if record.walked.score == "loss" else "accuracy"
+    networks = f"{count(len(texts))} networks of the space"
     facts = {
         "columns": layout,
         "prices": prices,
-        "genes": [{"name": gene.name, "choices": gene.choices} for gene in record.space.genes],
+        "genes": [
+            {"words": gene_in_words(gene.name), "choices": gene.choices} for gene in record.space.genes
+        ],
         "marked": [{"row": row, "words": words} for row, words in _marked(record, texts)],
+        "score": record.walked.score,
+        "by": by,
         "shape": record.space.shape,
         "classes": record.space.classes,
         "export": f"suite export {shlex.quote(str(from_here(record.run.path)))} --genome",
     }
     text = filled(
         "explorer.html.j2",
-        networks=count(len(texts)),
-        which="of the space" if len(texts) == record.space.size else "that are best",
-        by="cross-entropy on val-A" if record.walked.score == "loss" else "that accuracy",
+        which=f"All {networks}"
+        if len(texts) == record.space.size
+        else f"The best {networks}, by {by} on val-A",
+        by=f"{by} on val-A",
         has_latency="latency_ms" in table,
         plotly=Markup(get_plotlyjs()),
         facts=Markup(json.dumps(facts).replace("<", "\\u003c")),

@@ -25,6 +25,7 @@ from suite.run_directory import RunDirectory
 from suite.space import Genome, space_of_run
 from suite.study import read_study
 from suite.trials import open_storage, storage_url
+from suite.wording import gene_in_words
 from tests.browser import browser, complaints, requested
 from tests.conftest import rewrite_oracle
 from tests.serving import serving
@@ -166,6 +167,36 @@ def test_the_best_network_under_a_dragged_limit_is_drawn(opened: Chrome, table: 
     assert opened.find_element(By.ID, "best").get_attribute("data-genome") == of_all
 
 
+def test_a_limit_can_be_written(opened: Chrome, table: Table) -> None:
+    most = int(np.sort(table["params"])[100]) + 1  # no network's own size
+    written = opened.find_element(By.ID, "most-params")
+    written.send_keys(str(most))
+    kept = table["params"] <= most
+    assert text_of(opened, "within").startswith(f"{kept.sum():,} of ")
+    assert opened.find_element(By.ID, "best").get_attribute("data-genome") == best(table, kept)
+    slider = opened.find_element(By.ID, "limit-params")
+    assert int(slider.get_property("value")) == int(kept.mean() * 400)
+    written.clear()
+    assert text_of(opened, "within").startswith(f"{len(kept):,} of ")
+    assert int(slider.get_property("value")) == 400
+    drag(opened, "params", 100)
+    assert int(written.get_property("value")) == np.sort(table["params"])[int(0.25 * (len(kept) - 1))]
+    opened.find_element(By.ID, "reset").click()
+    assert written.get_property("value") == ""
+
+
+def test_the_cloud_is_drawn_for_a_dark_page_too(opened: Chrome) -> None:
+    def strongest() -> str:
+        return str(opened.execute_script("return document.getElementById('cloud').data[0].colorscale[1][1]"))
+
+    light = strongest()
+    for theme in ("dark", "light"):
+        wanted = [{"name": "prefers-color-scheme", "value": theme}]
+        opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": wanted})
+        changed = strongest() != light
+        assert changed == (theme == "dark")
+
+
 def test_limits_hold_together(opened: Chrome, table: Table) -> None:
     kept = np.all([within(table, price, drag(opened, price, 250)) for price in PRICES], axis=0)
     assert text_of(opened, "within").startswith(f"{kept.sum():,} of ")
@@ -182,7 +213,9 @@ def test_a_choice_of_every_gene_can_be_left_out(opened: Chrome, explored: RunDir
     space = space_of_run(read_study(explored.path / "study.toml").space, explored.read_json("run.json") or {})
     genes = [space.active_genes(space.parse(text)) for text in table["genome"]]
     for gene in space.genes:
-        choice = opened.find_element(By.CSS_SELECTOR, f"[aria-label='{gene.name} {gene.choices[-1]}']")
+        choice = opened.find_element(
+            By.CSS_SELECTOR, f"[aria-label='{gene_in_words(gene.name)} {gene.choices[-1]}']"
+        )
         choice.click()
         kept = np.array([active.get(gene.name) != gene.choices[-1] for active in genes])
         assert text_of(opened, "within").startswith(f"{kept.sum():,} of "), gene.name
@@ -194,7 +227,7 @@ def test_a_choice_of_every_gene_can_be_left_out(opened: Chrome, explored: RunDir
 def test_where_nothing_is_left_the_page_says_so(opened: Chrome) -> None:
     for depth in (1, 2):
         opened.find_element(By.CSS_SELECTOR, f"[aria-label='depth {depth}']").click()
-    assert "No network of the space is within these limits." in text_of(opened, "best")
+    assert "None of these networks is within the limits." in text_of(opened, "best")
     opened.find_element(By.ID, "reset").click()
     assert complaints(opened) == []
 
@@ -250,7 +283,10 @@ def test_a_space_too_large_for_a_page_shows_its_best(
     run = RunDirectory(Path(shutil.copytree(explored.path, tmp_path / "run")))
     monkeypatch.setattr(explorer_room, "MOST", 10)
     write_report(run)
-    assert "All 10 networks that are best" in (run.path / "report" / "report.html").read_text()
+    assert (
+        "The best 10 networks of the space, by cross-entropy on val-A"
+        in (run.path / "report" / "report.html").read_text()
+    )
 
 
 def test_networks_of_large_pictures_keep_their_size(

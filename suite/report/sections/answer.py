@@ -13,7 +13,7 @@ from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, table
 from suite.winner import balanced_accuracy
-from suite.wording import count, duration, in_short, percent, plural
+from suite.wording import count, duration, in_short, method_in_words, percent, plural, threads_in_words
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -39,13 +39,9 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         [
             "One forward pass",
             f"{latency['median_ms']:.3f} ms (90 % within {latency['p90_ms']:.3f} ms; batch "
-            f"{count(latency['batch'])}, {_threads(latency['threads'], device['device'])})",
+            f"{count(latency['batch'])}, {threads_in_words(latency['threads'], device['device'])})",
         ],
-        [
-            "Searched",
-            f"{count(record.search['evaluations'])} of {count(record.space.size)} networks, by "
-            f"{escaped(record.search['method'])}",
-        ],
+        ["Searched", f"{_how_many(record)} networks, by {method_in_words(record.search['method'])}"],
         ["Time, all phases", duration(record.search_seconds + final["seconds"])],
         ["Machine", f"{escaped(device['name'])}, {plural(device['threads'], 'thread')}"],
     ]
@@ -74,9 +70,15 @@ def _in_a_sentence(record: RunRecord, interval: str) -> str:
     assert record.search is not None
     assert record.finalists is not None
     final = record.final
+    method = record.search["method"]
+    scored = (
+        f"All {count(record.space.size)} networks were scored with the weights of one supernet"
+        if method == "exhaustive"
+        else f"Of {count(record.space.size)} networks, {method_in_words(method)} scored "
+        f"{count(record.search['evaluations'])} with the weights of one supernet"
+    )
     return (
-        f"Of {count(record.space.size)} networks, a search by {escaped(record.search['method'])} scored "
-        f"{count(record.search['evaluations'])} with the weights of one supernet. "
+        f"{scored}. "
         f"{plural(len(record.finalists['finalists']), 'network')} were trained alone. The winner, of "
         f"{in_short(final['params'])} parameters, has {percent(final['test']['eval_accuracy'])} of "
         f"{count(len(final['predicted']))} test pictures right ({interval}) and takes "
@@ -102,11 +104,15 @@ def _balanced(final: dict[str, Any]) -> list[list[str]]:
     return [] if balanced is None else [["Balanced accuracy", f"{percent(balanced)}, the mean over classes"]]
 
 
+def _how_many(record: RunRecord) -> str:
+    """Of the space; the exhaustive method evaluates anew only what it found best."""
+    assert record.search is not None
+    if record.search["method"] == "exhaustive":
+        return f"all {count(record.space.size)}"
+    return f"{count(record.search['evaluations'])} of {count(record.space.size)}"
+
+
 def _times_seen(record: RunRecord) -> str:
     seed = record.study.seed  # the winner trained anew from other seeds is another network
     looks = sum((entry.network, entry.seed) == ("winner", seed) for entry in record.ledger)
     return "seen once" if looks == 1 else f"evaluated {looks} times (see the ledger)"
-
-
-def _threads(threads: int, device: str) -> str:
-    return "default stream" if device == "cuda" else plural(threads, "thread")

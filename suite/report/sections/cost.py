@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import BLUE, Figures, table
 from suite.wording import duration
+
+_UNITS = (("s", 1, 120), ("min", 60, 7_200), ("h", 3_600, math.inf))  # up to so many seconds in all
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -35,6 +39,9 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     image = figures.save(
         figure, "cost", "; ".join(f"{name} {duration(seconds)}" for name, seconds in parts) + "."
     )
-    rows = [[name, duration(seconds), f"{100 * seconds / total:.1f} %"] for name, seconds in parts]
-    rows.append(["**all**", f"**{duration(total)}**", ""])
-    return Section("What it cost", Markdown(f"{image}\n\n{table(['Phase', 'Time', 'Share'], rows)}"))
+    unit, size = next((unit, size) for unit, size, most in _UNITS if total < most)
+    rows = [[name, f"{s / size:,.2f}", f"{100 * s / total:.1f} %"] for name, s in parts]
+    rows.append(["**all**", f"**{total / size:,.2f}**", ""])
+    return Section(
+        "What it cost", Markdown(f"{image}\n\n{table(['Phase', f'Time ({unit})', 'Share'], rows)}")
+    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
+from suite.accuracy_interval import accuracy_interval
+from suite.choice import PRICES
 from suite.escaping import in_code
 from suite.own_words import Markdown
 from suite.report.pictures import curves
@@ -31,14 +31,22 @@ def _origin(record: RunRecord) -> str:
     chosen = record.candidates or {}
     weights = "the supernet's weights" if record.study.finalists.start == "supernet" else "weights drawn anew"
     if "table" not in chosen:
-        best = "of each depth, the best that the search evaluated, by the supernet on val-B"
-        return f"They are, {best}, trained from {weights}."
+        return (
+            f"They are as many of each depth, {_which(record)} of what the search evaluated there, by the supernet's "
+            f"{record.study.search.score} on val-B, trained from {weights}."
+        )
     return (
-        "They are the best of all evaluated networks by predicted accuracy, from the supernet's scores and the truth "
-        f"table {in_code(chosen['table'])}, trained from {weights}. The table's {count(chosen['trainings'])} "
-        f"trainings took {duration(chosen['training_seconds'])} of one thread. They are made once for these "
+        f"They are {_which(record)} of all evaluated networks by predicted accuracy, from the supernet's scores "
+        f"and the truth table {in_code(chosen['table'])}, trained from {weights}. The table's "
+        f"{count(chosen['trainings'])} trainings took {duration(chosen['training_seconds'])} of one thread. They are made once for these "
         "pictures, and are in no phase of this run."
     )
+
+
+def _which(record: RunRecord) -> str:
+    """With a price among the objectives the best alone would all be dear."""
+    priced = record.search is not None and any(metric in PRICES for metric in record.search["objectives"])
+    return "from the best on, spread along the front" if priced else "the best"
 
 
 def _table(record: RunRecord) -> str:
@@ -47,12 +55,12 @@ def _table(record: RunRecord) -> str:
     scored = {row["genome"]: row for row in record.search["evaluated"]} if record.search else {}
     rows = []
     for row in sorted(record.finalists["finalists"], key=lambda row: -row["val_accuracy"]):
-        error = math.sqrt(row["val_accuracy"] * (1 - row["val_accuracy"]) / row["val_pictures"])
+        low, high = accuracy_interval(row["val_accuracy"], row["val_pictures"])
         supernet = scored.get(row["genome"], {}).get("val_accuracy")
         rows.append(
             [
                 in_code(row["genome"]) + (" **winner**" if row["genome"] == winner else ""),
-                f"{percent(row['val_accuracy'])} ± {100 * error:.2f}",
+                f"{percent(row['val_accuracy'])} ({100 * low:.2f} to {100 * high:.2f})",
                 f"{row['val_loss']:.4f}",
                 percent(supernet) if supernet is not None else "",
                 count(row["epochs"]) + (" (pruned)" if row["pruned"] else ""),
@@ -60,9 +68,17 @@ def _table(record: RunRecord) -> str:
                 in_short(row["macs"]),
             ]
         )
-    header = ["Genome", "Val-B accuracy", "Val-B loss", "Supernet said", "Epochs", "Parameters", "MACs"]
+    header = [
+        "Genome",
+        "Val-B accuracy (95 %)",
+        "Val-B loss",
+        "Supernet said",
+        "Epochs",
+        "Parameters",
+        "MACs",
+    ]
     rule = record.study.finalists.choose
     return (
-        f"Chosen by the rule `{rule}` on val-B, which the search never saw. ± is one standard error; the last epoch "
-        "counts, never the best one.\n\n" + table(header, rows)
+        f"Chosen by the rule `{rule}` on val-B, which the search never saw; in brackets the 95 % interval (Wilson). "
+        "The last epoch counts, never the best one.\n\n" + table(header, rows)
     )

@@ -10,7 +10,7 @@ from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures
-from suite.wording import count, plural
+from suite.wording import count, plural, threads_in_words
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -60,7 +60,8 @@ def _latency(record: RunRecord) -> str:
     settings, device = record.study.latency, record.facts["device"]
     return (
         f"Latency is that of PyTorch on {escaped(device['name'])}, batch {settings.batch}, "
-        f"{plural(settings.threads, 'thread')}. Another device, or another runtime, may order networks otherwise."
+        f"{threads_in_words(settings.threads, device['device'])}. Another device, or another runtime, may order "
+        "networks otherwise."
     )
 
 

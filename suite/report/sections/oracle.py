@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 
-from suite.escaping import escaped, in_code
+from suite.escaping import in_code
 from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, table
 from suite.report.walked_space import WalkedSpace
 from suite.space_analysis import rank
-from suite.wording import count, duration, percent, plural
+from suite.wording import count, duration, method_in_words, percent, plural
 
 _SPLITS = {"val_search": ("val-A", "Optimiser"), "val_choice": ("val-B", "Selection")}
 
@@ -39,11 +39,18 @@ def _search(record: RunRecord, walked: WalkedSpace, best: int) -> str:
     assert record.search is not None
     a, b = (rank(walked.costs(split), best) for split in _SPLITS)
     return (
-        f"**The search** ({escaped(record.search['method'])}) scored {count(len(walked.evaluated))} networks in "
+        f"**The search** ({method_in_words(record.search['method'])}) {_scored(record, walked)} in "
         f"{duration(record.search['seconds']['scoring'])}. The best of them is {_scores(walked, best)}. By "
         f"{walked.score} it is number {count(a)} of {count(walked.networks)} on val-A (top {_top(a, walked)}) and "
         f"number {count(b)} on val-B (top {_top(b, walked)})."
     )
+
+
+def _scored(record: RunRecord, walked: WalkedSpace) -> str:
+    assert record.search is not None
+    if record.search["method"] == "exhaustive":
+        return f"scored all networks, and the {count(len(walked.evaluated))} best of them once more,"
+    return f"scored {count(len(walked.evaluated))} networks"
 
 
 def _exhaustive(record: RunRecord, walked: WalkedSpace, best: int, ideal: int) -> str:

@@ -50,9 +50,8 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     if scale == "log":
         log_ticks(axes.xaxis)
     axes.legend()
-    image = figures.save(
-        figure, "front", f"{len(front)} of {len(rows)} networks form the front of {quality} against {price}."
-    )
+    alt = f"{len(front)} of {len(rows)} networks form the front: {LABELS[quality]} against {LABELS[price]}."
+    image = figures.save(figure, "front", alt)
     times = _times(search) if price == "latency_ms" else ""
     return Section("The front", Markdown(f"{image}\n\n{times}{_rows(front, search)}"))
 

@@ -17,7 +17,7 @@ from suite.report.section import Section
 from suite.report.sections.pareto import LABELS
 from suite.report.style import BLUE, GREEN, PALE, PURPLE, VERMILION, Figures
 from suite.space import SearchSpace
-from suite.wording import count, duration
+from suite.wording import count, duration, plural
 
 Values = dict[str, tuple[float, ...]]  # by genome, of networks within the limits
 
@@ -56,8 +56,9 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     image = figures.save(
         figure,
         "search",
-        f"Search history: {metric} of {len(values)} networks, from {best[0]:.4g} to {best[-1]:.4g} at best; "
-        f"the best by second; by generation, the population's diversity{' and the hypervolume' * has_front}.",
+        f"Search history: {LABELS[metric]} of {count(len(values))} networks, from {best[0]:.4g} to "
+        f"{best[-1]:.4g} at best; the best by second; by generation, the population's "
+        f"diversity{' and the hypervolume' * has_front}.",
     )
     return Section("How the search went", Markdown(f"{image}\n\n{_text(record, search)}"))
 
@@ -71,7 +72,9 @@ def _by_generation(axes: Axes, values: list[float], label: str, colour: str) -> 
 def _by_second(search: dict[str, Any], rows: Values, weight: float) -> tuple[list[float], list[float]]:
     """Seconds at the end of each generation, and the best value by then."""
     better = max if weight > 0 else min
-    ends, found, spent, best = [], [], 0.0, None
+    ends, found, best = [], [], None
+    # What came before the first one: the exhaustive method's walk of the space.
+    spent = search["seconds"]["total"] - sum(of["seconds"]["total"] for of in search["generations"])
     for generation in search["generations"]:
         spent += generation["seconds"]["total"]
         values = [rows[genome][0] for genome in generation["proposed"] if genome in rows]
@@ -131,7 +134,7 @@ def _text(record: RunRecord, search: dict[str, Any]) -> str:
         else ""
     )
     return (
-        f"{count(search['proposed'])} genomes were proposed in {len(search['generations'])} rounds; "
+        f"{count(search['proposed'])} genomes were proposed in {plural(len(search['generations']), 'round')}; "
         f"{count(search['evaluations'])} were distinct and paid for, {count(repeats)} had been evaluated before. "
         f"Scoring took {duration(seconds['scoring'])}, timing {duration(seconds['timing'])} of "
         f"{duration(seconds['total'])}.{failed}{noise}"

@@ -41,16 +41,15 @@ def _balanced(final: dict[str, Any], matrix: np.ndarray) -> list[str]:
 
 def _fields(test: dict[str, Any]) -> str:
     formats = {
-        "eval_loss": ".4f",
-        "eval_accuracy": ".4f",
-        "eval_runtime": ".2f",
-        "eval_samples_per_second": ",.0f",
-        "eval_steps_per_second": ",.1f",
-        "epoch": ".0f",
+        "eval_loss": (".4f", ""),
+        "eval_accuracy": (".4f", ""),
+        "eval_runtime": (".2f", " s"),
+        "eval_samples_per_second": (",.0f", " /s"),
+        "eval_steps_per_second": (",.1f", " /s"),
+        "epoch": (".0f", ""),
     }
-    return table(
-        ["Field", "Value"], [[f"`{name}`", format(test[name], spec)] for name, spec in formats.items()]
-    )
+    rows = [[f"`{name}`", f"{test[name]:{spec}}{unit}"] for name, (spec, unit) in formats.items()]
+    return table(["Field", "Value"], rows)
 
 
 def _per_class(matrix: np.ndarray, classes: list[str]) -> str:

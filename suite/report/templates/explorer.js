@@ -22,23 +22,33 @@
   let across = prices[prices.length - 1], shown = new Uint8Array(texts.length), best = -1, picked = -1;
 
   for (const price of prices) {
-    const label = document.createElement("label");
-    const output = document.createElement("output");
+    const row = document.createElement("div"), label = document.createElement("label");
+    const most = Object.assign(document.createElement("input"), { type: "number", min: 0, step: "any", placeholder: "any" });
     const range = Object.assign(document.createElement("input"), { type: "range", min: 0, max: steps, value: steps });
-    range.setAttribute("aria-label", `At most, ${price.words}`);
+    most.id = `most-${price.name}`;
     range.id = `limit-${price.name}`;
+    range.setAttribute("aria-label", `${price.axis}, at most`);
+    const last = texts.length - 1;
     range.addEventListener("input", () => {
       // A step is a share of the networks, so that a slider moves as many at every place.
-      const place = Math.floor((Number(range.value) / steps) * (texts.length - 1));
+      const place = Math.floor((Number(range.value) / steps) * last);
       price.most = Number(range.value) === steps ? Infinity : price.values[price.order[place]];
-      output.textContent = price.most === Infinity ? "any" : said(price, price.most);
+      most.value = price.most === Infinity ? "" : Number(price.most.toPrecision(price.name === "latency_ms" ? 3 : 15));
       update();
     });
-    output.textContent = "any";
-    label.append(output, `At most, ${price.words}`, range);
-    byId("limits").append(label);
+    most.addEventListener("input", () => {
+      price.most = Number.isFinite(most.valueAsNumber) ? most.valueAsNumber : Infinity;
+      let place = 0;
+      for (let half = last + 1; half >= 1; half = Math.floor(half / 2))
+        while (place + half <= last + 1 && price.values[price.order[place + half - 1]] <= price.most) place += half;
+      range.value = Math.floor((place / (last + 1)) * steps);
+      update();
+    });
+    label.append(`${price.axis[0].toUpperCase()}${price.axis.slice(1)}, at most`, most);
+    row.append(label, range);
+    byId("limits").append(row);
     byId("across").append(new Option(price.words, price.name, false, price === across));
-    price.reset = () => { range.value = steps; price.most = Infinity; output.textContent = "any"; };
+    price.reset = () => { range.value = steps; price.most = Infinity; most.value = ""; };
   }
   byId("across").addEventListener("change", (event) => {
     across = prices.find((price) => price.name === event.target.value);
@@ -46,11 +56,11 @@
   });
   facts.genes.forEach((gene, place) => {
     const row = document.createElement("div");
-    row.append(Object.assign(document.createElement("span"), { textContent: gene.name }));
+    row.append(Object.assign(document.createElement("span"), { textContent: gene.words }));
     gene.choices.forEach((choice, index) => {
       const button = Object.assign(document.createElement("button"), { type: "button", textContent: choice });
       button.setAttribute("aria-pressed", "true");
-      button.setAttribute("aria-label", `${gene.name} ${choice}`);
+      button.setAttribute("aria-label", `${gene.words} ${choice}`);
       button.addEventListener("click", () => {
         const out = dropped[place];
         if (!out.delete(index)) out.add(index);
@@ -111,14 +121,17 @@
       Array.from(counts.subarray(width * y, width * (y + 1)), (n) => (n ? log(n) : null)));
     const style = getComputedStyle(document.documentElement);
     const ink = style.getPropertyValue("--ink").trim(), line = style.getPropertyValue("--line").trim();
+    const few = style.getPropertyValue("--few").trim(), many = style.getPropertyValue("--many").trim();
     const axis = { gridcolor: line, zeroline: false, linecolor: line };
-    const ticks = [];
-    for (let power = Math.floor(low); power <= low + wide; power++) ticks.push(...[1, 2, 5].map((n) => n * 10 ** power));
+    const ticks = ticksOf(across);
+    const price = across.name === "latency_ms" ? "%{x:.3~f} ms" : `%{x:.3~s} ${across.unit}`;
     const traces = [
       { type: "heatmap", z, x: Array.from({ length: width }, (_, i) => 10 ** (low + ((i + 0.5) / width) * wide)),
         y: Array.from({ length: height }, (_, i) => 100 * (worst + ((i + 0.5) / height) * tall)), showscale: false,
-        colorscale: [[0, "#cfe3f1"], [1, "#0b3d66"]], hovertemplate: "%{x:.4~s}, %{y:.2f} %<extra></extra>" },
-      front(), mark(best, "best within the limits", "star", "#D55E00"),
+        colorscale: [[0, few], [1, many]], hoverongaps: false,
+        customdata: Array.from({ length: height }, (_, y) => Array.from(counts.subarray(width * y, width * (y + 1)))),
+        hovertemplate: `${price}, %{y:.2f} % on val-A<br>networks here: %{customdata:,}<extra></extra>` },
+      front(), mark(best, `best within the limits, by ${facts.by}`, "star", "#D55E00"),
       ...facts.marked.map(({ row, words }) => mark(row, words, "diamond", "#E69F00")),
       ...(picked < 0 ? [] : [mark(picked, "the one you picked", "square", "#CC79A7")]),
     ];
@@ -138,7 +151,7 @@
       most = accuracy[i];
       x.push(across.values[i]); y.push(100 * accuracy[i]); names.push(texts[i]);
     }
-    return { type: "scatter", mode: "lines+markers", x, y, text: names, name: "front of these",
+    return { type: "scatter", mode: "lines+markers", x, y, text: names, name: "most accurate for what it costs",
       line: { color: "#009E73", width: 1.5, shape: "hv" }, marker: { size: 5 }, hovertemplate: "%{text}<extra></extra>" };
   }
 
@@ -162,7 +175,7 @@
   function describe(card, row, title) {
     card.hidden = false;
     card.replaceChildren(Object.assign(document.createElement("h3"), { textContent: title }));
-    if (row < 0) { card.append("No network of the space is within these limits."); return; }
+    if (row < 0) { card.append("None of these networks is within the limits."); return; }
     card.dataset.genome = texts[row];
     const values = prices.map((price) => said(price, price.values[row])).join(" · ");
     const layers = Object.assign(document.createElement("div"), { className: "layers" });
@@ -173,34 +186,42 @@
       layers.append(box);
     }
     const command = Object.assign(document.createElement("code"), { textContent: `${facts.export} ${texts[row]} --train` });
-    card.append(`${(100 * accuracy[row]).toFixed(2)} % on val-A, ${(100 * columns.choice[row]).toFixed(2)} % on val-B · ${values}`,
+    const loss = facts.score === "loss" ? ` (cross-entropy ${columns.badness[row].toFixed(4)})` : "";
+    card.append(`${(100 * accuracy[row]).toFixed(2)} % on val-A${loss}, ${(100 * columns.choice[row]).toFixed(2)} % on val-B · ${values}`,
       layers, "To train it as the winner was, and export it: ", command);
   }
 
   function boxes(row) {
-    const drawn = [["picture", facts.shape.join("×"), "#8A8A8A"]];
+    const drawn = [["picture", facts.shape.join("×"), "#666666"]];
     let [, height, width] = facts.shape;
     for (const part of texts[row].split("-")) {
       const conv = /^(\d+)k(\d+)(max|avg)$/.exec(part);
       if (conv) {
         height = Math.floor(height / 2); width = Math.floor(width / 2);
         drawn.push([`conv ${conv[2]}×${conv[2]}\n${conv[3]} pool`, `${conv[1]}×${height}×${width}`, "#0072B2"]);
-      } else drawn.push(["dense", part.slice(2), "#009E73"]);
+      } else drawn.push(["dense", part.slice(2), "#00664B"]);
     }
-    drawn.push(["classifier", String(facts.classes), "#B9770E"]);
+    drawn.push(["classifier", String(facts.classes), "#8A5A00"]);
     return drawn;
   }
 
   function said(price, value) {
-    if (price.name === "latency_ms") return `${value.toPrecision(3)} ms`;
+    if (price.name === "latency_ms") return `${value.toLocaleString("en", { maximumSignificantDigits: 3 })} ms`;
     if (value >= 999.5e6) return `${(value / 1e9).toPrecision(3)} G ${price.unit}`;
     return value >= 1e6 ? `${(value / 1e6).toPrecision(3)} M ${price.unit}` : `${value.toLocaleString("en")} ${price.unit}`;
   }
 
+  // Three and more, also where an axis is less than a decade.
+  function ticksOf({ low, wide }) {
+    const digits = wide > 2 ? [1, 3] : wide > 1 ? [1, 2, 5] : [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8], ticks = [];
+    for (let power = Math.floor(low); power <= low + wide; power++) ticks.push(...digits.map((n) => n * 10 ** power));
+    const within = ticks.filter((tick) => log(tick) >= low && log(tick) <= low + wide);
+    return within.length > 1 ? within : [10 ** low, 10 ** (low + wide)];
+  }
+
   function short(value) {
-    if (value >= 1e9) return `${value / 1e9}G`;
-    if (value >= 1e6) return `${value / 1e6}M`;
-    return value >= 1e3 ? `${value / 1e3}k` : String(Number(value.toPrecision(1)));
+    const [size, unit] = [[1e9, "G"], [1e6, "M"], [1e3, "k"]].find(([size]) => value >= size) ?? [1, ""];
+    return `${Number((value / size).toPrecision(3))}${unit}`;
   }
 
   // A blob's stream would be one call shorter, and needs the browser's blob store, which is not the page's own.
@@ -225,6 +246,7 @@
   }
 
   update();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   byId("cloud").on("plotly_click", ({ points: [point] }) => {
     const row = point.text && typeof point.text === "string" ? texts.indexOf(point.text) : nearest(point.x, point.y);
     if (row < 0) return;
