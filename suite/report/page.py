@@ -92,5 +92,6 @@ def _attempted(make: Callable[[], Made], instead: Callable[[str], Made]) -> Made
 
 
 def _missing(run: RunDirectory) -> list[str]:
-    """Phases without a result, in order."""
-    return [phase for phase in PHASES if run.read_result(phase) is None]
+    """Phases without a result, in order, in words."""
+    words = {"final": "fine-tuning and the test"}
+    return [words.get(phase, phase) for phase in PHASES if run.read_result(phase) is None]

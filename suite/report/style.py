@@ -43,6 +43,7 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 13,
     "lines.linewidth": 2.4,
+    "figure.constrained_layout.wspace": 0.05,  # the outermost ticks of neighbours are two labels
     "figure.facecolor": "white",  # right on a dark page too: a card of its own
     "axes.prop_cycle": cycler(color=CYCLE),
     "savefig.dpi": 110,

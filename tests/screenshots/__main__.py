@@ -74,6 +74,9 @@ def shoot_dashboard(opened: Chrome, run: RunDirectory, docs: Path) -> None:
             "dashboard-trial": f"{studies['finalists']}/trials?numbers={winner}",
         }
         for name, page in pages.items():
+            opened.set_window_size(
+                1400, 2000 if name == "dashboard-trial" else 1000
+            )  # its pictures are below its note
             opened.get(f"http://127.0.0.1:{port}/dashboard/studies/{page}")
             _until(opened, lambda: run.run_id in opened.find_element(By.TAG_NAME, "body").text)
             _shoot(opened, docs / f"{name}.png")

@@ -38,8 +38,8 @@ def _origin(record: RunRecord) -> str:
     return (
         f"They are {_which(record)} of all evaluated networks by predicted accuracy, from the supernet's scores "
         f"and the truth table {in_code(chosen['table'])}, trained from {weights}. The table's "
-        f"{count(chosen['trainings'])} trainings took {duration(chosen['training_seconds'])} of one thread. They are made once for these "
-        "pictures, and are in no phase of this run."
+        f"{count(chosen['trainings'])} trainings took {duration(chosen['training_seconds'])} of one thread. They are "
+        "made once for these pictures, and are in no phase of this run."
     )
 
 
