@@ -7,6 +7,7 @@ import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from suite.blocks import ConvLayer, DenseLayer, Layer, Norm, Shape
@@ -46,7 +47,7 @@ class Genome:
         convs: list[ConvLayer] = []
         fcs: list[DenseLayer] = []
         for part in text.strip().split("-"):
-            conv, fc = ConvLayer.parse(part), DenseLayer.parse(part)
+            conv, fc = _read(part)
             if conv and not fcs:
                 convs.append(conv)
             elif fc and convs:
@@ -274,6 +275,12 @@ def space_of_run(settings: SpaceSettings, facts: Mapping[str, Any]) -> SearchSpa
     """The space a run searches, from its study and what its run.json says of the pictures."""
     dataset = facts["dataset"]
     return SearchSpace(settings, tuple(dataset["picture_shape"]), len(dataset["classes"]))
+
+
+@lru_cache(maxsize=4096)
+def _read(text: str) -> tuple[ConvLayer | None, DenseLayer | None]:
+    """A layer of either kind; kept, as the genomes of a whole space are made of few layers."""
+    return ConvLayer.parse(text), DenseLayer.parse(text)
 
 
 def _next_runs(stage: Stage, layers: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
