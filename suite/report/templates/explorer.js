@@ -128,7 +128,7 @@
     const traces = [
       { type: "heatmap", z, x: Array.from({ length: width }, (_, i) => 10 ** (low + ((i + 0.5) / width) * wide)),
         y: Array.from({ length: height }, (_, i) => 100 * (worst + ((i + 0.5) / height) * tall)), showscale: false,
-        colorscale: [[0, few], [1, many]], hoverongaps: false,
+        colorscale: [[0, few], [1, many]],
         customdata: Array.from({ length: height }, (_, y) => Array.from(counts.subarray(width * y, width * (y + 1)))),
         hovertemplate: `${price}, %{y:.2f} % on val-A<br>networks here: %{customdata:,}<extra></extra>` },
       front(), mark(best, `best within the limits, by ${facts.by}`, "star", "#D55E00"),
