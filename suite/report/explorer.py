@@ -23,9 +23,9 @@ from suite.wording import count, gene_in_words
 MOST = 500_000  # networks: a page of more is slow to open
 _INACTIVE = 255
 _PRICES = {
-    "params": ("parameters", "parameters", ""),
-    "macs": ("multiply-accumulates", "multiply-accumulates", "MACs"),
-    "latency_ms": ("predicted latency", "predicted latency (ms)", "ms"),
+    "params": ("parameters", "parameters", "", "Parameters"),
+    "macs": ("multiply-accumulates", "multiply-accumulates", "MACs", "MACs"),
+    "latency_ms": ("predicted latency", "predicted latency (ms)", "ms", "Latency (ms)"),
 }
 
 
@@ -39,8 +39,8 @@ def explorer(record: RunRecord) -> Markup | None:
     texts = table["genome"].tolist()
     layout, packed = _packed(_columns(table, record.walked.score, record.space))
     prices = [
-        {"name": name, "words": words, "axis": axis, "unit": unit or words}
-        for name, (words, axis, unit) in _PRICES.items()
+        {"name": name, "words": words, "axis": axis, "unit": unit or words, "limit": limit}
+        for name, (words, axis, unit, limit) in _PRICES.items()
         if name in table
     ]
     by = "cross-entropy" if record.walked.score == "loss" else "accuracy"

@@ -27,7 +27,7 @@
     const range = Object.assign(document.createElement("input"), { type: "range", min: 0, max: steps, value: steps });
     most.id = `most-${price.name}`;
     range.id = `limit-${price.name}`;
-    range.setAttribute("aria-label", `${price.axis}, at most`);
+    range.setAttribute("aria-label", `${price.limit}, at most`);
     const last = texts.length - 1;
     range.addEventListener("input", () => {
       // A step is a share of the networks, so that a slider moves as many at every place.
@@ -44,7 +44,7 @@
       range.value = Math.floor((place / (last + 1)) * steps);
       update();
     });
-    label.append(`${price.axis[0].toUpperCase()}${price.axis.slice(1)}, at most`, most);
+    label.append(`${price.limit}, at most`, most);
     row.append(label, range);
     byId("limits").append(row);
     byId("across").append(new Option(price.words, price.name, false, price === across));
@@ -136,8 +136,8 @@
       ...(picked < 0 ? [] : [mark(picked, "the one you picked", "square", "#CC79A7")]),
     ];
     Plotly.react("cloud", traces, {
-      margin: { l: 60, r: 10, t: 10, b: 48 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-      font: { color: ink, size: 13 }, legend: { x: 1, y: 0, xanchor: "right", yanchor: "bottom", bgcolor: "rgba(0,0,0,0)" },
+      margin: { l: 60, r: 16, t: 10, b: 48 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+      font: { color: ink, size: 13 }, legend: { orientation: "h", x: 0, y: 1.01, yanchor: "bottom", bgcolor: "rgba(0,0,0,0)" },
       xaxis: { ...axis, type: "log", title: { text: across.axis }, tickvals: ticks, ticktext: ticks.map(short) },
       yaxis: { ...axis, title: { text: "accuracy on val-A (%)" } },
     }, { displayModeBar: false, responsive: true });
