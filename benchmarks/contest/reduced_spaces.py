@@ -1,4 +1,4 @@
-"""A space whose first population is not drawn evenly over strata, to see what it is worth that ours is."""
+"""Spaces that lack something which our evolution makes use of, to see what it is worth."""
 
 from __future__ import annotations
 
@@ -35,3 +35,16 @@ class Unstratified(Generic[G]):
     def sample_chromosome(self, rng: random.Random, *, stratum: int | None = None) -> Chromosome:
         """Every gene drawn evenly, but for the first, which is that of a network drawn evenly."""
         return self._sample(rng, stratum=rng.choice(self._stratum_of_each))
+
+
+class Lonely(Generic[G]):
+    """The space as it is, but no network has neighbours."""
+
+    def __init__(self, space: Space[G]) -> None:
+        self.genes, self.size, self.strata = space.genes, space.size, space.strata
+        self.decode, self.encode, self.parse = space.decode, space.encode, space.parse
+        self.active_genes, self.sample_chromosome = space.active_genes, space.sample_chromosome
+
+    def neighbours(self, genome: G) -> list[G]:
+        """None."""
+        return []
