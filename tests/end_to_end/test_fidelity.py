@@ -125,4 +125,4 @@ def test_a_report_with_one_training_leaves_out_what_needs_two(measured: RunDirec
     page = write_report(run).read_text()
     assert "With one training of each network" in page
     assert "training them once more" not in page
-    assert "| Ranking | tau, one training | within depth | Spearman | top 10 | regret |" in page
+    assert "| Ranking | tau, one training | within depth | Spearman | top 10 | regret (points) |" in page

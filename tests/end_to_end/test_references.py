@@ -126,7 +126,7 @@ def test_more_seeds_train_only_what_is_missing_the_winner_too(compared: RunDirec
     assert all(spreads[name]["deviation"] is not None for name in ("winner", *NAMES))
     page = (run.path / "report" / "report.md").read_text()
     assert "seen once" in page
-    assert "the winner and each reference trained from 2 seeds (0, 1)" in page
+    assert "the winner and each reference trained from 2 seeds" in page
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ import pytest
 
 from suite.run_directory import RunDirectory
 from suite.trials import open_storage
+from suite.wording import method_in_words
 from tests.end_to_end.conftest import ENVIRONMENT, hear_ctrl_c, suite, write_study
 from tests.end_to_end.stopping import search_with
 
@@ -94,7 +95,7 @@ def test_the_report_answers_first_and_shows_every_figure(finished: Path) -> None
     } <= set(titles)
     final = json.loads((finished / "results" / "final.json").read_text())
     first, _, _ = page.partition("## The answer\n\n")[2].partition("\n\n")
-    assert first.startswith("Of 432 networks, a search by evolution scored ")
+    assert first.startswith("Of 432 networks, evolution scored ")
     assert "3 networks were trained alone. The winner, of " in first
     assert f"has {100 * final['test']['eval_accuracy']:.2f} % of 359 test pictures right" in first
     figures = set(re.findall(r"\]\((figures/[^)]+)\)", page))
@@ -333,4 +334,6 @@ def test_every_method_finds_a_winner(method: str, tmp_path: Path) -> None:
     search = json.loads((tmp_path / "run" / "results" / "search.json").read_text())
     assert search["method"] == method
     assert 12 <= search["evaluations"] <= 24
-    assert f"networks, by {method} |" in (tmp_path / "run" / "report" / "report.md").read_text()
+    assert (
+        f"networks, by {method_in_words(method)} |" in (tmp_path / "run" / "report" / "report.md").read_text()
+    )
