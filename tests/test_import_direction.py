@@ -49,6 +49,7 @@ ROOMS = (
     "paired_test",
     "accuracy_interval",
     "calibration",
+    "normal_scores",
     "methods",
     "storages",
     "foreign_study",

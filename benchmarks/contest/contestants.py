@@ -5,12 +5,21 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 from optuna.samplers import BaseSampler
 
-from benchmarks.contest.reduced_spaces import Listed, Lonely, Unstratified
-from suite.methods import AgingEvolution, Evolution, LocalSearch, Method, OptunaSampler, Problem, RandomSearch
+from benchmarks.contest.reduced_spaces import Lonely, Unstratified
+from suite.methods import (
+    AgingEvolution,
+    Evolution,
+    LocalSearch,
+    Method,
+    OptunaSampler,
+    Problem,
+    RandomSearch,
+    Space,
+)
 from suite.methods.optuna_samplers import nsga2, tpe, uniform
 from suite.study import SearchSettings
 
@@ -38,13 +47,13 @@ def _evolution(**settings: int) -> Make:
     return make
 
 
-def _unstratified(problem: Problem[Any], seed: int) -> Method[Any]:
-    space = Unstratified(cast(Listed[Any], problem.space))
-    return _evolution(**_PARTS)(replace(problem, space=space), seed)
+def _in_reduced(space: Callable[[Any], Space[Any]]) -> Make:
+    """Ours, with all its parts, in what `space` makes of the problem's space."""
 
+    def make(problem: Problem[Any], seed: int) -> Method[Any]:
+        return _evolution(**_PARTS)(replace(problem, space=space(problem.space)), seed)
 
-def _lonely(problem: Problem[Any], seed: int) -> Method[Any]:
-    return _evolution(**_PARTS)(replace(problem, space=Lonely(problem.space)), seed)
+    return make
 
 
 def _of_optuna(sampler: Callable[[int], BaseSampler]) -> Make:
@@ -81,8 +90,8 @@ CONTESTANTS: dict[str, Contestant] = {
     "offspring as many as the population": Contestant(
         _evolution(**{**_PARTS, "offspring": 0}), ablation=True
     ),
-    "first population not stratified": Contestant(_unstratified, ablation=True),
-    "without neighbours": Contestant(_lonely, ablation=True),
+    "first population not stratified": Contestant(_in_reduced(Unstratified), ablation=True),
+    "without neighbours": Contestant(_in_reduced(Lonely), ablation=True),
     "pool and population of 50": Contestant(
         _evolution(random_pool=50, population=50, preselection=20), ablation=True
     ),

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm, rankdata
 
 from suite.fidelity.measures import Values, estimate, taus
+from suite.normal_scores import BLOM, normal_scores
 from suite.space import Genome
 
 KINDS: dict[str, Callable[[Genome], int]] = {
@@ -26,8 +26,8 @@ def biases(genomes: Sequence[Genome], scores: Values, truth: Values, weights: Va
     ranks, so in standard deviations. To correct a network, its group's error is that of the others in it. `weights`
     (R, N) are bootstrap resamples.
     """
-    standing = _normal(scores)
-    errors = standing - _normal(truth)
+    standing = normal_scores(scores, BLOM)
+    errors = standing - normal_scores(truth, BLOM)
     before = taus(scores, truth, weights)
     found = []
     for kind, group_of in KINDS.items():
@@ -44,9 +44,3 @@ def _of_others(errors: Values, groups: Values) -> Values:
     np.fill_diagonal(same, val=False)
     means: Values = same @ errors / np.maximum(same.sum(axis=1), 1)
     return means
-
-
-def _normal(values: Values) -> Values:
-    """(N,) the normal scores of ranks (Blom 1958)."""
-    scores: Values = norm.ppf((rankdata(values) - 0.375) / (len(values) + 0.25))
-    return scores

@@ -29,6 +29,7 @@ from suite.methods.method import (
     judgements_from_plain,
     judgements_to_plain,
     moved_gene,
+    new_neighbours,
     rng_from_state,
 )
 from suite.methods.surrogate import Surrogate
@@ -106,8 +107,7 @@ class Evolution(Generic[G]):
         return [
             Proposal(genome, space.encode(genome), "neighbour", (parent.genome,))
             for parent in self._rng.sample(living, min(_LOOKED_AROUND, len(living)))
-            for genome in space.neighbours(parent.genome)
-            if self._problem.allowed(genome)
+            for genome in new_neighbours(self._problem, parent.genome, self._seen)
         ]
 
     def tell(self, proposals: list[Proposal[G]], judged: Mapping[G, Judgement]) -> None:

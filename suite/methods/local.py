@@ -19,6 +19,7 @@ from suite.methods.method import (
     distinct_random,
     judgements_from_plain,
     judgements_to_plain,
+    new_neighbours,
     rng_from_state,
 )
 from suite.pareto import pareto_front
@@ -89,11 +90,7 @@ class LocalSearch(Generic[G]):
 
     def _look_around(self, genome: G) -> None:
         self._looked_around.add(genome)
-        new = [
-            neighbour
-            for neighbour in self._problem.space.neighbours(genome)
-            if neighbour not in self._asked and self._problem.allowed(neighbour)
-        ]
+        new = new_neighbours(self._problem, genome, self._asked)
         self._rng.shuffle(new)
         self._left = [(neighbour, genome) for neighbour in new]
 

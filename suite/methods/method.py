@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -163,6 +163,15 @@ def none_allowed(drawn: int) -> StudyFileError:
         where="search.limits",
         remedy="Raise the limits, or give the space smaller choices.",
     )
+
+
+def new_neighbours(problem: Problem[G], genome: G, seen: Collection[G]) -> list[G]:
+    """The genomes one step away that are allowed and were not seen, in the order of the space."""
+    return [
+        neighbour
+        for neighbour in problem.space.neighbours(genome)
+        if neighbour not in seen and problem.allowed(neighbour)
+    ]
 
 
 def moved_gene(space: Space[G], chromosome: Sequence[int], rng: random.Random) -> Chromosome:

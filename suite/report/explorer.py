@@ -22,10 +22,20 @@ from suite.wording import count, gene_in_words
 
 MOST = 500_000  # networks: a page of more is slow to open
 _INACTIVE = 255
-_PRICES = {
-    "params": ("parameters", "parameters", "", "Parameters"),
-    "macs": ("multiply-accumulates", "multiply-accumulates", "MACs", "MACs"),
-    "latency_ms": ("predicted latency", "predicted latency (ms)", "ms", "Latency (ms)"),
+_PRICES = {  # in words, on an axis, behind a value, and before a limit
+    "params": {"words": "parameters", "axis": "parameters", "unit": "parameters", "limit": "Parameters"},
+    "macs": {
+        "words": "multiply-accumulates",
+        "axis": "multiply-accumulates",
+        "unit": "MACs",
+        "limit": "MACs",
+    },
+    "latency_ms": {
+        "words": "predicted latency",
+        "axis": "predicted latency (ms)",
+        "unit": "ms",
+        "limit": "Latency (ms)",
+    },
 }
 
 
@@ -38,11 +48,7 @@ def explorer(record: RunRecord) -> Markup | None:
     table = {name: column[rows] for name, column in table.items()}
     texts = table["genome"].tolist()
     layout, packed = _packed(_columns(table, record.walked.score, record.space))
-    prices = [
-        {"name": name, "words": words, "axis": axis, "unit": unit or words, "limit": limit}
-        for name, (words, axis, unit, limit) in _PRICES.items()
-        if name in table
-    ]
+    prices = [{"name": name, **words} for name, words in _PRICES.items() if name in table]
     by = "cross-entropy" if record.walked.score == "loss" else "accuracy"
     networks = f"{count(len(texts))} networks of the space"
     facts = {

@@ -117,8 +117,8 @@
     const cells = (across.cells ??= cellsOf(across)), { low, wide } = across;
     const counts = new Uint32Array(width * height);
     for (let i = 0; i < shown.length; i++) if (shown[i]) counts[cells[i]]++;
-    const z = Array.from({ length: height }, (_, y) =>
-      Array.from(counts.subarray(width * y, width * (y + 1)), (n) => (n ? log(n) : null)));
+    const rows = Array.from({ length: height }, (_, y) => Array.from(counts.subarray(width * y, width * (y + 1))));
+    const z = rows.map((row) => row.map((n) => (n ? log(n) : null)));
     const style = getComputedStyle(document.documentElement);
     const ink = style.getPropertyValue("--ink").trim(), line = style.getPropertyValue("--line").trim();
     const few = style.getPropertyValue("--few").trim(), many = style.getPropertyValue("--many").trim();
@@ -129,7 +129,7 @@
       { type: "heatmap", z, x: Array.from({ length: width }, (_, i) => 10 ** (low + ((i + 0.5) / width) * wide)),
         y: Array.from({ length: height }, (_, i) => 100 * (worst + ((i + 0.5) / height) * tall)), showscale: false,
         colorscale: [[0, few], [1, many]],
-        customdata: Array.from({ length: height }, (_, y) => Array.from(counts.subarray(width * y, width * (y + 1)))),
+        customdata: rows,
         hovertemplate: `${price}, %{y:.2f} % on val-A<br>networks here: %{customdata:,}<extra></extra>` },
       front(), mark(best, `best within the limits, by ${facts.by}`, "star", "#D55E00"),
       ...facts.marked.map(({ row, words }) => mark(row, words, "diamond", "#E69F00")),
