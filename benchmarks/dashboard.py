@@ -3,7 +3,8 @@
 A run over CIFAR-10's space is served as `suite dashboard` does it, by a server that has read nothing yet. `answered`
 is the study with all its trials, `again` what the page asks every ten seconds from then on, `shown` the study's page
 in Chromium, from its address to the first point of a plot. `plain` are the first and the last of these with
-optuna-dashboard alone on the same record; these four are means of two, in turns.
+optuna-dashboard alone on the same record; these four are means of two, in turns. `kept` and `shown kept` are by a
+server that has worked its answers out, as `suite dashboard` does on starting.
 """
 
 from __future__ import annotations
@@ -61,7 +62,10 @@ def run(
 
 def show(result: dict[str, Any]) -> str:
     """The result as lines of text."""
-    columns = ("plain answered", "answered", "again", "all genes", "importances", "plain shown", "shown")
+    columns = (
+        *("plain answered", "answered", "kept", "again", "all genes", "importances"),
+        *("plain shown", "shown", "shown kept"),
+    )
     lines = [
         f"{'storage':<12}{'trials':>8}{'noted':>7}"
         + "".join(f"{column:>16}" for column in columns)
@@ -144,16 +148,19 @@ def _measured(directory: RunDirectory, url: str, name: str, chrome: Chrome | Non
         of_search, of_all = (f"{address}/api/studies/{study}" for study in (search, all_genes))
         asked(address)
         later = {
+            "kept": asked(address),
             "again": _seconds(lambda: _ask(f"{of_search}?after=1000000")),
             "all genes": _seconds(lambda: _ask(of_all)),
             "importances": _seconds(lambda: _ask(f"{of_all}/param_importances")),
         }
         opened(address)
+        shown_kept = opened(address)
     return {
         "noted": len(notes) - 1,  # the study itself has one too
         **_in_turns(plain, ours, asked, "answered"),
         **later,
         **_in_turns(plain, ours, opened, "shown"),
+        "shown kept": shown_kept,
     }
 
 
