@@ -56,7 +56,7 @@ def train_finalists(
 
         def say() -> None:
             done, total = _epochs_done(finalists), _epochs_expected(finalists, epochs)
-            phase.update(done, _leader(finalists), total=total)
+            phase.update(done, _leader(finalists, epochs), total=total)
 
         for epoch in range(1, epochs + 1):
             racing = [finalist for finalist in finalists if not finalist.pruned]
@@ -66,7 +66,7 @@ def train_finalists(
                 if finalist.epoch == epoch:  # on resume, earlier rungs were judged before
                     finalist.prune_if_behind()
             say()
-        phase.finish(_epochs_done(finalists), _leader(finalists))
+        phase.finish(_epochs_done(finalists), _leader(finalists, epochs))
     for finalist in finalists:
         finalist.tell(optuna_study)
 
@@ -289,6 +289,9 @@ def _epochs_expected(finalists: Sequence[Finalist], epochs: int) -> int:
     return sum(finalist.epoch if finalist.pruned else epochs for finalist in finalists)
 
 
-def _leader(finalists: Sequence[Finalist]) -> str:
-    best = max((f for f in finalists if not f.pruned), key=lambda finalist: finalist.accuracy)
-    return f"best val-B {best.accuracy:.4f}, {sum(not f.pruned for f in finalists)} racing"
+def _leader(finalists: Sequence[Finalist], epochs: int) -> str:
+    """Who is ahead just now, which the next epoch may undo, and how many are still at it."""
+    left = [finalist for finalist in finalists if not finalist.pruned]
+    racing = sum(finalist.epoch < epochs for finalist in left)
+    ahead = f"{max(finalist.accuracy for finalist in left):.4f} on val-B"
+    return f"ahead {ahead}, {racing} racing" if racing else f"best {ahead}"

@@ -28,7 +28,7 @@ Make = Callable[[Problem[Any], int], Method[Any]]
 
 OURS = "evolution, pre-selected"
 _FOR_EVER = 100_000  # generations: the budget ends a search here
-_PARTS = {"random_pool": 16, "population": 16, "offspring": 4, "preselection": 20}
+PARTS = {"random_pool": 16, "population": 16, "offspring": 4, "preselection": 20}
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def _in_reduced(space: Callable[[Any], Space[Any]]) -> Make:
     """Ours, with all its parts, in what `space` makes of the problem's space."""
 
     def make(problem: Problem[Any], seed: int) -> Method[Any]:
-        return _evolution(**_PARTS)(replace(problem, space=space(problem.space)), seed)
+        return _evolution(**PARTS)(replace(problem, space=space(problem.space)), seed)
 
     return make
 
@@ -67,7 +67,7 @@ def _of_optuna(sampler: Callable[[int], BaseSampler]) -> Make:
 
 
 CONTESTANTS: dict[str, Contestant] = {
-    OURS: Contestant(_evolution(**_PARTS)),
+    OURS: Contestant(_evolution(**PARTS)),
     "evolution, small pool": Contestant(_evolution(random_pool=16, population=16), ablation=True),
     "evolution, as in the studies": Contestant(_evolution(random_pool=200, population=50)),
     "random": Contestant(
@@ -86,10 +86,8 @@ CONTESTANTS: dict[str, Contestant] = {
     "Optuna TPE": Contestant(_of_optuna(tpe)),
     "Optuna NSGA-II": Contestant(_of_optuna(nsga2)),
     "Optuna random": Contestant(_of_optuna(uniform)),
-    "without pre-selection": Contestant(_evolution(**{**_PARTS, "preselection": 1}), ablation=True),
-    "offspring as many as the population": Contestant(
-        _evolution(**{**_PARTS, "offspring": 0}), ablation=True
-    ),
+    "without pre-selection": Contestant(_evolution(**{**PARTS, "preselection": 1}), ablation=True),
+    "offspring as many as the population": Contestant(_evolution(**{**PARTS, "offspring": 0}), ablation=True),
     "first population not stratified": Contestant(_in_reduced(Unstratified), ablation=True),
     "without neighbours": Contestant(_in_reduced(Lonely), ablation=True),
     "pool and population of 50": Contestant(
@@ -98,7 +96,7 @@ CONTESTANTS: dict[str, Contestant] = {
     "as in the studies, pre-selected": Contestant(
         _evolution(random_pool=200, population=50, preselection=20), ablation=True
     ),
-    "large pool": Contestant(_evolution(**{**_PARTS, "random_pool": 200}), ablation=True),
+    "large pool": Contestant(_evolution(**{**PARTS, "random_pool": 200}), ablation=True),
 }
 """By the name under which entries are kept; settings are the same on every judge."""
 

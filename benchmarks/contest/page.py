@@ -10,8 +10,9 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 
-from benchmarks.contest.contestants import ABLATIONS, OURS, RIVALS
+from benchmarks.contest.contestants import ABLATIONS, OURS, PARTS, RIVALS
 from benchmarks.contest.harness import PROPOSALS
 from benchmarks.contest.judge import Judge, Topic
 from benchmarks.contest.standings import SURE, Difference, Standing, differences, within
@@ -55,6 +56,7 @@ def write_page(contest: Contest, folder: Path) -> Path:
     with matplotlib.rc_context(STYLE):
         parts = [
             f"# {contest.judge.heading}",
+            _ours(),
             _conclusion(told),
             *remarked(folder),
             *(_task(contest, of_task, figures) for of_task in told),
@@ -73,6 +75,15 @@ def _told(name: str, topic: Topic, standings: Sequence[Standing]) -> _Told:
         for others in (RIVALS, ABLATIONS)
     )
     return _Told(name, topic, rivals, differences(rivals), ablations, differences(ablations))
+
+
+def _ours() -> str:
+    """Which of our settings is meant: it is not the one that comes with the suite."""
+    settings = ", ".join(f"`{name} = {value}`" for name, value in PARTS.items())
+    return (
+        f"Our evolution is here the one with {settings}. The study files keep the larger numbers of the experiment "
+        "they belong to: *evolution, as in the studies*, among the rivals."
+    )
 
 
 def _conclusion(told: Sequence[_Told]) -> str:
@@ -102,7 +113,9 @@ def _task(contest: Contest, told: _Told, figures: Figures) -> str:
     log_ticks(axes.xaxis)
     if all((standing.lacks.mean(axis=0) > 0).all() for standing in told.rivals):
         axes.set_yscale("log")  # who is ahead late, when little is lacking, would not be seen
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.set_ylim(bottom=0)
     axes.legend(loc="best", fontsize=12)

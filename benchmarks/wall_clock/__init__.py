@@ -30,7 +30,7 @@ def run(display: Display, study_file: Path, budgets: Sequence[float], seeds: int
     study = read_study(study_file)
     place, device = find_data(study.data), open_device("auto")
     data = open_data(study.data, place)
-    plan = open_plan(study, data)
+    plan = open_plan(study, study_file, data)
     with plan.kept.locked():
         for seed in range(study.seed, study.seed + seeds):
             for minutes in budgets:

@@ -27,9 +27,11 @@ def run_ours(plan: Plan, minutes: float, seed: int, place: Place, display: Displ
     run = RunDirectory((plan.kept.path / piece).with_suffix(""))
     results = run.read_json("results.json") or _run(plan.within(minutes, seed), run, place, display)
     spent = results["search"]["seconds"]
-    # From the first phase to the last result: what is between phases too.
-    begun, ended = ((run.path / name).stat().st_mtime for name in ("run.json", "results.json"))
-    chosen_after = ended - begun - float(spent["final"])
+    # From the first phase to the choice, and to the last result: what is between phases too.
+    begun, chosen, ended = (
+        (run.path / name).stat().st_mtime for name in ("run.json", "choice.json", "results.json")
+    )
+    chosen_after = chosen - begun
     plan.kept.write_json(
         piece,
         {
@@ -37,6 +39,7 @@ def run_ours(plan: Plan, minutes: float, seed: int, place: Place, display: Displ
             "seed": seed,
             "seconds": ended - begun,
             "chosen_after": chosen_after,
+            "fine_tuning": float(spent["final"]),
             "evaluating": spent["supernet"] + spent["search"],
             "evaluated": results["search"]["unique_genomes"],
             "genome": results["winner"]["genome"],

@@ -51,6 +51,8 @@ def _verdict(at: AtBudget) -> str:
         return f"{budget}: **{leader} wins** by {100 * abs(mean):.2f} points."
     if mean == 0:
         return f"{budget}: both reach the same."
+    if seeds == 1:
+        return f"{budget}: {leader} is ahead by {100 * abs(mean):.2f} points, in one seed, which decides nothing."
     return (
         f"{budget}: no sure difference; {leader} is ahead by {100 * abs(mean):.2f} points, in "
         f"{int(in_front.sum())} of {plural(seeds, 'seed')}."
@@ -72,7 +74,9 @@ def _section(race: Race, figures: Figures) -> str:
         [
             f"## {escaped(race.study.name)}",
             figures.save(figure, race.name, alt),
+            *(["One budget, so a dot is all there is of each curve."] if len(budgets) == 1 else []),
             _accuracies(budgets, race.test_pictures),
+            *(f"> {escaped(note)}" for note in race.notes),
             _seconds_a_genome(race),
         ]
     )
@@ -107,12 +111,14 @@ def _accuracies(budgets: Sequence[AtBudget], pictures: int) -> str:
         f"Minutes it took, {_OURS}",
         _THEIRS,
     ]
-    return (
-        table(header, rows)
-        + f"\n\nMean and standard deviation over seeds, on {count(pictures)} test pictures. Differences are paired "
-        f"by seed, with the {1 - SURE:.0%} interval of their mean by Student's t; there is no sure difference where "
-        "it holds 0."
-    )
+    note = f"On {count(pictures)} test pictures."
+    if any(len(at.seeds) > 1 for at in budgets):
+        note += (
+            f" Mean and standard deviation over seeds. Differences are paired by seed, with the {1 - SURE:.0%} "
+            "interval of their mean by Student's t; there is no sure difference where it holds 0, or of fewer than "
+            "three seeds. Each budget is judged by itself. All seeds share one split of the pictures."
+        )
+    return f"{table(header, rows)}\n\n{note}"
 
 
 def _mean_and_deviation(accuracy: Values) -> str:
@@ -153,7 +159,9 @@ def _seconds_a_genome(race: Race) -> str:
         )
     note = (
         "The suite's seconds have the training of the supernet in them, without which no network could be scored. "
-        "What is not pruned is reckoned from the rival's own seconds an epoch."
+        "What they buy is a score by shared weights, which says less of a network than a training of it does; "
+        "finalists' trainings are not among them. What is not pruned is reckoned from the rival's own seconds an "
+        "epoch."
     )
     return table(["Side", "Networks evaluated", "Seconds a network"], rows) + f"\n\n{note}"
 
@@ -166,22 +174,28 @@ def _method(races: Sequence[Race]) -> str:
             for race in races
         )
     )
-    commands = "; ".join(
-        code(
-            f"suite bench wall-clock --study studies/{race.study.name}.toml "
-            f"--budgets {','.join(f'{at.minutes:g}' for at in race.budgets)} "
-            f"--seeds {max(len(at.seeds) for at in race.budgets)}"
-        )
-        for race in races
-    )
+    commands = "; ".join(code(command) for race in races for command in _commands(race))
     return (
         "The suite's side is a whole run, its epochs and generations shortened to the budget as `--time-budget` "
         "does. The rival is what a practitioner would write with Optuna: its TPE sampler over all genes together "
         "proposes a network of the same space, trained by itself by the same recipe (pictures, augmentation, "
         "Adam, batch), its accuracy on val-B reported after every epoch to the Hyperband pruner. A network counts "
-        "with its weights after its best epoch, pruned or not. A trial is as long as a finalist of the suite at that "
-        "budget. At each budget the rival searches anew, for as many seconds as the suite took, with the same seed, "
-        "until it had chosen; both then fine-tune what they chose by the same recipe and test it once, through the "
-        "sealed test.\n\n"
+        "with its weights after its best epoch, pruned or not; a finalist of the suite with those after its last. "
+        "At each budget the rival searches anew, with the same seed, for as many seconds as the suite took until it "
+        "had chosen; both then fine-tune what they chose by the same recipe and test it once, through the sealed "
+        "test.\n\n"
+        "Not alike: the suite scores on val-A and spreads its finalists along the front of the study's objectives, "
+        "of which latency may be one; the rival looks for accuracy alone, and has no use for val-A. A trial is at "
+        "most as long as a finalist of the suite at that budget, so the rival trains nothing longer than that until "
+        "it fine-tunes; longer trials were not tried. Within Hyperband, Optuna's TPE learns from trials of the same "
+        "bracket only, and draws at random until a bracket has ten: in a short budget it is little more than random "
+        "search with pruning, as it is for whoever writes it so.\n\n"
         f"Made by {commands} on {devices}."
     )
+
+
+def _commands(race: Race) -> list[str]:
+    """One for all budgets of as many seeds."""
+    seeds = sorted({len(at.seeds) for at in race.budgets}, reverse=True)
+    budgets = {n: ",".join(f"{at.minutes:g}" for at in race.budgets if len(at.seeds) == n) for n in seeds}
+    return [f"suite bench wall-clock --study {race.file} --budgets {budgets[n]} --seeds {n}" for n in seeds]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from suite.data import Data
 from suite.device import device_facts, open_device
@@ -31,7 +32,7 @@ class Plan:
         return fit_to_budget(study, self.pace, 60 * minutes)
 
 
-def open_plan(study: StudySettings, data: Data) -> Plan:
+def open_plan(study: StudySettings, study_file: Path, data: Data) -> Plan:
     """The plan for a study on this machine, made or found again.
 
     Raises:
@@ -46,7 +47,8 @@ def open_plan(study: StudySettings, data: Data) -> Plan:
     if known is None:
         space = SearchSpace(study.space, data.picture_shape, len(data.classes))
         pace = asdict(measure_pace(study, space, data, device))
-        known = {**facts, "study": study.model_dump(mode="json"), "pace": pace}
+        of_page = {"file": study_file.as_posix(), "notes": data.provenance.notes}
+        known = {**facts, **of_page, "study": study.model_dump(mode="json"), "pace": pace}
         kept.write_json(PLAN_FILE, known)
     elif {name: known[name] for name in facts} != facts:
         raise RunDirectoryError(

@@ -18,6 +18,7 @@ from suite.study import StudySettings, validate_study
 Values = NDArray[np.float64]
 
 SURE = 0.05  # two-sided error of calling one side better
+_ENOUGH = 3  # seeds, to call one side better at all
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ class AtBudget:
 
     @property
     def winner(self) -> str | None:
-        """`ours` or `theirs`, if it is no chance."""
-        if self.interval is None:
+        """`ours` or `theirs`, if it is no chance; None of fewer than three seeds."""
+        if self.interval is None or len(self.seeds) < _ENOUGH:
             return None
         low, high = self.interval
         return "ours" if low > 0 else "theirs" if high < 0 else None
@@ -65,7 +66,9 @@ class Race:
     """One study's pieces."""
 
     name: str  # of the study, and what tells its settings from others
+    file: str  # of the study
     study: StudySettings
+    notes: Sequence[str]  # on the pictures
     device: dict[str, Any]
     test_pictures: int
     ours: Sequence[dict[str, Any]]
@@ -97,7 +100,8 @@ def _race(kept: RunDirectory) -> Race:
     }
     study = validate_study(plan["study"], where=str(kept.path / PLAN_FILE))
     name = kept.path.name.removeprefix(FOLDERS.rstrip("*"))
-    return Race(name, study, plan["device"], max(pictures, default=0), ours, theirs)
+    of_data = plan["file"], study, plan["notes"]
+    return Race(name, *of_data, plan["device"], max(pictures, default=0), ours, theirs)
 
 
 def _pieces(kept: RunDirectory, side: str) -> Iterator[dict[str, Any]]:
@@ -112,11 +116,12 @@ def _at_budget(minutes: float, pairs: Sequence[tuple[int, dict[str, Any], dict[s
     return AtBudget(
         minutes,
         seeds,
-        _side([piece["seconds"] for piece in ours], ours),
-        _side([piece["chosen_after"] + piece["fine_tuning"] for piece in theirs], theirs),
+        _side(ours),
+        _side(theirs),
     )
 
 
-def _side(seconds: Sequence[float], pieces: Sequence[dict[str, Any]]) -> Side:
+def _side(pieces: Sequence[dict[str, Any]]) -> Side:
+    seconds = [piece["chosen_after"] + piece["fine_tuning"] for piece in pieces]
     accuracy = [piece["test"]["eval_accuracy"] for piece in pieces]
     return Side(np.array(seconds) / 60, np.array(accuracy))

@@ -119,7 +119,7 @@ class Rival:
                 break
             self._take_in_hand(reached, training)
             phase.update(round(self._seconds), self._in_words())
-            if trial.should_prune():
+            if not training.done and trial.should_prune():
                 state = TrialState.PRUNED
             if self._save_clock.due():
                 self._save(reached, training)

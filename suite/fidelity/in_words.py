@@ -75,8 +75,8 @@ def notes(result: dict[str, Any], score: str) -> list[str]:
     if result["favourites"] is not None:
         choice = result["favourites"]["choices"][score]
         texts.append(
-            f"With {result['favourites']['networks']} favourites of a supernet trained as well, the choice by "
-            f"{score} among {result['favourites']['among']} loses {_points(choice['regret'])} points."
+            f"With {result['favourites']['networks']} favourites of a supernet (its best by score) trained as well, "
+            f"the choice by {score} among {result['favourites']['among']} loses {_points(choice['regret'])} points."
         )
     texts += [
         f"This truth ranks the {row['networks']} networks it shares with the longer table {row['table']} with tau "
@@ -140,7 +140,8 @@ def _columns(networks: int) -> str:
         "Within depth: the mean of the taus within each depth. Top 10: the share of a ranking's best ten that are "
         f"truly among the best ten, by chance {_share(min(1, TOP / networks))}. Regret: what its best loses to the "
         "truly best, in points of accuracy. More parameters, more MACs and more layers count as better; the linear "
-        "fit predicts each network from all others."
+        "fit predicts each network from its sizes and choices, by all others. NASWOT: how differently an untrained "
+        "network's units switch on different pictures (Mellor et al. 2021)."
     )
 
 

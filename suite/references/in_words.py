@@ -6,7 +6,7 @@ from typing import Any
 
 from suite.reference_networks import BASE
 from suite.references.rows import Rival, Row, rivals, rows, trainings_wanted, winner_row
-from suite.wording import percent, plural
+from suite.wording import duration, percent, plural
 
 SURE = 0.05  # error of calling any one of the rivals different that is not
 
@@ -30,8 +30,8 @@ def conclusion(result: dict[str, Any]) -> str:
     unsure = [rival for rival in every if rival.corrected >= SURE]
     accuracy = every[0].accuracy - every[0].ahead
     texts = [
-        f"The winner ({percent(accuracy)}) is surely more accurate than {len(behind)} of {len(every)} reference "
-        "networks trained by its recipe."
+        f"As each was trained once, the winner ({percent(accuracy)}) is surely more accurate than {len(behind)} of "
+        f"{len(every)} reference networks."
     ]
     if result["from_supernet"]:
         texts.append(
@@ -80,7 +80,8 @@ def notes(result: dict[str, Any]) -> list[str]:
         f"one test each, from {plural(seeds, 'seed')}; ± is the standard deviation over seeds, and "
         "over networks in the mean of the random ones. The MLPs have the learning rate and batch in their names.",
         "p: exact McNemar test of the winner against each on the same test pictures, both from the run's own seed, "
-        "with Holm's correction for all of them.",
+        "with Holm's correction for all of them. What is sure by it holds for these trainings on any pictures of the "
+        "kind; trained anew, a network is another, and how far trainings of one lie apart is not in it.",
         "Latencies are medians, all networks timed in turn: batch 1 on the study's threads, batch 64 on all. The "
         "winner's search is its supernet, its search and all finalists, its own first training among them; that "
         "training's seconds include evaluating on val-B after each epoch.",
@@ -111,11 +112,12 @@ def _beaten(rival: Rival, winner: Row) -> str:
 
 def _set_beside(rival: Rival, winner: Row) -> str:
     points = f"{100 * abs(rival.ahead):.2f} points {'less' if rival.ahead > 0 else 'more'}"
-    verdict = "a sure difference" if rival.corrected < SURE else "which may be chance"
+    verdict = "sure for these two trainings" if rival.corrected < SURE else "which may be chance"
     return (
         f"reaches {percent(rival.accuracy)}; the winner has {points} ({verdict}: p {p_value(rival.corrected)}), with "
-        f"{_times(winner.params, rival.row.params)} the parameters and {_times(winner.macs, rival.row.macs)} the "
-        "multiply-accumulates."
+        f"{_times(winner.params, rival.row.params)} the parameters, {_times(winner.macs, rival.row.macs)} the "
+        f"multiply-accumulates and {_times(winner.batch_1_ms, rival.row.batch_1_ms)} the milliseconds a pass. "
+        f"Training it took {duration(rival.row.seconds)}, the winner {duration(winner.seconds)} after its search."
     )
 
 

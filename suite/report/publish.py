@@ -47,8 +47,12 @@ def write_index(reports: Path) -> None:
         _row(path, RunDirectory(path.parent).read_json(path.name) or {})
         for path in sorted(reports.glob("*/*/results.json"), reverse=True)
     ]
-    header = ["Report", "Seed", "Test accuracy", "Winner", "Parameters", "Latency (ms)", "Time"]
-    parts = ["# Reports", "Made by `suite report --publish`; do not edit.", table(header, sorted(rows))]
+    header = ["Report", "Winner", "Seed", "Test accuracy", "Parameters", "Latency (ms)", "Time"]
+    parts = [
+        "# Reports",
+        "Made by `suite report --publish`; do not edit.",
+        table(header, sorted(rows), left=2),
+    ]
     others = [*sorted(reports.glob("*/report.md")), *sorted(reports.glob("*/comparison-*/report.md"))]
     if others:
         links = "\n".join(f"- {_link(page, reports)}" for page in others)
@@ -83,12 +87,12 @@ def _row(path: Path, results: dict[str, Any]) -> list[str]:
     winner, test = results.get("winner"), results.get("test")
     link = f"[{escaped(results['study'])}, {escaped(results['run'])}]({quote('/'.join(path.parts[-3:-1]))}/report.md)"
     if not winner or not test:
-        return [link, escaped(results["seed"]), "unfinished", "", "", "", ""]
+        return [link, "unfinished", escaped(results["seed"]), "", "", "", ""]
     return [
         link,
+        escaped(winner["genome"]),
         escaped(results["seed"]),
         percent(test["eval_accuracy"]),
-        escaped(winner["genome"]),
         count(winner["params"]),
         f"{winner['latency_ms']['median']:.3f}",
         duration(results["search"]["seconds"]["total"]),

@@ -42,7 +42,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
             f"{count(latency['batch'])}, {threads_in_words(latency['threads'], device['device'])})",
         ],
         ["Searched", f"{_how_many(record)} networks, by {method_in_words(record.search['method'])}"],
-        ["Time, all phases", duration(record.search_seconds + final["seconds"])],
+        ["Time to the tested winner", duration(record.search_seconds + final["seconds"])],
         ["Machine", f"{escaped(device['name'])}, {plural(device['threads'], 'thread')}"],
     ]
     notes = [

@@ -100,4 +100,9 @@ def _scatter(result: dict[str, Any], score: str, figures: Figures) -> str:
     several = len(result["seeds"]) > 1
     alt = "Accuracy of each network trained by itself, against the supernet's score of it."
     spans_from = " Bars go from its worst training to its best." if several else ""
-    return f"{figures.save(figure, 'fidelity', alt)}\n\nA dot is a network.{spans_from}"
+    drawn = (
+        " Open circles were chosen by a supernet, not drawn evenly."
+        if result["favourites"] is not None
+        else ""
+    )
+    return f"{figures.save(figure, 'fidelity', alt)}\n\nA dot is a network.{drawn}{spans_from}"

@@ -72,7 +72,7 @@ def _table(record: RunRecord) -> str:
         "Genome",
         "Val-B accuracy (95 %)",
         "Val-B loss",
-        "Supernet said",
+        "Supernet, val-A",
         "Epochs",
         "Parameters",
         "MACs",

@@ -89,7 +89,7 @@ def _picture(depths: Sequence[DepthEffects], figures: Figures) -> str:
 
 def _panel(axes: Axes, of_depth: DepthEffects, genes: Sequence[Gene]) -> None:
     axes.axhline(0, color=GREY, linewidth=1)
-    axes.set_xticks(range(len(genes)), [gene.name.partition(".")[0] for gene in genes])
+    axes.set_xticks(range(len(genes)), [gene.name.partition(".")[0] for gene in genes], fontsize=12)
     axes.set_xlim(-0.6, len(genes) - 0.4)
     axes.grid(visible=False, axis="x")
     for i, choice in enumerate(genes[0].choices):

@@ -56,7 +56,9 @@ def _evaluations(record: RunRecord, walked: WalkedSpace) -> str:
     if walked.score == "loss":
         few = math.ceil(_SHARE * walked.networks)
         worst = float(np.partition(walked.costs("val_search"), few - 1)[few - 1])
-        target = "the best by loss" if few == 1 else f"among the best {count(few)} by loss"
+        target = (
+            "the best by loss" if few == 1 else f"among the best {count(few)} by loss ({100 * _SHARE:g} %)"
+        )
         rows.append([target, *_needed(walked, walked.costs("val_search"), worst)])
     header = ["Target (val-A)", "Networks that meet it", "Evaluations by the search", "By chance, expected"]
     drawn = sum(row["genome"] in record.pool for row in record.search["evaluated"] if row["failure"] is None)

@@ -50,7 +50,8 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     if scale == "log":
         log_ticks(axes.xaxis)
     axes.legend()
-    alt = f"{len(front)} of {len(rows)} networks form the front: {LABELS[quality]} against {LABELS[price]}."
+    both = f"{LABELS[quality]} against {LABELS[price]}"
+    alt = f"{count(len(front))} of {count(len(rows))} networks form the front: {both}."
     image = figures.save(figure, "front", alt)
     times = _times(search) if price == "latency_ms" else ""
     return Section("The front", Markdown(f"{image}\n\n{times}{_rows(front, search)}"))
@@ -59,8 +60,13 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
 def _times(search: dict[str, Any]) -> str:
     """What latency in the figure is."""
     floor = search["noise_floor_ms"]
-    steps = f", in steps of {1000 * floor:.1f} µs, below which differences are noise" if floor else ""
-    return f"Times here are the search's, of networks in turns{steps}; that of the answer is the winner's alone.\n\n"
+    steps = (
+        f" The figure has them in steps of {1000 * floor:.1f} µs, below which differences of one session are noise, "
+        "the table as they were measured."
+        if floor
+        else ""
+    )
+    return f"Times here are the search's, of networks in turns; that of the answer is the winner's alone.{steps}\n\n"
 
 
 def _rows(front: list[dict[str, Any]], search: dict[str, Any]) -> str:

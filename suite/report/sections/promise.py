@@ -164,8 +164,9 @@ def _best(space: dict[str, Any]) -> str:
     """The networks that are likely the best."""
     rows = [[in_code(row["genome"]), percent(row["predicted"]), _interval(row)] for row in space["best"]]
     return (
-        f"By prediction these come first of {count(space['networks'])}; {count(space['reaching'])} networks have "
-        f"intervals that reach the best.\n\n{table(['Network', 'Predicted accuracy', '90 % interval'], rows)}"
+        f"By prediction these come first of {count(space['networks'])}; the intervals of {count(space['reaching'])} "
+        "networks reach the first one's prediction.\n\n"
+        + table(["Network", "Predicted accuracy", "90 % interval"], rows)
     )
 
 

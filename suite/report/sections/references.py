@@ -1,4 +1,4 @@
-"""Against rivals: the winner beside networks that nobody searched for, trained by its recipe."""
+"""Against rivals: the winner beside networks that nobody searched for, trained by the same code and budget."""
 
 from __future__ import annotations
 
@@ -27,7 +27,13 @@ _HEADER = (
     "Search",
 )
 
-_KINDS = {"base CNN": (BASE,), "extremes": EXTREMES, "random": RANDOM, "MLPs": MLPS, "winner": (WINNER,)}
+_KINDS = {  # networks, and how they are drawn: the winner as in every figure
+    "base CNN": ((BASE,), "s", BLUE),
+    "extremes": (EXTREMES, "o", GREEN),
+    "random": (RANDOM, "o", SKY),
+    "MLPs": (MLPS, "o", GREY),
+    "winner": ((WINNER,), "*", VERMILION),
+}
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -48,20 +54,16 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
 
 
 def _figure(result: dict[str, Any], figures: Figures) -> str:
-    """Accuracy by parameters, a colour for each kind of network; the winner last, so that nothing hides it."""
+    """Accuracy by parameters, a mark for each kind of network; the winner last, so that nothing hides it."""
     figure, (axes,) = figures.axes()
     found = {row.name: row for row in rows(result)}
-    for (label, names), colour in zip(_KINDS.items(), (VERMILION, GREEN, SKY, GREY, BLUE), strict=True):
+    for label, (names, marker, colour) in _KINDS.items():
         kind = [found[name] for name in names if name in found]
-        axes.errorbar(
-            [row.params for row in kind],
-            [100 * row.accuracy for row in kind],
-            [100 * (row.deviation or 0.0) for row in kind],
-            fmt="o",
-            color=colour,
-            markersize=9,
-            label=label,
-        )
+        sizes, accuracies = [row.params for row in kind], [100 * row.accuracy for row in kind]
+        axes.plot(sizes, accuracies, marker, color=colour, label=label, markersize=18 if marker == "*" else 9)
+        if len(result["seeds"]) > 1:
+            deviations = [100 * (row.deviation or 0.0) for row in kind]
+            axes.errorbar(sizes, accuracies, deviations, fmt="none", ecolor=colour)
     axes.set(xlabel="parameters", ylabel="test accuracy, %", xscale="log")
     log_ticks(axes.xaxis)
     axes.legend(loc="lower right")
@@ -92,7 +94,7 @@ def _line(row: Row, rival: Rival | None, search_seconds: float) -> list[str]:
         count(row.params),
         in_short(row.macs),
         f"{row.batch_1_ms:.3f}",
-        f"{row.batch_64_ms:.3f}",
+        f"{row.batch_64_ms:.2f}",
         duration(row.seconds),
         duration(search_seconds) if own else "0 s",
     ]

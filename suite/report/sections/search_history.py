@@ -134,8 +134,17 @@ def _text(record: RunRecord, search: dict[str, Any]) -> str:
         else ""
     )
     return (
-        f"{count(search['proposed'])} genomes were proposed in {plural(len(search['generations']), 'round')}; "
-        f"{count(search['evaluations'])} were distinct and paid for, {count(repeats)} had been evaluated before. "
-        f"Scoring took {duration(seconds['scoring'])}, timing {duration(seconds['timing'])} of "
-        f"{duration(seconds['total'])}.{failed}{noise}"
+        f"{_pictures(record)} {count(search['proposed'])} genomes were proposed in "
+        f"{plural(len(search['generations']), 'round')}; {count(search['evaluations'])} were distinct and paid for, "
+        f"{count(repeats)} had been evaluated before. Scoring took {duration(seconds['scoring'])}, timing "
+        f"{duration(seconds['timing'])} of {duration(seconds['total'])}.{failed}{noise}"
+    )
+
+
+def _pictures(record: RunRecord) -> str:
+    """What val-A and val-B are, which the rest of the page speaks of."""
+    counts = record.facts["dataset"]["counts"]
+    return (
+        f"Networks are scored on val-A, {count(counts['val_search'])} pictures kept apart from training "
+        f"(`val_search`); val-B, {count(counts['val_choice'])} others (`val_choice`), is for choosing finalists."
     )

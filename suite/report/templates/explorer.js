@@ -131,9 +131,9 @@
         colorscale: [[0, few], [1, many]],
         customdata: rows,
         hovertemplate: `${price}, %{y:.2f} % on val-A<br>networks here: %{customdata:,}<extra></extra>` },
-      front(), mark(best, `best within the limits, by ${facts.by}`, "star", "#D55E00"),
-      ...facts.marked.map(({ row, words }) => mark(row, words, "diamond", "#E69F00")),
-      ...(picked < 0 ? [] : [mark(picked, "the one you picked", "square", "#CC79A7")]),
+      front(), mark(best, `best within the limits, by ${facts.by}`, "square", "#E69F00"),
+      ...facts.marked.map(({ row, words }) => mark(row, shown[row] ? words : `${words}, outside the limits`, "star", "#D55E00")),
+      ...(picked < 0 ? [] : [mark(picked, "the one you picked", "diamond", "#CC79A7")]),
     ];
     Plotly.react("cloud", traces, {
       margin: { l: 60, r: 16, t: 10, b: 48 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
