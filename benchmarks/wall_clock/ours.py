@@ -29,7 +29,7 @@ def run_ours(plan: Plan, minutes: float, seed: int, place: Place, display: Displ
     spent = results["search"]["seconds"]
     # From the first phase to the choice, and to the last result: what is between phases too.
     begun, chosen, ended = (
-        (run.path / name).stat().st_mtime for name in ("run.json", "choice.json", "results.json")
+        (run.path / name).stat().st_mtime for name in ("run.json", "results/choice.json", "results.json")
     )
     chosen_after = chosen - begun
     plan.kept.write_json(

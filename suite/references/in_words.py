@@ -30,7 +30,7 @@ def conclusion(result: dict[str, Any]) -> str:
     unsure = [rival for rival in every if rival.corrected >= SURE]
     accuracy = every[0].accuracy - every[0].ahead
     texts = [
-        f"As each was trained once, the winner ({percent(accuracy)}) is surely more accurate than {len(behind)} of "
+        f"By one training of each, the winner ({percent(accuracy)}) is surely more accurate than {len(behind)} of "
         f"{len(every)} reference networks."
     ]
     if result["from_supernet"]:

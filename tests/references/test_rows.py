@@ -56,7 +56,9 @@ WINNER = training("winner", range(20))
 def test_a_rival_that_wins_is_named_with_what_it_costs() -> None:
     result = result_of(WINNER, training(BASE, range(50)), training("most MACs", range(4)))
     text = conclusion(result)
-    assert text.startswith("The winner (80.00 %) is surely more accurate than 1 of 2 reference networks")
+    assert text.startswith(
+        "By one training of each, the winner (80.00 %) is surely more accurate than 1 of 2 reference networks"
+    )
     assert "most MACs is surely more accurate than the winner: 96.00 % (+16.00 points, p < 0.001)" in text
     assert "with 3.00 times the parameters" in text
     assert "None is surely" not in text
@@ -82,7 +84,9 @@ def test_the_best_rival_is_named_with_the_difference_and_whether_it_is_sure() ->
     said = beside_best(result_of(WINNER, *rivals_of_three))
     assert said is not None
     assert said.startswith("The best of 3 reference networks, most MACs, reaches 96.00 %; the winner has ")
-    assert "16.00 points less (a sure difference: p < 0.001), with 0.33 times the parameters" in said
+    assert (
+        "16.00 points less (sure for these two trainings: p < 0.001), with 0.33 times the parameters" in said
+    )
     unsure = beside_best(result_of(WINNER, training(BASE, range(50)), training("random 1", range(22))))
     assert "random 1, reaches 78.00 %; the winner has 2.00 points more (which may be chance" in (unsure or "")
 
