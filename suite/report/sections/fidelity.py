@@ -51,7 +51,10 @@ def _dots(result: dict[str, Any], figures: Figures) -> str:
             axis.axvline(line["value"], color=VERMILION, linestyle="--", zorder=1)
             axis.set_title(f"{words}: {line['value']:.2f}", color=VERMILION, fontsize=14)
     alt = "Kendall's tau of each ranking with its 90 % interval, and of one more training."
-    return figures.save(figure, "fidelity-taus", alt)
+    image = figures.save(figure, "fidelity-taus", alt)
+    if between and any(row["against_mean"] is None for row in result["rankings"]):
+        return f"{image}\n\nShort trainings are held against another training alone: they are in the mean of all."
+    return image
 
 
 def _panel(axes: Axes, rankings: list[dict[str, Any]], key: str) -> None:

@@ -114,7 +114,7 @@ def _draw_curve(axes: Axes, promise: dict[str, Any]) -> None:
     axes.set_xlabel("trained networks it is fitted to")
     axes.set_ylabel("Kendall's tau-b, out of sample")
     axes.set_ylim(min(0.0, axes.get_ylim()[0]), 1.0)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=1, fontsize=12)
+    axes.legend(loc="lower right", fontsize=12, frameon=True, framealpha=0.85, edgecolor="none")
 
 
 def _rankings(promise: dict[str, Any]) -> str:

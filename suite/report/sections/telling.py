@@ -70,24 +70,32 @@ def _grid(shown: Sequence[tuple[NDArray[np.uint8], str]]) -> Figure:
     """Pictures with their titles, row after row."""
     rows, columns = -(-len(shown) // _COLUMNS), min(len(shown), _COLUMNS)
     width, height = columns * (_SIDE + _GAP), rows * (_SIDE + _TITLE)
-    # Placed by hand: all are alike, and working out a layout for them takes longer than drawing them.
+    # All in one pair of axes, whose units are inches: as many pairs as pictures take far longer to draw.
     figure = Figure(figsize=(width, height))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
     for number, (picture, title) in enumerate(shown):
         row, column = divmod(number, _COLUMNS)
         left, bottom = column * (_SIDE + _GAP) + _GAP / 2, height - (row + 1) * (_SIDE + _TITLE)
-        place = figure.add_axes((left / width, bottom / height, _SIDE / width, _SIDE / height))
-        place.set_axis_off()
-        _show(place, picture, title)
+        _show(axes, picture, left, bottom)
+        axes.text(left + _SIDE / 2, bottom + _SIDE + 0.08, title, ha="center", va="bottom", fontsize=12)
+    axes.set(xlim=(0, width), ylim=(0, height), aspect="auto")
     return figure
 
 
-def _show(axes: Axes, picture: NDArray[np.uint8], title: str) -> None:
-    """(C, H, W) bytes."""
+def _show(axes: Axes, picture: NDArray[np.uint8], left: float, bottom: float) -> None:
+    """(C, H, W) bytes, as large as they can be in the middle of a square."""
     maps = np.moveaxis(picture, 0, -1)
+    wide, tall = (_SIDE * side / max(maps.shape[:2]) for side in (maps.shape[1], maps.shape[0]))
+    left, bottom = left + (_SIDE - wide) / 2, bottom + (_SIDE - tall) / 2
     axes.imshow(
-        maps[..., 0] if maps.shape[-1] == 1 else maps, cmap="gray", vmin=0, vmax=255, interpolation="nearest"
+        maps[..., 0] if maps.shape[-1] == 1 else maps,
+        cmap="gray",
+        vmin=0,
+        vmax=255,
+        interpolation="nearest",
+        extent=(left, left + wide, bottom, bottom + tall),
     )
-    axes.set_title(title, fontsize=12)
 
 
 def _short(name: str) -> str:
