@@ -113,7 +113,10 @@ def _task(contest: Contest, told: _Told, figures: Figures) -> str:
     log_ticks(axes.xaxis)
     if all((standing.lacks.mean(axis=0) > 0).all() for standing in told.rivals):
         axes.set_yscale("log")  # who is ahead late, when little is lacking, would not be seen
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        least = topic.scale * min(standing.lacks.mean(axis=0).min() for standing in told.rivals)
+        axes.set_ylim(bottom=least / 3)  # of a band may be left what no axis can hold
+        high = axes.get_ylim()[1]
+        axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 1000 * least else (1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
