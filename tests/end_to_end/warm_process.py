@@ -24,7 +24,7 @@ from typing import NamedTuple
 _IMPORTED = (
     *("suite.launch", "suite.launch_references", "suite.oracle"),
     # And what the suite imports late, or not in every command.
-    *("safetensors.torch", "scipy.stats", "sklearn.datasets", "sklearn.linear_model"),
+    *("safetensors.torch", "scipy.stats", "sklearn.datasets", "sklearn.linear_model", "alembic.migration"),
     "torchvision.transforms.v2.functional",
 )
 

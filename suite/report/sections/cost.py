@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from suite.own_words import Markdown
+from suite.references.train import WINNER
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import BLUE, Figures, table
@@ -54,7 +55,9 @@ def _afterwards(record: RunRecord) -> list[str]:
     if record.oracle is not None and record.study.search.method != "exhaustive":
         took.append(f"the oracle {duration(record.oracle['seconds'])}")
     if record.references is not None:
-        trainings = record.references["trainings"]
-        seconds = sum(training["seconds"] for training in trainings)
-        took.append(f"{plural(len(trainings), 'training')} of the winner and its rivals {duration(seconds)}")
+        own = (WINNER, record.references["seed"])  # the run's winner, which was there
+        seconds = [
+            row["seconds"] for row in record.references["trainings"] if (row["name"], row["seed"]) != own
+        ]
+        took.append(f"{plural(len(seconds), 'training')} to set beside it {duration(sum(seconds))}")
     return [f"Afterwards, and not part of finding the winner: {'; '.join(took)}."] if took else []
