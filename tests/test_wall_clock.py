@@ -85,6 +85,10 @@ def test_seconds_are_all_that_passed_and_of_a_run_that_was_stopped_those_of_the_
         assert 0 < between < 60
         assert piece["fine_tuning"] == phases["final"]
         assert 0 < piece["chosen_after"] <= piece["seconds"] - phases["final"]
+        begun, chosen = (
+            (kept / "ours" / name / file).stat().st_mtime for file in ("run.json", "results/finalists.json")
+        )
+        assert piece["chosen_after"] == pytest.approx(chosen - begun), "before the fine-tuning"
         assert piece["test"] == results["test"]
 
 

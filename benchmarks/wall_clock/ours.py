@@ -27,9 +27,9 @@ def run_ours(plan: Plan, minutes: float, seed: int, place: Place, display: Displ
     run = RunDirectory((plan.kept.path / piece).with_suffix(""))
     results = run.read_json("results.json") or _run(plan.within(minutes, seed), run, place, display)
     spent = results["search"]["seconds"]
-    # From the first phase to the choice, and to the last result: what is between phases too.
+    # From the first phase to the last finalist, and to the last result: what is between phases too.
     begun, chosen, ended = (
-        (run.path / name).stat().st_mtime for name in ("run.json", "results/choice.json", "results.json")
+        (run.path / name).stat().st_mtime for name in ("run.json", "results/finalists.json", "results.json")
     )
     chosen_after = chosen - begun
     plan.kept.write_json(
