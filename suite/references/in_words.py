@@ -117,7 +117,7 @@ def _set_beside(rival: Rival, winner: Row) -> str:
         f"reaches {percent(rival.accuracy)}; the winner has {points} ({verdict}: p {p_value(rival.corrected)}), with "
         f"{_times(winner.params, rival.row.params)} the parameters, {_times(winner.macs, rival.row.macs)} the "
         f"multiply-accumulates and {_times(winner.batch_1_ms, rival.row.batch_1_ms)} the milliseconds a pass. "
-        f"Training it took {duration(rival.row.seconds)}, the winner {duration(winner.seconds)} after its search."
+        f"Training it took {duration(rival.row.seconds)}, the winner {duration(winner.seconds)}."
     )
 
 

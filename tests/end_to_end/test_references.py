@@ -88,7 +88,7 @@ def test_the_command_and_the_report_say_the_same(compared: RunDirectory) -> None
     conclusion = (compared.path.parent / "said").read_text().splitlines()[0]
     page = html.unescape((compared.path / "report" / "report.md").read_text())
     assert conclusion.startswith("By one training of each, the winner (")
-    assert "of 14 reference networks trained by its recipe" in conclusion
+    assert "of 14 reference networks." in conclusion
     assert f"\n## Against rivals\n\n**{conclusion}**" in page
     for name in NAMES:
         assert f"\n| {name} |" in page

@@ -59,5 +59,6 @@ def _afterwards(record: RunRecord) -> list[str]:
         seconds = [
             row["seconds"] for row in record.references["trainings"] if (row["name"], row["seed"]) != own
         ]
-        took.append(f"{plural(len(seconds), 'training')} to set beside it {duration(sum(seconds))}")
+        if seconds:
+            took.append(f"{plural(len(seconds), 'training')} to set beside it {duration(sum(seconds))}")
     return [f"Afterwards, and not part of finding the winner: {'; '.join(took)}."] if took else []
