@@ -114,21 +114,38 @@ def test_a_study_says_what_was_found_and_leads_to_the_report(opened: Chrome, ser
 def test_a_finalist_has_its_note_and_its_pictures(opened: Chrome, served: Served) -> None:
     final = served.run.read_result("final")
     assert final is not None
-    storage = open_storage(storage_url(served.run, None))
-    study = optuna.load_study(study_name="tiny/run/finalists", storage=storage)
-    (number,) = [t.number for t in study.get_trials() if t.user_attrs["genome"] == final["genome"]]
-    opened.get(f"{served.address}/dashboard/studies/{served.studies['finalists']}/trials?numbers={number}")
+    open_trial(opened, served, "finalists", final["genome"])
     assert shows(opened, "Winner: test accuracy")
-    pictures = WebDriverWait(opened, 60).until(
-        lambda c: c.find_elements(By.CSS_SELECTOR, "img[src*='/artifacts/']")
-    )
-    WebDriverWait(opened, 60).until(lambda c: all(i.get_property("naturalWidth") for i in pictures))
-    names = {i.get_attribute("alt") for i in pictures}
-    assert {"architecture.png", "curve.png", "confusion-val-B.png"} <= names
-    assert all(i.is_displayed() for i in pictures)
+    assert {"architecture.png", "curve.png", "confusion-val-B.png"} <= pictures_seen(opened)
     assert not offered_to_change(opened, "Edit")
     assert nothing_left_the_machine(opened, served)
     assert complaints(opened) == []
+
+
+def test_a_network_of_the_front_has_its_note_and_its_diagram(opened: Chrome, served: Served) -> None:
+    search = served.run.read_result("search")
+    assert search is not None
+    open_trial(opened, served, "search", search["front"][0]["genome"])
+    assert shows(opened, "On the front of")
+    assert "architecture.png" in pictures_seen(opened)
+    assert nothing_left_the_machine(opened, served)
+    assert complaints(opened) == []
+
+
+def open_trial(opened: Chrome, served: Served, phase: str, genome: str) -> None:
+    """The page of the trial of a network."""
+    storage = open_storage(storage_url(served.run, None))
+    study = optuna.load_study(study_name=f"tiny/run/{phase}", storage=storage)
+    (number,) = [t.number for t in study.get_trials() if t.user_attrs["genome"] == genome]
+    opened.get(f"{served.address}/dashboard/studies/{served.studies[phase]}/trials?numbers={number}")
+
+
+def pictures_seen(opened: Chrome) -> set[str]:
+    """The names of a trial's pictures, once all are there to be seen."""
+    pictures = drawn(opened, "img[src*='/artifacts/']", 1)
+    WebDriverWait(opened, 60).until(lambda c: all(i.get_property("naturalWidth") for i in pictures))
+    assert all(i.is_displayed() for i in pictures)
+    return {str(i.get_attribute("alt")) for i in pictures}
 
 
 def test_with_all_genes_the_plots_have_every_gene_and_every_trial(opened: Chrome, served: Served) -> None:
