@@ -22,11 +22,11 @@ from suite.training import Training
 from suite.wording import roughly
 
 _STEPS = 25
-_TRAINED_ALONE, _DRAWN = 4, 16
-"""How many networks are timed in training: the dearest of those drawn, as finalists are.
-
-On CIFAR-10 an epoch of a finalist took 31 s, where one of random networks took 12 s.
-"""
+_DRAWN = 16  # networks
+_TRAINED_ALONE = (
+    4  # of them, the dearest, as finalists are: 31 s an epoch on CIFAR-10, where any of them took 12 s
+)
+_SCORED = 8  # of them, as they come
 _RECORDING_SECONDS = 0.02  # a trial on SQLite; `suite bench recording` measures it
 
 
@@ -81,7 +81,7 @@ def measure_pace(
     pace = Pace(
         supernet_epoch=supernet_step * supernet_training.steps_per_epoch,
         standalone_epoch=standalone_step * supernet_training.steps_per_epoch,
-        evaluation=_seconds_per_evaluation(study, supernet_training.network, genomes[:8], data, device),
+        evaluation=_seconds_per_evaluation(study, supernet_training.network, genomes[:_SCORED], data, device),
         all_training_epoch=standalone_step * (len(data.all_training) // batch),
         walk=_seconds_per_walk(space, supernet_training.network, data, device)
         if study.search.method == "exhaustive"

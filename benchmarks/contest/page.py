@@ -111,9 +111,9 @@ def _task(contest: Contest, told: _Told, figures: Figures) -> str:
         axes.axhline(topic.floor, color=GREY, linestyle=":", label="who knows all")
     axes.set(xlabel="evaluations", ylabel=topic.unit, xscale="log")
     log_ticks(axes.xaxis)
-    if all((standing.lacks.mean(axis=0) > 0).all() for standing in told.rivals):
+    least = topic.scale * min(standing.lacks.mean(axis=0).min() for standing in told.rivals)
+    if least > 0:
         axes.set_yscale("log")  # who is ahead late, when little is lacking, would not be seen
-        least = topic.scale * min(standing.lacks.mean(axis=0).min() for standing in told.rivals)
         axes.set_ylim(bottom=least / 3)  # of a band may be left what no axis can hold
         high = axes.get_ylim()[1]
         axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 1000 * least else (1, 2, 5)))

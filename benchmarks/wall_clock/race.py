@@ -100,8 +100,16 @@ def _race(kept: RunDirectory) -> Race:
     }
     study = validate_study(plan["study"], where=str(kept.path / PLAN_FILE))
     name = kept.path.name.removeprefix(FOLDERS.rstrip("*"))
-    of_data = plan["file"], study, plan["notes"]
-    return Race(name, *of_data, plan["device"], max(pictures, default=0), ours, theirs)
+    return Race(
+        name=name,
+        file=plan["file"],
+        study=study,
+        notes=plan["notes"],
+        device=plan["device"],
+        test_pictures=max(pictures, default=0),
+        ours=ours,
+        theirs=theirs,
+    )
 
 
 def _pieces(kept: RunDirectory, side: str) -> Iterator[dict[str, Any]]:
@@ -113,12 +121,7 @@ def _pieces(kept: RunDirectory, side: str) -> Iterator[dict[str, Any]]:
 
 def _at_budget(minutes: float, pairs: Sequence[tuple[int, dict[str, Any], dict[str, Any]]]) -> AtBudget:
     seeds, ours, theirs = zip(*pairs, strict=True)
-    return AtBudget(
-        minutes,
-        seeds,
-        _side(ours),
-        _side(theirs),
-    )
+    return AtBudget(minutes, seeds, _side(ours), _side(theirs))
 
 
 def _side(pieces: Sequence[dict[str, Any]]) -> Side:

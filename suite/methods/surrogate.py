@@ -17,8 +17,8 @@ class Surrogate(Generic[G]):
     """Bayesian ridge regression (MacKay 1992) of each objective on which choice each active gene takes.
 
     Objectives are taken as normal scores: only their order matters here, and a few poor networks far off would decide
-    the fit. Milliseconds to fit to a thousand networks. A forest and a Gaussian process
-    on the same inputs found the best of NAS-Bench-Macro no sooner (12 seeds, budget 200), at twice the time and more.
+    the fit. Milliseconds to fit to a thousand networks. A forest and a Gaussian process on the same inputs found the
+    best of NAS-Bench-Macro no sooner (12 seeds, budget 200), at twice the time and more.
     """
 
     def __init__(self, space: Space[G], judged: Mapping[G, Judgement]) -> None:

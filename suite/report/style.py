@@ -30,6 +30,9 @@ CYCLE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION)
 GREY = "#8A8A8A"
 PALE = "#B9C2CB"
 
+OVER_DATA: dict[str, Any] = {"frameon": True, "framealpha": 0.85, "edgecolor": "none"}
+"""A legend that may lie over what is drawn."""
+
 STYLE: dict[Any, Any] = {
     "font.size": 15,
     "text.parse_math": False,  # a class may be called $5

@@ -69,6 +69,22 @@ def drawn(opened: Chrome, what: str, at_least: int) -> list[WebElement]:
     return opened.find_elements(By.CSS_SELECTOR, what)
 
 
+def open_trial(opened: Chrome, served: Served, phase: str, genome: str) -> None:
+    """The page of the trial of a network."""
+    storage = open_storage(storage_url(served.run, None))
+    study = optuna.load_study(study_name=f"tiny/run/{phase}", storage=storage)
+    (number,) = [t.number for t in study.get_trials() if t.user_attrs["genome"] == genome]
+    opened.get(f"{served.address}/dashboard/studies/{served.studies[phase]}/trials?numbers={number}")
+
+
+def pictures_seen(opened: Chrome) -> set[str]:
+    """The names of a trial's pictures, once all are there to be seen."""
+    pictures = drawn(opened, "img[src*='/artifacts/']", 1)
+    WebDriverWait(opened, 60).until(lambda c: all(i.get_property("naturalWidth") for i in pictures))
+    assert all(i.is_displayed() for i in pictures)
+    return {str(i.get_attribute("alt")) for i in pictures}
+
+
 def shown(run: RunDirectory) -> ShownStorage:
     return ShownStorage(run, open_storage(storage_url(run, None)))
 
@@ -130,22 +146,6 @@ def test_a_network_of_the_front_has_its_note_and_its_diagram(opened: Chrome, ser
     assert "architecture.png" in pictures_seen(opened)
     assert nothing_left_the_machine(opened, served)
     assert complaints(opened) == []
-
-
-def open_trial(opened: Chrome, served: Served, phase: str, genome: str) -> None:
-    """The page of the trial of a network."""
-    storage = open_storage(storage_url(served.run, None))
-    study = optuna.load_study(study_name=f"tiny/run/{phase}", storage=storage)
-    (number,) = [t.number for t in study.get_trials() if t.user_attrs["genome"] == genome]
-    opened.get(f"{served.address}/dashboard/studies/{served.studies[phase]}/trials?numbers={number}")
-
-
-def pictures_seen(opened: Chrome) -> set[str]:
-    """The names of a trial's pictures, once all are there to be seen."""
-    pictures = drawn(opened, "img[src*='/artifacts/']", 1)
-    WebDriverWait(opened, 60).until(lambda c: all(i.get_property("naturalWidth") for i in pictures))
-    assert all(i.is_displayed() for i in pictures)
-    return {str(i.get_attribute("alt")) for i in pictures}
 
 
 def test_with_all_genes_the_plots_have_every_gene_and_every_trial(opened: Chrome, served: Served) -> None:

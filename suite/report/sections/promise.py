@@ -12,7 +12,7 @@ from suite.escaping import in_code
 from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
-from suite.report.style import BLUE, GREY, ORANGE, VERMILION, Figures, table
+from suite.report.style import BLUE, GREY, ORANGE, OVER_DATA, VERMILION, Figures, table
 from suite.wording import count, percent, plural
 
 _NAMES = {
@@ -114,7 +114,7 @@ def _draw_curve(axes: Axes, promise: dict[str, Any]) -> None:
     axes.set_xlabel("trained networks it is fitted to")
     axes.set_ylabel("Kendall's tau-b, out of sample")
     axes.set_ylim(min(0.0, axes.get_ylim()[0]), 1.0)
-    axes.legend(loc="lower right", fontsize=12, frameon=True, framealpha=0.85, edgecolor="none")
+    axes.legend(loc="lower right", fontsize=12, **OVER_DATA)
 
 
 def _rankings(promise: dict[str, Any]) -> str:

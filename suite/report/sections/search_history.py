@@ -15,7 +15,7 @@ from suite.pareto import hypervolume, worst_corner
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.sections.pareto import LABELS
-from suite.report.style import BLUE, GREEN, PALE, PURPLE, VERMILION, Figures
+from suite.report.style import BLUE, GREEN, OVER_DATA, PALE, PURPLE, VERMILION, Figures
 from suite.space import SearchSpace
 from suite.wording import count, duration, plural
 
@@ -37,7 +37,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     if pool := len(record.pool & set(rows)):
         by_evaluation.axvline(pool + 0.5, color=VERMILION, linestyle=":", label="end of random pool")
     by_evaluation.set(xlabel="networks evaluated", ylabel=LABELS[metric])
-    by_evaluation.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none")  # over the dots
+    by_evaluation.legend(loc="upper right", **OVER_DATA)
     seconds, so_far = _by_second(search, rows, weight)
     by_second.step(seconds, so_far, where="post", color=BLUE)
     by_second.set(xlabel="seconds of search", ylabel=f"best {LABELS[metric]}", xlim=(0, None))
