@@ -39,6 +39,10 @@ def raced(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "tiny.toml").write_text(study_toml(validate_study(tiny_table(), where="tiny")))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        patch.setattr("suite.forecast._STEPS", 2)
+        patch.setattr(
+            "suite.launch.write_report", lambda run, _: run.path / "report" / "report.md"
+        )  # unread here
         with pytest.MonkeyPatch.context() as stop:
             stop.setattr("suite.experiment.train_finalists", _ctrl_c)
             assert said(*WORDS)[0] == 130

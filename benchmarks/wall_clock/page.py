@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from benchmarks.remark import remarked
 from benchmarks.wall_clock.race import SURE, AtBudget, Race, Side, Values, read_races
 from suite.escaping import code, escaped
-from suite.report.style import BLUE, ORANGE, STYLE, Figures, table
+from suite.report.style import BLUE, ORANGE, OVER_DATA, STYLE, Figures, table
 from suite.run_directory import write_atomically
 from suite.wording import count, plural
 
@@ -68,7 +68,7 @@ def _section(race: Race, figures: Figures) -> str:
     ):
         _curve(axes, name, sides, colour)
     axes.set(xlabel="minutes in all", ylabel="test accuracy (%)")
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper left", **OVER_DATA)  # where curves that rise leave room
     alt = f"Test accuracy on {race.study.name} over minutes: the suite and Optuna over trainings, mean and each seed"
     return "\n\n".join(
         [

@@ -90,7 +90,8 @@ class Rival:
             pruner=HyperbandPruner(min_resource=1, max_resource=self._study.finalists.epochs),
             load_if_exists=True,
         )
-        study.sampler = tpe(self._study.seed * _SEEDS_APART + len(study.get_trials(deepcopy=False)))
+        behind = len(study.get_trials(deepcopy=False))
+        study.sampler = tpe((self._study.seed * _SEEDS_APART + behind) % 2**32)  # as NumPy's seeds are
         return study
 
     def _next_trial(self) -> optuna.Trial:
