@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -67,7 +68,12 @@ def search_fashion_mnist(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run pytest, a process a core, each file in one of them; words after `--` go to it."""
-    session.run(_python(session), "-m", "pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
+    files = (
+        "--dist",
+        "loadfile",
+        "--no-loadscope-reorder",
+    )  # in the order that tests/conftest.py puts them into
+    session.run(_python(session), "-m", "pytest", "-n", "auto", *files, *session.posargs)
 
 
 @nox.session
@@ -197,6 +203,10 @@ def run_searched(study: str, words: Sequence[str]) -> list[str]:
         if word.startswith("--run-dir="):
             return [word.removeprefix("--run-dir=")]
     mark = "set.json" if any(word.partition("=")[0] == "--seeds" for word in words) else "run.json"
+    for word in words:
+        key, _, value = word.removeprefix("--set=").partition("=")
+        if key.strip() == "name":
+            study = value.strip().strip("\"'")
     begun = sorted((ROOT / "runs" / study).glob(f"*/{mark}"), key=lambda file: file.stat().st_mtime)
     return [str(file.parent.relative_to(ROOT)) for file in begun[-1:]]
 
@@ -219,10 +229,9 @@ def without_storage(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def has_password(url: str) -> bool:
-    """Whether a URL holds one, before its host or among its options."""
+    """Whether a URL holds one, before its host or among its options, whatever characters it has."""
     try:
-        parts = urlsplit(url)
-        return bool(parts.password) or "password" in parse_qs(parts.query)
+        return bool(re.search("://[^:/]*:[^@]+@", url)) or "password" in parse_qs(urlsplit(url).query)
     except ValueError:
         return "@" in url
 

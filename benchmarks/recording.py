@@ -30,10 +30,11 @@ from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.search import search
 from suite.space import Genome, SearchSpace
+from suite.storage_url import shown_url
 from suite.storages import open_database
 from suite.study import SpaceSettings, validate_study
 from suite.supernet import Scorer, Supernet
-from suite.trials import Trials, open_storage, shown_url
+from suite.trials import Trials, open_storage
 
 LIMITS_MS = {"sqlite": 25.0, "journal": 3.0}
 OTHER_MODES = {

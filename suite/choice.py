@@ -101,6 +101,7 @@ def feasible_values(search_result: dict[str, Any]) -> dict[str, tuple[float, ...
 def choose_winner(study: StudySettings, result: dict[str, Any], cost: dict[str, float]) -> dict[str, Any]:
     """The finalist that the study's rule chooses on val-B; `cost` is what cheap means, by genome text.
 
+    Of equally cheap ones, as latencies rounded to their noise often are, the most accurate counts as the cheapest.
     `one_se`: the cheapest whose accuracy is within one standard error of the best one's, the standard error being
     that of their paired difference on the same pictures (Breiman et al. 1984, the 1-SE rule).
     """
@@ -114,7 +115,7 @@ def choose_winner(study: StudySettings, result: dict[str, Any], cost: dict[str, 
     else:
         threshold = float(rule.removeprefix("cheapest_above:"))
         good = [row for row in standing if row["val_accuracy"] >= threshold] or [best]
-    return dict(min(good, key=lambda row: cost[row["genome"]]))
+    return dict(min(good, key=lambda row: (cost[row["genome"]], -row["val_accuracy"], row["val_loss"])))
 
 
 def _within_one_se(row: dict[str, Any], best: dict[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import warnings
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -50,6 +51,8 @@ def open_device(name: str, *, threads: int | None = None) -> torch.device:
     if device.type == "cpu":
         _choose_matmul()
         _keep_freed_memory()
+    else:
+        _compute_in_float32()
     return device
 
 
@@ -66,6 +69,11 @@ def device_facts(device: torch.device) -> DeviceFacts:
     )
 
 
+def workers_on(device: str, trainings: int) -> int:
+    """How many processes share independent trainings: one for each thread of a CPU, one for a GPU."""
+    return min(1 if device == "cuda" else torch.get_num_threads(), trainings)
+
+
 def _choose_matmul() -> None:
     """Send float32 products to oneDNN where that is exact.
 
@@ -78,6 +86,17 @@ def _choose_matmul() -> None:
     error = ((a @ b).double() - a.double() @ b.double()).abs().max().item()
     if error > 1e-3:  # float32 gives about 2e-5 here, bfloat16 about 0.2
         torch.set_float32_matmul_precision("highest")
+
+
+def _compute_in_float32() -> None:
+    """No TF32, whose 10 bits of mantissa would let the same network score differently along two ways.
+
+    cuDNN uses it for convolutions unless told otherwise; a CPU that was opened before may have asked for less
+    (https://docs.pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices).
+    """
+    torch.set_float32_matmul_precision("highest")
+    with warnings.catch_warnings(category=UserWarning, action="ignore"):  # that there is a newer setting, too
+        torch.backends.cudnn.allow_tf32 = False
 
 
 def _keep_freed_memory() -> None:

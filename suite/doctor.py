@@ -22,8 +22,9 @@ from suite.errors import DataError, StorageError, SuiteError
 from suite.finding import Finding
 from suite.packages import optional, required
 from suite.run_directory import RUNS
+from suite.storage_url import shown_url
 from suite.study import DataSettings, StudySettings
-from suite.trials import open_storage, reach_server, shown_url
+from suite.trials import open_storage, reach_server
 from suite.wording import count, plural
 
 OLDEST_PYTHON = (3, 11)

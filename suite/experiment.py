@@ -23,6 +23,7 @@ from suite.fidelity.truth_table import TRUTH
 from suite.finalists import PHASE as FINALISTS
 from suite.finalists import checkpoint_name, train_finalists
 from suite.fitness import Fitness, criteria, within_size_limits
+from suite.latency_model import PHASE as LATENCY_MODEL
 from suite.oracle import PHASE as ORACLE
 from suite.oracle import best_of_space, score_space
 from suite.progress import Display
@@ -57,11 +58,13 @@ def run_experiment(
     storage = open_storage(storage_url, display.say)
     name = f"{study.name}/{run.run_id}"
 
+    # Before anything is paid for: from here on the name is this run's, in whatever storage.
+    trials = Trials(storage, f"{name}/search", space, criteria(study), run.token)
+
     supernet = train_supernet(study, space, data, device, run, display)
     scorer = Scorer(supernet, data, device, run=run)
 
     searched = run.read_result(SEARCH)
-    trials = Trials(storage, f"{name}/search", space, criteria(study))
     if searched is not None:
         _check_recorded(trials.study, searched["evaluated"])
     else:
@@ -75,7 +78,7 @@ def run_experiment(
 
     trained = run.read_result(FINALISTS)
     if trained is not None:
-        trainings = study_of_trainings(storage, f"{name}/finalists")
+        trainings = study_of_trainings(storage, f"{name}/finalists", owner=run.token)
         _check_recorded(trainings, trained["finalists"])
     else:
         candidates = _candidates(study, searched, space, scorer, data, run)
@@ -107,13 +110,16 @@ def _best_of_space(
     data: Data,
     run: RunDirectory,
     display: Display,
-) -> tuple[list[Genome], float]:
-    """What the exhaustive method proposes, and the seconds of scoring the space first; nothing for any other."""
+) -> tuple[list[Genome], dict[str, float]]:
+    """What the exhaustive method proposes, and the seconds of judging the space first; nothing for any other."""
     if study.search.method != "exhaustive":
-        return [], 0.0
-    if run.read_result(ORACLE) is None:
-        score_space(study, space, scorer, data, run, display)
-    return best_of_space(study, space, run), float((run.read_result(ORACLE) or {})["seconds"])
+        return [], {}
+    walk = run.read_result(ORACLE)
+    every = {"val_search": len(data.val_search), "val_choice": len(data.val_choice)}
+    if walk is None or walk["pictures"] != every:  # `suite oracle` may have walked on a few, after a stop
+        walk = score_space(study, space, scorer, data, run, display)
+    scoring, timing = float(walk["seconds"]), float((run.read_result(LATENCY_MODEL) or {})["seconds"])
+    return best_of_space(study, space, run), {"scoring": scoring, "timing": timing, "total": scoring + timing}
 
 
 def _candidates(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import optuna
@@ -46,7 +47,7 @@ def train_finalists(
     counts, never the best one.
     """
     pruner = SynchronousHalving(rungs(study.finalists.epochs, len(candidates)))
-    optuna_study = study_of_trainings(storage, name, pruner=pruner)
+    optuna_study = study_of_trainings(storage, name, pruner=pruner, owner=run.token)
     finalists = [
         Finalist(i, genome, study, space, scorer, data, device, run, _trial_of(optuna_study, space, genome))
         for i, genome in enumerate(candidates)
@@ -138,15 +139,15 @@ class Finalist:
         """Train every seed to the end of `epoch` and report; nothing happens if that is behind us."""
         for training, curve in zip(self._trainings, self._curves, strict=True):
             while training.epoch < epoch:
-                clock = time.monotonic()
-                train_loss = training.run_epoch(save=lambda: self._save_if_due())
+                began = time.monotonic() - self.seconds  # had it not been stopped since
+                train_loss = training.run_epoch(save=partial(self._save_if_due, began))
                 outcome = evaluate(training.network, self._data, self._data.val_choice, self._device)
                 curve.train_loss.append(train_loss)
                 curve.val_loss.append(outcome.loss)
                 curve.val_accuracy.append(outcome.accuracy)
                 curve.wrong = outcome.wrong
                 curve.confusion = outcome.confusion(len(self._data.classes))
-                self.seconds += time.monotonic() - clock
+                self.seconds = time.monotonic() - began
                 self._save()
                 say()
         if epoch not in _reported(self._trial):
@@ -194,8 +195,9 @@ class Finalist:
         accuracies = [curve.val_accuracy[epoch - 1] for curve in self._curves]
         return sum(accuracies) / len(accuracies)
 
-    def _save_if_due(self) -> None:
+    def _save_if_due(self, began: float) -> None:
         if self._save_clock.due():
+            self.seconds = time.monotonic() - began
             self._save()
 
     def _save(self) -> None:

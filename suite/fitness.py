@@ -128,12 +128,12 @@ class Fitness:
         progress: Callable[[int, str], None] = lambda done, note: None,
         *,
         timed: Mapping[Genome, Latency | None] = MappingProxyType({}),
-        keep: Callable[[Mapping[Genome, Latency]], None] = lambda found: None,
+        keep: Callable[[Mapping[Genome, Latency], float], None] = lambda found, seconds: None,
     ) -> Batch:
         """Score all, then time all; the two never overlap. `progress` is told genomes done and what is done.
 
         Those `timed` before are scored in company, but not timed again. `keep` is given what was timed so far, now
-        and then.
+        and then, and the seconds it took.
         """
         started, clock = datetime.now(), time.monotonic()
         scores = self._scorer.score(
@@ -148,7 +148,7 @@ class Fitness:
                 self._study.latency,
                 rng,
                 lambda done: progress(done, "timing"),
-                lambda first: keep(dict(zip(to_time, first, strict=False))),
+                lambda first: keep(dict(zip(to_time, first, strict=False)), time.monotonic() - scored),
             )
             latencies |= dict(zip(to_time, found, strict=True))
         seconds = {"scoring": scored - clock, "timing": time.monotonic() - scored}

@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL
 
 from suite.errors import StorageError
 
+_OWNER = "run_token"  # of the run that began an Optuna study, as its attribute
 _ELSEWHERE = "Give another --run-dir, after which a run's Optuna studies are named, or another --storage."
 
 
@@ -60,14 +61,16 @@ def own_study(
     directions: Sequence[StudyDirection],
     metrics: Sequence[str],
     *,
+    owner: str | None = None,
     may_lack_names: bool = False,
 ) -> optuna.Study | None:
     """The Optuna study of that name, if there is one; looking writes nothing.
 
-    One without names of its objectives is the run's if it has no trials yet, or if it `may_lack_names`.
+    One without names of its objectives is the run's if it has no trials yet, or if it `may_lack_names`; one without
+    an owner is, if it has no trials yet. Without an `owner` (a run of an older suite) nobody's is refused.
 
     Raises:
-        StorageError: its objectives are not those of the run; names them.
+        StorageError: its objectives are not those of the run, which it names, or another run began it.
     """
     try:
         storage.get_study_id_from_name(name)
@@ -84,4 +87,29 @@ def own_study(
             where=name,
             remedy="Resume with the storage that the run was begun with, or begin a new run.",
         )
+    begun_by = study.user_attrs.get(_OWNER)
+    if owner is not None and begun_by != owner and (begun_by is not None or study.get_trials(deepcopy=False)):
+        raise _of_another_run(name)
     return study
+
+
+def claim(study: optuna.Study, owner: str | None) -> None:
+    """Make a study that nobody owns yet that of a run.
+
+    Raises:
+        StorageError: another run was quicker.
+    """
+    if owner is None:
+        return
+    if study.user_attrs.get(_OWNER) is None:
+        study.set_user_attr(_OWNER, owner)
+    if study.user_attrs.get(_OWNER) != owner:
+        raise _of_another_run(study.study_name)
+
+
+def _of_another_run(name: str) -> StorageError:
+    return StorageError(
+        "is the Optuna study of another run, which has a directory of the same name.",
+        where=name,
+        remedy="Give another --storage, or begin a new run in a directory of another name.",
+    )

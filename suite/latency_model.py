@@ -31,6 +31,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from suite.blocks import ConvLayer, Layer, Shape
+from suite.device import device_facts
 from suite.latency import Latency, timed_on
 from suite.progress import Display
 from suite.run_directory import RunDirectory
@@ -101,12 +102,13 @@ def model_latency(
 
     By default 300, or a quarter of a small space.
 
-    Networks that were timed on this device before are not timed again. `calibration` is (N, C, H, W) normalised
+    Networks that were timed on this machine before are not timed again. `calibration` is (N, C, H, W) normalised
     training pictures for batch norm, None without it.
     """
     count = min(space.size, count or min(COUNT, max(_FEWEST, space.size // 4)))
     result = run.read_result(PHASE)
-    if result is None or (result["device"], result["networks"]) != (timed_on(device), count):
+    here = {"device": timed_on(device), "machine": device_facts(device).name, "networks": count}
+    if result is None or any(result.get(name, value) != value for name, value in here.items()):
         clock = SubnetClock(supernet, calibration, device, run)
         result = _time_and_judge(study, space, clock, device, run, display, count)
         run.write_result(PHASE, result)
@@ -247,16 +249,18 @@ def _time_and_judge(
 ) -> dict[str, Any]:
     """results/latency_model.json: every timing, the noise floor, and the held-out error (None of too few).
 
-    Goes on from the rounds in its checkpoint, if they are of the same networks on the same device.
+    Goes on from the rounds in its checkpoint, if they are of the same networks on the same machine.
     """
-    began, rng = time.monotonic(), random.Random(study.seed)
+    rng = random.Random(study.seed)
     genomes = draw_for_timing(space, count, rng)
     with display.phase("Latency of the space", len(genomes), "networks") as phase:
-        same = {"device": timed_on(device), "networks": [genome.text for genome in genomes]}
+        same = {"machine": device_facts(device).name, "networks": [genome.text for genome in genomes]}
+        before, seconds_before = _of_before(run, space, same)
+        began = time.monotonic() - seconds_before  # had it not been stopped since
 
         def keep(rounds: Sequence[Round]) -> None:
             plain = [{g.text: latency.to_json() for g, latency in one.items()} for one in rounds]
-            run.save_checkpoint(PHASE, {**same, "rounds": plain})
+            run.save_checkpoint(PHASE, {**same, "rounds": plain, "seconds": time.monotonic() - began})
 
         timed = time_networks(
             genomes,
@@ -264,7 +268,7 @@ def _time_and_judge(
             study.latency,
             rng,
             lambda done: phase.update(done, "timing"),
-            _rounds_of_before(run, space, same),
+            before,
             keep,
         )
         floor = clock.noise_floor_ms(study.latency, rng)
@@ -274,6 +278,7 @@ def _time_and_judge(
     return {
         "networks": len(genomes),
         "device": timed_on(device),
+        "machine": device_facts(device).name,
         "batch": study.latency.batch,
         "threads": study.latency.threads,
         "seconds": time.monotonic() - began,
@@ -286,14 +291,16 @@ def _time_and_judge(
     }
 
 
-def _rounds_of_before(run: RunDirectory, space: SearchSpace, same: Mapping[str, Any]) -> list[Round]:
+def _of_before(run: RunDirectory, space: SearchSpace, same: Mapping[str, Any]) -> tuple[list[Round], float]:
+    """Rounds of the same networks on the same machine that a stop left, and the seconds they took."""
     checkpoint = run.load_checkpoint(PHASE)
-    if checkpoint is None or any(checkpoint[name] != value for name, value in same.items()):
-        return []
-    return [
+    if checkpoint is None or any(checkpoint.get(name) != value for name, value in same.items()):
+        return [], 0.0
+    rounds = [
         {space.parse(text): Latency(**latency) for text, latency in one.items()}
         for one in checkpoint["rounds"]
     ]
+    return rounds, float(checkpoint.get("seconds", 0.0))  # once not kept
 
 
 def _judged(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,26 +15,21 @@ from suite.clean_stop import clean_stop
 from suite.data import Data, Place, open_data
 from suite.data.begun_on import check_begun_on
 from suite.device import device_facts, open_device
+from suite.device_again import device_to_go_on_with, note_device
 from suite.errors import RunDirectoryError
 from suite.experiment import run_experiment
-from suite.fidelity.measure_run import Asked, measure_run
 from suite.fidelity.predicted import find_truth
-from suite.fidelity.promise_of_run import promise_of_run
 from suite.fidelity.truth_table import TRUTH
 from suite.forecast import fit_to_budget, forecast, measure_pace, plan_in_words
 from suite.foreign_study import refuse_taken_name
-from suite.oracle import score_space
 from suite.progress import Display
 from suite.report import write_report
 from suite.results import PHASES
-from suite.run_directory import RUNS, RunDirectory, new_run_path, utc_now, write_atomically
-from suite.shortlist import shortlist_space
-from suite.space import SearchSpace, space_of_run
+from suite.run_directory import RUNS, RunDirectory, utc_now, write_atomically
+from suite.space import SearchSpace
+from suite.storage_url import shown_url, storage_url, stored_url
 from suite.study import StudySettings, read_study, study_toml, validate_study
-from suite.supernet import Scorer, load_supernet
-from suite.supernet.scoring import MEMORY
-from suite.trials import open_storage, shown_url, storage_url, stored_url
-from suite.used_study import used_study
+from suite.trials import open_storage
 from suite.wording import duration, listed
 
 
@@ -76,18 +72,20 @@ def begin(request: Request, path: Path | None, display: Display) -> Finished:
         InterruptedRun: by Ctrl-C.
     """
     device = open_device(request.device)
-    path = path or new_run_path(RUNS, request.study.name)
     if request.storage is not None:
-        name = f"{request.study.name}/{path.resolve().name}"
-        refuse_taken_name(open_storage(request.storage), name, shown_url(request.storage))
+        storage = open_storage(request.storage)
+        if path is not None:
+            name = f"{request.study.name}/{path.resolve().name}"
+            refuse_taken_name(storage, name, shown_url(request.storage))
     data = _open_data(request, display)
     if request.study.finalists.candidates == "predicted":
         find_truth(request.study, data.provenance.sha256, TRUTH)
     study = _plan(request, data, device, display)
-    run = RunDirectory.create(path)
+    run = RunDirectory.create_new(RUNS, request.study.name) if path is None else RunDirectory.create(path)
     with run.locked():
         facts = {
             "run": run.run_id,
+            "token": uuid.uuid4().hex,  # a name can be had by two runs, and a storage by both
             "asked": request.study.model_dump(mode="json"),
             "used": study.model_dump(mode="json"),  # shorter, under a time budget
             "time_budget_seconds": request.budget_seconds,
@@ -103,7 +101,7 @@ def begin(request: Request, path: Path | None, display: Display) -> Finished:
 
 
 def go_on(request: Request, run: RunDirectory, display: Display) -> Finished:
-    """Go on with a run that was stopped, on the device it was begun on.
+    """Go on with a run that was stopped, on a device like that it was begun on.
 
     Raises:
         RunDirectoryError: it was begun with other settings, in another storage, on another device or on other data;
@@ -111,17 +109,18 @@ def go_on(request: Request, run: RunDirectory, display: Display) -> Finished:
         InterruptedRun: by Ctrl-C.
     """
     check_asked_again(request, run)
-    facts = run.read_json("run.json") or {}
     study = read_study(run.path / "study.toml")
-    with run.locked():
-        done = [phase for phase in PHASES if run.read_result(phase) is not None]
-        display.say(f"Going on with {run.path}; finished: {listed(done) if done else 'no phase yet'}.")
-        device = open_device(
-            facts["device"]["device"], threads=facts["device"]["threads"]
-        )  # sums depend on both
-        data = _open_data(request, display)
-        check_begun_on(run, data)
-        return _run(run, study, data, device, request, display)
+    try:
+        with run.locked():
+            done = [phase for phase in PHASES if run.read_result(phase) is not None]
+            display.say(f"Going on with {run.path}; finished: {listed(done) if done else 'no phase yet'}.")
+            device = device_to_go_on_with(run, study)
+            data = _open_data(request, display)
+            check_begun_on(run, data)
+            note_device(run, device, display)
+            return _run(run, study, data, device, request, display)
+    except KeyboardInterrupt:
+        raise InterruptedRun(run) from None
 
 
 def check_asked_again(request: Request, run: RunDirectory) -> None:
@@ -138,6 +137,10 @@ def check_asked_again(request: Request, run: RunDirectory) -> None:
         differences += [f"study.toml, {change}" for change in _changes(facts["used"], now, run)]
     if request.device not in ("auto", begun_on):
         differences.append(f"--device: {begun_on} then, {request.device} now")
+    budget = facts["time_budget_seconds"]
+    if request.budget_seconds not in (None, budget):
+        then = "none" if budget is None else f"{budget:g} s"
+        differences.append(f"--time-budget: {then} then, {request.budget_seconds:g} s now")
     if request.storage is not None and shown_url(request.storage) != stored_url(run):
         differences.append(f"--storage: {stored_url(run)} then, {shown_url(request.storage)} now")
     if differences:
@@ -146,81 +149,6 @@ def check_asked_again(request: Request, run: RunDirectory) -> None:
             where=str(run.path),
             remedy="Resume with the same settings, or begin a new run.",
         )
-
-
-@dataclass(frozen=True)
-class Walk:
-    """What a user asked of a run's supernet, and what it may take."""
-
-    place: Place
-    device: str
-    memory: int  # bytes of activations
-
-
-def score_every_network(run: RunDirectory, asked: Walk, pictures: int | None, display: Display) -> Path:
-    """Walk the whole space with a run's supernet, and write its report again; returns the report's path.
-
-    Raises:
-        RunDirectoryError: the run has no trained supernet yet, or was begun on other data.
-    """
-    with run.locked(), clean_stop(run.path, str(run.path), "the same command"):
-        study, space, scorer, data = _trained(run, asked)
-        score_space(study, space, scorer, data, run, display, pictures)
-        _promise(run, study, space, display)
-        return write_report(run, display)
-
-
-def shortlist_networks(
-    run: RunDirectory, asked: Walk, order: int, display: Display, *, screen: bool
-) -> dict[str, Any]:
-    """The exact fronts of the space on val-A by successive rejection; returns results/shortlist.json.
-
-    Raises:
-        RunDirectoryError: the run has no trained supernet yet, or was begun on other data.
-    """
-    with run.locked(), clean_stop(run.path, str(run.path), "the same command"):
-        study, space, scorer, data = _trained(run, asked)
-        return shortlist_space(study, space, scorer, data, run, display, order, screen=screen)
-
-
-def measure_fidelity(run: RunDirectory, asked: Asked, display: Display) -> dict[str, Any]:
-    """Hold a run's supernet against trained networks, and write its report again; returns results/fidelity.json.
-
-    Raises:
-        RunDirectoryError: the run has no trained supernet yet, or was begun on other data.
-        FidelityError: the truth table there is of another regime, or damaged.
-        TrainingError: a training failed.
-        StorageError: a training's trial is not what was recorded.
-    """
-    storage = shown_url(storage_url(run, asked.storage))
-    with run.locked(), clean_stop(run.path, storage, "the same command"):
-        study, space, scorer, data = _trained(run, Walk(asked.place, asked.device, MEMORY))
-        result = measure_run(study, space, scorer, data, run, asked, display)
-        _promise(run, study, space, display)
-        write_report(run, display)
-        return result
-
-
-def _promise(run: RunDirectory, study: StudySettings, space: SearchSpace, display: Display) -> None:
-    if run.read_result("fidelity") is not None:  # which it goes by
-        with display.phase("Prediction", 1) as phase:
-            promise_of_run(run, study, space)
-            phase.finish(1)
-
-
-def _trained(run: RunDirectory, asked: Walk) -> tuple[StudySettings, SearchSpace, Scorer, Data]:
-    """A run's supernet, ready to score.
-
-    Raises:
-        RunDirectoryError: it has none yet, or its study.toml or its data are not what it was run with.
-    """
-    facts, study = run.read_json("run.json") or {}, used_study(run)
-    space = space_of_run(study.space, facts)
-    supernet = load_supernet(study, space, run)
-    device = open_device(asked.device, threads=facts["device"]["threads"])
-    data = open_data(study.data, asked.place)
-    check_begun_on(run, data)
-    return study, space, Scorer(supernet, data, device, memory=asked.memory), data
 
 
 def _run(
@@ -302,6 +230,7 @@ def _dataset(data: Data) -> dict[str, Any]:
         "source": p.source,
         "sha256": p.sha256,
         "counts": p.counts,
+        "own_test": p.own_test,
         "notes": list(p.notes),
         "warnings": list(data.warnings),
         "classes": list(data.classes),

@@ -51,6 +51,11 @@ def write_results(study: StudySettings, run: RunDirectory) -> dict[str, Any]:
     return result
 
 
+def seconds_before_generations(search: dict[str, Any]) -> float:
+    """Of a search: the exhaustive method's judging of the whole space, which is no generation; otherwise nothing."""
+    return float(search["seconds"]["total"] - sum(of["seconds"]["total"] for of in search["generations"]))
+
+
 def write_trials_csv(storage: BaseStorage, study_name: str, run: RunDirectory) -> None:
     """Every trial of a phase as a row of trials.csv."""
     frame = optuna.load_study(study_name=study_name, storage=storage).trials_dataframe()

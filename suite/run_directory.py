@@ -55,6 +55,23 @@ class RunDirectory:
         return cls(path)
 
     @classmethod
+    def create_new(cls, root: Path, study: str) -> RunDirectory:
+        """Make a run directory by the time of day, which no other run has, be it begun in the same second.
+
+        Raises:
+            RunDirectoryError: it cannot be made.
+            StoppedError: the disk is full.
+        """
+        while True:
+            path = new_run_path(root, study)
+            try:
+                path.mkdir(parents=True)
+            except OSError:
+                if path.exists():  # another's, since it was looked for
+                    continue
+            return cls.create(path)  # which meets any other error again, and words it
+
+    @classmethod
     def open(cls, path: Path) -> RunDirectory:
         """Open what an earlier execution made.
 
@@ -80,6 +97,12 @@ class RunDirectory:
         """The directory's name when the run was begun: its Optuna studies are called by it."""
         facts = self.read_json("run.json")
         return str(facts["run"]) if facts else self.path.name
+
+    @property
+    def token(self) -> str | None:
+        """What tells the run from any other of its name; older runs have none."""
+        token = (self.read_json("run.json") or {}).get("token")
+        return None if token is None else str(token)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from suite.errors import SearchError
@@ -33,12 +34,12 @@ def search(
     allowed: Callable[[Genome], bool],
     display: Display,
     best: Sequence[Genome] = (),
-    walked: float = 0.0,
+    walked: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Run the search to its end, going on from its checkpoint if there is one; returns results/search.json.
 
     `best` are those of the whole space, which the exhaustive method proposes, and `walked` are the seconds it took to
-    score all of it, which are the search's.
+    judge all of it, which are the search's.
 
     A generation is the unit: one that was cut off is evaluated again as the same set (numbers and timings depend a
     little on the company). What was recorded of it already stays as recorded, and what was timed is not timed again.
@@ -66,7 +67,8 @@ def search(
             phase.update(len(known) + done, best_so_far or note)
 
         while not method.done:
-            began, begun_from = time.monotonic(), method.state()
+            before, begun_from = log.cut_off_timing, method.state()
+            began = time.monotonic() - before  # had it not been stopped since
             generation, proposals = method.generation, method.ask()
             cut_off = {genome: e.latency for genome, (when, e) in recorded.items() if when == generation}
             new = [p for p in _distinct(proposals) if p.genome not in known or p.genome in cut_off]
@@ -75,22 +77,24 @@ def search(
                 random.Random(study.seed + generation),
                 say,
                 timed={**timed, **cut_off},
-                keep=partial(_save, run, begun_from, log, timed),
+                keep=partial(_save_cut_off, run, begun_from, log, timed),
             )
-            timed = {}
+            timed, log.cut_off_timing = {}, 0.0
+            spent = {**batch.seconds, "timing": batch.seconds["timing"] + before}
             for proposal, evaluation in zip(new, batch.evaluations, strict=True):
                 if proposal.genome not in cut_off:
                     known[evaluation.genome] = evaluation
                     values, excess = judge.values(evaluation), constraints(study, evaluation)
                     trials.record(batch, evaluation, proposal, generation, values, excess)
             method.tell(proposals, judge.judgements(known[p.genome] for p in proposals))
-            log.add(generation, proposals, method, batch.seconds, time.monotonic() - began)
+            log.add(generation, proposals, method, spent, time.monotonic() - began)
             _save(run, method.state(), log)
             best_so_far = judge.best(known.values())
             phase.update(len(known), best_so_far)
         phase.finish(len(known), best_so_far)
 
-    result = _result(study, method, known, judge, log, walked)
+    device = (run.read_json("run.json") or {}).get("device") or {}
+    result = {**_result(study, method, known, judge, log, walked), "machine": device.get("name")}
     run.write_result(PHASE, result)
     run.drop_checkpoint(PHASE)
     return result
@@ -146,6 +150,7 @@ class _Log:
 
     noise_floor_ms: float = 0.0
     proposed: int = 0
+    cut_off_timing: float = 0.0  # seconds, of what is kept of a generation under way
     generations: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -171,6 +176,18 @@ class _Log:
                 "seconds": {**spent, "total": seconds},
             }
         )
+
+
+def _save_cut_off(
+    run: RunDirectory,
+    method: dict[str, Any],
+    log: _Log,
+    before: Mapping[Genome, Latency],
+    since: Mapping[Genome, Latency],
+    seconds: float,
+) -> None:
+    """Keep a generation under way: what was timed of it, `before` a stop and since; `seconds` are those since."""
+    _save(run, method, replace(log, cut_off_timing=log.cut_off_timing + seconds), before, since)
 
 
 def _save(run: RunDirectory, method: dict[str, Any], log: _Log, *timed: Mapping[Genome, Latency]) -> None:
@@ -205,10 +222,9 @@ def _result(
     known: Mapping[Genome, Evaluation],
     judge: _Judge,
     log: _Log,
-    walked: float,
+    walked: Mapping[str, float],
 ) -> dict[str, Any]:
-    spent = [generation["seconds"] for generation in log.generations]
-    spent.append({"scoring": walked, "total": walked})
+    spent = [walked, *(generation["seconds"] for generation in log.generations)]
     front = judge.front(known.values())
     if not front:
         raise _nothing_found(known.values(), judge)

@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from suite.comparison import Comparison, compare_runs
-from suite.errors import RunDirectoryError
 from suite.launch import Request, begin, check_asked_again, go_on
 from suite.progress import Display
 from suite.report.comparison_page import write_comparison
 from suite.run_directory import RunDirectory
 from suite.run_set import RunSet
+from suite.storage_url import storage_url
 
 
 def run_seeds(request: Request, run_set: RunSet, display: Display) -> tuple[Comparison, Path]:
@@ -36,24 +36,19 @@ def _as_begun(request: Request, run_set: RunSet) -> Request:
 
     Raises:
         RunDirectoryError: something else was asked of one of them; names the difference.
+        StorageError: a password would go to a server that only the set's files name.
     """
     begun = run_set.begun()
     if not begun:
         return request
     for seed, run in begun.items():
         check_asked_again(_from_seed(request, seed), run)
-    facts = begun[min(begun)].read_json("run.json") or {}
-    budget = facts["time_budget_seconds"]
-    if request.budget_seconds not in (None, budget):
-        raise RunDirectoryError(
-            "was begun with another --time-budget "
-            f"({'none' if budget is None else f'{budget:g} s'} then, {request.budget_seconds:g} s now).",
-            where=str(run_set.path),
-            remedy="Resume with the same one, or begin a new set.",
-        )
+    first = begun[min(begun)]
+    facts = first.read_json("run.json") or {}
     device = facts["device"]["device"] if request.device == "auto" else request.device
-    storage = facts["storage"] if request.storage is None else request.storage
-    return replace(request, device=device, storage=storage, budget_seconds=budget)
+    in_one_storage = facts["storage"] is not None  # otherwise each run has a file of its own
+    storage = storage_url(first, request.storage) if in_one_storage else request.storage
+    return replace(request, device=device, storage=storage, budget_seconds=facts["time_budget_seconds"])
 
 
 def _from_seed(request: Request, seed: int) -> Request:

@@ -61,7 +61,12 @@ class Training:
         self.epoch = 0
         self.step = 0  # of this epoch
         self._data = data
-        self._pictures, self._labels = split.pictures.to(device), split.labels.to(device)
+        with too_little_memory(
+            f"keep {len(split)} pictures on {device} for each network in training",
+            where=f"training of {type(network).__name__}",
+            remedy="Use --device cpu, or a new run with a smaller data.image_size or fewer finalists.",
+        ):
+            self._pictures, self._labels = split.pictures.to(device), split.labels.to(device)
         self._loss = loss or self._cross_entropy
         self._class_weights = data.class_weights_on(device)
         self._seed = seed

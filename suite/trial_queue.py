@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
@@ -111,9 +111,9 @@ def run_workers(target: Callable[[_Job], None], job: _Job, count: int, look: Cal
         for worker, (_, last_words) in zip(workers, pipes, strict=True):
             worker.start()
             last_words.close()  # here: it ends with the worker then
-        while any(worker.is_alive() for worker in workers):
+        while running := [worker.sentinel for worker in workers if worker.is_alive()]:
             look()
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            wait(running, _SECONDS_BETWEEN_LOOKS)
         look()
     finally:
         for worker in workers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,18 +15,18 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy import create_engine
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
 
 from suite.errors import DISK_ERRORS, StoppedError, StorageError, SuiteError
 from suite.fitness import Batch, Criterion, Evaluation
-from suite.foreign_study import own_study, refuse_other_database
+from suite.foreign_study import claim, own_study, refuse_other_database
 from suite.latency import Latency
 from suite.methods import G, Proposal, Space
 from suite.methods.optuna_samplers import directions
 from suite.recorded_trials import damage_noticed, damaged, recorded_trials, stamp
-from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
+from suite.storage_url import is_server, names_server, parsed_url, shown_url
 from suite.storages import open_database, open_journal
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -38,6 +37,8 @@ VAL_B_ACCURACY = "val-B accuracy"
 _GIVE_PASSWORD = "Give the URL with its password by --storage or SUITE_STORAGE, or PGPASSWORD."
 _RESTORE = "Restore the file, or begin a new run."
 _MAKE_ROOM = "Once there is room, give the command again, with --resume if the run is there."
+# What Optuna raises at a study that is damaged: names that are no list, states that are none.
+_DAMAGE = (ValueError, LookupError, TypeError, AttributeError, AssertionError)
 _REFUSALS = (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError, ValueError)
 
 
@@ -57,7 +58,7 @@ def open_storage(url: str, say: Callable[[str], None] = lambda text: None) -> Ba
             raise _not_opened(url, error.strerror or str(error), full=error.errno in DISK_ERRORS) from None
         except ValueError:
             raise StorageError("is damaged, or no journal of Optuna's.", where=url, remedy=_RESTORE) from None
-    parsed = _parsed(url)
+    parsed = parsed_url(url)
     try:
         refuse_other_database(parsed)
         return open_database(parsed, say)
@@ -71,9 +72,9 @@ def reach_server(url: str) -> bool:
     Raises:
         StorageError: the URL is not understood, or the server refuses; never shows a password.
     """
-    if not _names_server(url):
+    if not names_server(url):
         return False
-    parsed = _parsed(url)
+    parsed = parsed_url(url)
     try:
         engine = create_engine(parsed)
         with engine.connect():
@@ -83,27 +84,12 @@ def reach_server(url: str) -> bool:
     return True
 
 
-def _parsed(url: str) -> URL:
-    """A URL of SQLAlchemy's that says which driver."""
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):  # ValueError: a port that is no number, say
-        raise StorageError(
-            "is no storage URL.",
-            where="--storage",
-            remedy="Use sqlite:///FILE, journal:FILE or postgresql+psycopg://USER@HOST/DATABASE",
-        ) from None
-    if parsed.drivername == "postgresql":  # SQLAlchemy's default driver has changed before: say which
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    return parsed
-
-
 def _cannot_be_opened(url: URL, error: BaseException) -> SuiteError:
     """The database's own words, without its password."""
     reason = str(error.__cause__ or error).splitlines()[0]
     for secret in filter(None, (url.password, *map(str, url.query.values()))):
         reason = reason.replace(str(secret), "***")
-    remedy = _GIVE_PASSWORD if _is_server(url) else None
+    remedy = _GIVE_PASSWORD if is_server(url) else None
     if "malformed" in reason or "not a database" in reason:  # SQLite's words for a damaged file
         remedy = _RESTORE
     where = shown_url(url.render_as_string(hide_password=False))
@@ -119,55 +105,6 @@ def _not_opened(where: str, reason: str, remedy: str | None = None, *, full: boo
     return StorageError(what, where=where, remedy=remedy)
 
 
-def storage_url(run: RunDirectory, given: str | None) -> str:
-    """The storage of a run, which a user may give again: a password is not kept.
-
-    Raises:
-        StorageError: a password is in the environment, and only the run's files say to which server it would go.
-    """
-    url = given or stored_url(run)
-    if not given and os.environ.get("PGPASSWORD") and _names_server(url):
-        raise StorageError(
-            "is where the run's files say that its trials are. A password in PGPASSWORD goes only to a server that "
-            "you name yourself.",
-            where=url,
-            remedy="If it is yours, name it by --storage or SUITE_STORAGE.",
-        )
-    return url
-
-
-def stored_url(run: RunDirectory) -> str:
-    """The storage that a run's files name: a server without a password, or anything that chooses one (`hostaddr`)."""
-    stored = (run.read_json("run.json") or {}).get("storage")
-    return shown_url(str(stored)) if stored else f"sqlite:///{run.path.resolve() / 'study.db'}"
-
-
-def shown_url(url: str) -> str:
-    """A storage URL as it may be shown and stored: without its password."""
-    if url.startswith("journal:"):
-        return url
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        return "(not a URL)"
-    bare = URL.create(
-        parsed.drivername,
-        username=parsed.username,
-        host=parsed.host,
-        port=parsed.port,
-        database=parsed.database,
-    )
-    return bare.render_as_string()
-
-
-def _names_server(url: str) -> bool:
-    return not url.startswith("journal:") and _is_server(_parsed(url))
-
-
-def _is_server(url: URL) -> bool:
-    return url.host is not None
-
-
 def genes_of(space: Space[G], genome: G) -> tuple[dict[str, int | str], dict[str, BaseDistribution]]:
     """A genome as a trial has it: its active genes by name, and the choices of each."""
     params = dict(space.active_genes(genome))
@@ -177,38 +114,51 @@ def genes_of(space: Space[G], genome: G) -> tuple[dict[str, int | str], dict[str
 
 
 def study_of_trainings(
-    storage: BaseStorage, name: str, metric: str = VAL_B_ACCURACY, pruner: BasePruner | None = None
+    storage: BaseStorage,
+    name: str,
+    metric: str = VAL_B_ACCURACY,
+    pruner: BasePruner | None = None,
+    owner: str | None = None,
 ) -> optuna.Study:
-    """The Optuna study of that name, of networks trained alone: begun, or gone on with.
+    """The Optuna study of that name, of networks trained alone: begun, or gone on with. `owner` is a run's token.
 
     Raises:
-        StorageError: what has that name is of other objectives.
+        StorageError: what has that name is of other objectives, or of another run.
     """
     try:
-        own_study(storage, name, [StudyDirection.MAXIMIZE], [metric], may_lack_names=True)
-    except ValueError:  # metric names that are no list
+        own_study(storage, name, [StudyDirection.MAXIMIZE], [metric], owner=owner, may_lack_names=True)
+    except _DAMAGE:
         raise damaged(name) from None
     study = optuna.create_study(
         storage=storage, study_name=name, direction="maximize", pruner=pruner, load_if_exists=True
     )
+    claim(study, owner)
     _name_metrics(study, [metric])
     return study
 
 
 class Trials:
-    """The Optuna study of one phase of one run: `<study>/<run-id>/<phase>`."""
+    """The Optuna study of one phase of one run, whose token is `owner`: `<study>/<run-id>/<phase>`."""
 
     def __init__(
-        self, storage: BaseStorage, name: str, space: SearchSpace, criteria: Sequence[Criterion]
+        self,
+        storage: BaseStorage,
+        name: str,
+        space: SearchSpace,
+        criteria: Sequence[Criterion],
+        owner: str | None = None,
     ) -> None:
         self._space = space
         self._criteria = tuple(criteria)
         ways = directions([criterion.weight for criterion in criteria])
         try:
-            found = own_study(storage, name, ways, [c.metric for c in criteria])
-        except ValueError:  # metric names that are no list
+            found = own_study(storage, name, ways, [c.metric for c in criteria], owner=owner)
+        except _DAMAGE:
             raise damaged(name) from None
-        self.study = found or optuna.create_study(storage=storage, study_name=name, directions=ways)
+        self.study = found or optuna.create_study(
+            storage=storage, study_name=name, directions=ways, load_if_exists=True
+        )
+        claim(self.study, owner)
         _name_metrics(self.study, [c.metric for c in criteria])
 
     def record(

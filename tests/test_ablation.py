@@ -22,8 +22,9 @@ from suite.fidelity.truth_table import Reading, TruthTable, regime_of
 from suite.progress import Display
 from suite.report.ablation_page import publish_ablation, write_ablation_page
 from suite.run_directory import RunDirectory
+from suite.storage_url import storage_url
 from suite.study import study_toml, validate_study
-from suite.trials import open_storage, storage_url
+from suite.trials import open_storage
 from tests.conftest import ROOT, space_of, tiny_table
 
 DIGITS_SHA256 = "0b7e9c3202d7bcd255d6a19a238d3743bf5e320ba74812a6679958a017c55382"

@@ -60,6 +60,15 @@ def test_one_se_takes_the_cheapest_that_errs_on_other_pictures_about_as_often() 
     assert choose_winner(study, {"finalists": [BEST, elsewhere, FAR]}, COST)["genome"] == "close"
 
 
+@pytest.mark.parametrize("rule", ["one_se", "cheapest_above:0.60"])
+def test_of_equally_cheap_ones_the_most_accurate_wins(rule: str) -> None:
+    """Latencies are rounded to their noise, so that ties are common."""
+    study = validate_study(tiny_table(finalists={"choose": rule}), where="tiny")
+    good = row("good", list(range(20, 41)))
+    result = {"finalists": [row("poor", list(range(10, 34))), good, row("best", list(range(20)))]}
+    assert choose_winner(study, result, {"poor": 1.0, "good": 1.0, "best": 2.0})["genome"] == "good"
+
+
 def race(values: list[list[float]], rungs: list[int]) -> list[int]:
     """How many epochs each of these curves is trained, all of them in step."""
     study = optuna.create_study(direction="maximize", pruner=SynchronousHalving(rungs))

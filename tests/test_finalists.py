@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -19,6 +21,7 @@ from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
 from suite.study import StudySettings
 from suite.supernet import Scorer
+from suite.training import Training
 from suite.trials import open_storage
 
 COUNT = 8  # halved after the first and the second of four epochs
@@ -117,3 +120,27 @@ def test_without_result_and_checkpoints_the_same_ones_are_pruned_again(
     before = optuna.load_study(study_name="finalists", storage=race.storage).trials
     assert race.run("anew") == first
     assert optuna.load_study(study_name="finalists", storage=race.storage).trials == before
+
+
+def test_seconds_of_an_epoch_that_was_cut_off_are_counted(
+    tiny_study: StudySettings, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    race = Race(tiny_study, data, tmp_path)
+    clock = count(step=10.0)  # ten seconds between two looks at it
+
+    def cut_off(training: Training, save: Callable[[], None]) -> float:
+        save()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("suite.finalists.time.monotonic", lambda: next(clock))
+    with monkeypatch.context() as patch:
+        patch.setattr("suite.finalists.EverySeconds.due", lambda _: True)
+        patch.setattr(Training, "run_epoch", cut_off)
+        for seconds in (10, 20):
+            with pytest.raises(KeyboardInterrupt):
+                race.run()
+            kept = RunDirectory(tmp_path / "run").load_checkpoint("finalist-0") or {}
+            assert kept["seconds"] == seconds
+    race.run()
+    rows = (RunDirectory(tmp_path / "run").read_result("finalists") or {})["finalists"]
+    assert rows[0]["seconds"] > rows[1]["seconds"] > 0

@@ -170,6 +170,44 @@ def test_a_stop_before_the_objectives_got_their_names_is_gone_on_from(url: str) 
     assert Trials(open_storage(url), "s/r/search", SPACE, CRITERIA).study.metric_names == METRICS
 
 
+@pytest.mark.parametrize("trials", [0, 1])
+def test_a_study_of_the_same_name_that_another_run_began_is_refused(url: str, trials: int) -> None:
+    """Two runs called alike in one storage: neither takes the other's networks for its own."""
+    open_studies = (
+        lambda owner: Trials(open_storage(url), "s/r/search", SPACE, CRITERIA, owner).study,
+        lambda owner: study_of_trainings(open_storage(url), "s/r/finalists", owner=owner),
+    )
+    for open_study in open_studies:
+        ours = open_study("ours")
+        for _ in range(trials):
+            ours.add_trial(create_trial(values=[0.5] * len(ours.directions), user_attrs={"genome": GENOME}))
+        before = content(url)
+        with pytest.raises(StorageError, match="of another run") as refused:
+            open_study("theirs")
+        assert_refused(refused.value, unchanged=content(url) == before)
+        assert len(open_study("ours").trials) == len(open_study(None).trials) == trials
+
+
+def test_of_two_runs_that_begin_at_once_one_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one's study is made, or claimed, between our looking and our making."""
+    with monkeypatch.context() as late:
+        late.setattr("suite.trials.own_study", lambda *words, **keys: None)
+        Trials(open_storage(url), "s/r/search", SPACE, CRITERIA, "theirs")
+        with pytest.raises(StorageError, match="of another run"):
+            Trials(open_storage(url), "s/r/search", SPACE, CRITERIA, "ours")
+
+
+def test_a_study_that_nobody_owns_is_a_runs_only_while_it_is_empty(url: str) -> None:
+    """A stop came between its making and its owner's name; with trials in it, somebody else's suite made it."""
+    make_foreign(url, "s/r/search", ["minimize", "minimize"], METRICS, [])
+    assert Trials(open_storage(url), "s/r/search", SPACE, CRITERIA, "ours").study.user_attrs == {
+        "run_token": "ours"
+    }
+    make_foreign(url, "s/q/search", ["minimize", "minimize"], METRICS, [{"genome": GENOME}])
+    with pytest.raises(StorageError, match="of another run"):
+        Trials(open_storage(url), "s/q/search", SPACE, CRITERIA, "ours")
+
+
 @pytest.mark.parametrize("phase", ["search", "finalists"])
 def test_a_new_run_takes_no_name_that_is_taken(
     phase: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from suite.device import device_facts
 from suite.latency import Latency
 from suite.latency_model import (
     LatencyModel,
@@ -191,6 +193,7 @@ def test_rounds_of_before_are_gone_on_from(
     assert before is not None
     assert [len(one) for one in before["rounds"]] == [6, 6]
     model_latency(*arguments, count=6)
+    assert (run.read_result("latency_model") or {})["seconds"] > before["seconds"] > 0
     assert rounds == [6] * 5, "two of four, one cut off, and the other two"
     assert run.load_checkpoint("latency_model") is None
     with pytest.raises(KeyboardInterrupt):
@@ -224,3 +227,26 @@ def test_a_run_keeps_its_timings(tiny_study: StudySettings, tmp_path: Path) -> N
     fewer = run.read_result("latency_model")
     assert fewer is not None
     assert (fewer["networks"], fewer["held_out"]) == (5, None)
+
+
+def test_times_of_another_machine_are_taken_anew(
+    tiny_study: StudySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = SearchSpace(tiny_study.space, (1, 16, 16), 10)
+    supernet = Supernet(space, dropout=0.0).draw(torch.Generator().manual_seed(0)).eval()
+    run, timed = RunDirectory.create(tmp_path / "run"), list[int]()
+    real = SubnetClock.time
+
+    def counted(clock: SubnetClock, genomes: list[Genome], *words: Any) -> list[Latency]:
+        timed.append(len(genomes))
+        return real(clock, genomes, *words)
+
+    monkeypatch.setattr(SubnetClock, "time", counted)
+    here = device_facts(torch.device("cpu"))
+    for machine, rounds in ((here.name, 4), (here.name, 4), ("another", 8)):
+        monkeypatch.setattr(
+            "suite.latency_model.device_facts", lambda _, name=machine: replace(here, name=name)
+        )
+        cpu, quiet = torch.device("cpu"), Display(quiet=True)
+        model_latency(tiny_study, space, supernet, None, cpu, run, quiet, count=6)
+        assert len(timed) == rounds

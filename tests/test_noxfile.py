@@ -224,6 +224,8 @@ def test_an_old_python_is_told_apart(noxfile: ModuleType) -> None:
         (["--seeds", "3"], ["runs/digits/c-seeds"]),
         (["--resume", "--seeds=3"], ["runs/digits/c-seeds"]),
         (["--seeds", "3", "--run-dir", "elsewhere/x"], ["elsewhere/x"]),
+        (["--set", "name=other", "--quiet"], ["runs/other/d"]),
+        (["--set=name='other'"], ["runs/other/d"]),
     ],
 )
 def test_the_report_is_that_of_the_run_or_the_set_searched(
@@ -249,6 +251,7 @@ def test_the_report_is_that_of_the_run_or_the_set_searched(
         ["--storage"],
         ["--storage", "postgresql://host/db?password=s3cret"],
         ["--storage=postgresql://[me:s3cret@x", "word"],
+        ["--storage=postgresql://me:s3/cr?et@x/db", "--storage", "postgresql://me@x:5432/db"],
         ["--storage=postgresql://[x"],
     ],
 )
@@ -375,7 +378,7 @@ class TestSessions:
             assert self._nox(checkout, session, "--", "word")[0] == 0
         assert self._nox(checkout, "lint")[0] == 0
         assert (checkout / "calls").read_text().splitlines() == [
-            "-m pytest -n auto --dist loadfile word",
+            "-m pytest -n auto --dist loadfile --no-loadscope-reorder word",
             "-m suite dashboard word",
             "-m suite report word",
             "-m suite bench word",

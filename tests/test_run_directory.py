@@ -246,6 +246,26 @@ def test_what_a_killed_process_was_writing_is_no_dead_end_and_is_swept(run: RunD
         assert not list(run.path.rglob("*.unfinished"))
 
 
+def test_runs_begun_in_the_same_second_have_a_directory_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one makes its own after ours was looked for, and before it is made."""
+    free = iter(["taken", "free"])
+    monkeypatch.setattr("suite.run_directory.new_run_path", lambda root, study: root / study / next(free))
+    (tmp_path / "digits" / "taken").mkdir(parents=True)
+    run = RunDirectory.create_new(tmp_path, "digits")
+    assert run.path == tmp_path / "digits" / "free"
+    assert (run.path / "results").is_dir()
+
+
+def test_a_new_run_that_cannot_be_made_says_why(tmp_path: Path) -> None:
+    (tmp_path / "digits").touch()
+    (tmp_path / "gone").symlink_to(tmp_path / "a disk that is not there")
+    for study, why in (("digits", "Not a directory"), ("gone", "File exists")):
+        with pytest.raises(RunDirectoryError, match=f"cannot be made: {why}"):
+            RunDirectory.create_new(tmp_path, study)
+
+
 def test_the_latest_run_is_found(tmp_path: Path) -> None:
     with pytest.raises(RunDirectoryError, match="no run yet"):
         latest_run(tmp_path)

@@ -19,7 +19,8 @@ from suite.latency import Latency
 from suite.methods import Proposal
 from suite.run_directory import RunDirectory
 from suite.space import Genome
-from suite.trials import Trials, open_storage, shown_url, storage_url
+from suite.storage_url import shown_url, storage_url
+from suite.trials import Trials, open_storage
 from tests.conftest import space_of
 from tests.damage import copies, cut_at, flipped
 from tests.postgresql import PASSWORD, Server
@@ -103,6 +104,7 @@ def test_a_failed_evaluation_is_a_failed_trial_with_its_reason(url: str) -> None
         ("journal:/proc/nowhere/study.log", "cannot be opened"),
         ("postgresql://me:s3cret@127.0.0.1:1/none", "cannot be opened"),
         ("postgresql://me:s3cret", "no storage URL"),
+        ("postgresql://me:s3@s3cret@127.0.0.1:1/none", "an @ before its host"),
     ],
 )
 def test_a_storage_that_cannot_be_opened_says_so_without_its_password(bad: str, said: str) -> None:
@@ -119,6 +121,9 @@ def test_a_storage_that_cannot_be_opened_says_so_without_its_password(bad: str, 
         ("postgresql+psycopg://me:s3cret@host:5/db?password=s3cret", "postgresql+psycopg://me@host:5/db"),
         ("s3cret", "(not a URL)"),
         ("postgresql://me:s3cret", "(not a URL)"),
+        ("postgresql://me:s3@s3cret@host/db", "(not a URL)"),
+        ("postgresql://me:s3@host/s3cret@host/db", "(not a URL)"),
+        ("postgresql://me:s3@host?s3cret@host/db", "(not a URL)"),
     ],
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import torch
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from suite.ablation.settings import Ablation, Cell
 from suite.ablation.worker import Job, train_cells
 from suite.data import Place, open_data
-from suite.device import device_facts, open_device
+from suite.device import device_facts, open_device, workers_on
 from suite.errors import FidelityError, TrainingError
 from suite.fidelity.truth_table import read_table
 from suite.progress import Display
 from suite.run_directory import RunDirectory
+from suite.storage_url import storage_url
 from suite.trial_queue import done_trials, enqueue, run_workers, what_went_wrong
-from suite.trials import VAL_B_ACCURACY, open_storage, storage_url, study_of_trainings
+from suite.trials import VAL_B_ACCURACY, open_storage, study_of_trainings
 
 PHASE = "ablation"
 _MARK = "ablation.json"
@@ -50,7 +50,7 @@ def open_ablation(path: Path, name: str) -> RunDirectory:
 
 
 def run_ablation(ablation: Ablation, asked: Asked, run: RunDirectory, display: Display) -> dict[str, Any]:
-    """Train what is not trained yet, a process for each thread of torch; returns results/ablation.json.
+    """Train what is not trained yet, as many at once as the device is good for; returns results/ablation.json.
 
     Cells that an earlier execution trained under the same settings are not trained again.
 
@@ -71,7 +71,7 @@ def run_ablation(ablation: Ablation, asked: Asked, run: RunDirectory, display: D
         ablation.minutes,
         tuple(networks),
         asked.place,
-        asked.device,
+        device.type,
         storage_url(run, asked.storage),
         f"ablations/{ablation.name}/{run.run_id}",
         run,
@@ -118,7 +118,7 @@ def _train(ablation: Ablation, job: Job, display: Display) -> dict[str, FrozenTr
         def look() -> None:
             phase.update(len(wanted.keys() & _finished(study).keys()))
 
-        reasons = run_workers(train_cells, job, min(torch.get_num_threads(), len(missing)), look)
+        reasons = run_workers(train_cells, job, workers_on(job.device, len(missing)), look)
         finished = _finished(study)
         lacking = len(wanted.keys() - finished.keys())
         phase.finish(len(wanted) - lacking)
@@ -145,6 +145,8 @@ def _key(cell: Cell, seed: int, job: Job) -> str:
     study = cell.study
     settings = study.supernet.model_dump_json() + study.data.model_dump_json() + study.space.model_dump_json()
     content = f"{settings} {seed} {job.minutes} {job.networks}"
+    if job.device != "cpu":  # where it once went without saying
+        content += f" {job.device}"
     return hashlib.sha256(content.encode()).hexdigest()
 
 

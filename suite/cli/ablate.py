@@ -48,7 +48,7 @@ def ablate(
         from suite.ablation.run import Asked, open_ablation, run_ablation
         from suite.clean_stop import clean_stop
         from suite.report.ablation_page import publish_ablation, write_ablation_page
-        from suite.trials import shown_url, storage_url
+        from suite.storage_url import shown_url, storage_url
 
     run = open_ablation(run_dir or RUNS / "ablations" / ablation.name, ablation.name)
     url = shown_url(storage_url(run, storage))

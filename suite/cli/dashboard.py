@@ -36,7 +36,8 @@ def dashboard(
     with starting():  # slow to import: a wrong RUN is told before
         from suite.cli.read_only import new_server
         from suite.dashboard import dashboard_of
-        from suite.trials import open_storage, storage_url
+        from suite.storage_url import storage_url
+        from suite.trials import open_storage
 
         url = storage_url(directory, absolute(storage))
         _check_is_there(url, directory.path)

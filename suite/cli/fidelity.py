@@ -55,7 +55,7 @@ def fidelity(
     with starting():
         from suite.fidelity.in_words import in_words
         from suite.fidelity.measure_run import Asked
-        from suite.launch import measure_fidelity
+        from suite.launch_measurements import measure_fidelity
 
     asked = Asked(networks, seeds, epochs, train_images, top, truth, absolute(storage), place, device)
     with interruptible():

@@ -50,7 +50,7 @@ def oracle(
     place = find_data(read_study(directory.path / "study.toml").data, data_dir)
 
     with starting():
-        from suite.launch import Walk, score_every_network, shortlist_networks
+        from suite.launch_measurements import Walk, score_every_network, shortlist_networks
         from suite.shortlist import in_words
 
     asked, display = Walk(place, device, memory << 20), Display(quiet=quiet)

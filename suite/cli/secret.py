@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from urllib.parse import parse_qs, urlsplit
@@ -40,9 +41,8 @@ def without_storage(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def has_password(url: str) -> bool:
-    """Whether a URL holds one, before its host or among its options."""
+    """Whether a URL holds one, before its host or among its options, whatever characters it has."""
     try:
-        parts = urlsplit(url)
-        return bool(parts.password) or "password" in parse_qs(parts.query)
+        return bool(re.search("://[^:/]*:[^@]+@", url)) or "password" in parse_qs(urlsplit(url).query)
     except ValueError:
         return "@" in url

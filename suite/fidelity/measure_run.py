@@ -20,9 +20,9 @@ from suite.fidelity.truth_worker import Job
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
+from suite.storage_url import storage_url
 from suite.study import StudySettings
 from suite.supernet import Scorer
-from suite.trials import storage_url
 
 PHASE = "fidelity"
 _ORDER: tuple[Drawn, ...] = ("uniform", "winner", "top")
@@ -77,7 +77,7 @@ def measure_run(
         asked.epochs,
         pictures,
         asked.place,
-        asked.device,
+        scorer.device.type,
         storage_url(run, asked.storage),
         f"{study.name}/{run.run_id}/{regime.name}",
         run,

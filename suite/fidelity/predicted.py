@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,10 @@ def find_truth(study: StudySettings, sha256: str, folder: Path) -> Path:
     Raises:
         FidelityError: there is none with at least FEWEST networks.
     """
-    tables = {path: read_table(path) for path in sorted(folder.glob("*.json"))}
+    tables = {}
+    for path in sorted(folder.glob("*.json")):
+        with suppress(FidelityError):  # damaged, or some other file: another may fit
+            tables[path] = read_table(path)
     fitting = [path for path, table in tables.items() if _fits(table, study, sha256)]
     if not fitting:
         raise FidelityError(

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import torch
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from suite.device import workers_on
 from suite.errors import TrainingError
 from suite.fidelity.truth_table import Drawn, TruthTable
 from suite.fidelity.truth_worker import Job, readings_of, train_waiting
@@ -32,7 +32,7 @@ class Wanted:
 def train_truth(
     wanted: Sequence[Wanted], table: TruthTable, folder: Path, space: SearchSpace, job: Job, display: Display
 ) -> Path:
-    """Train what the table lacks, a process for each thread of torch; returns the table's path.
+    """Train what the table lacks, as many at once as the device is good for; returns the table's path.
 
     The table is written anew after every training. What another execution, or another machine on the same storage,
     has trained is taken in, and what a process that died was training is trained again from its checkpoint.
@@ -57,7 +57,7 @@ def train_truth(
                 table.write(folder)
             phase.update(done())
 
-        reasons = run_workers(train_waiting, job, min(torch.get_num_threads(), len(missing)), look)
+        reasons = run_workers(train_waiting, job, workers_on(job.device, len(missing)), look)
         phase.finish(done())
     if done() < len(wanted):
         raise TrainingError(

@@ -21,7 +21,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 from suite.dashboard import dashboard_of
 from suite.dashboard.all_genes import FIRST_NUMBER
 from suite.run_directory import RUNS, RunDirectory, latest_run
-from suite.trials import open_storage, storage_url
+from suite.storage_url import storage_url
+from suite.trials import open_storage
 from tests.browser import browser
 from tests.conftest import ROOT
 from tests.screenshots.terminal import Piece, watched
