@@ -52,7 +52,7 @@ def test_the_bound_is_that_of_paired_differences() -> None:
     for start in range(100, 300, 50):
         tally.add(badness[:, start : start + 50])
     for risk in (1e-12, 1e-6, 1e-3, 0.3):
-        quantile = stats.t.isf(risk / 2, 199)
+        quantile = stats.t.isf(risk, 199)
         expected = []
         for i in range(6):
             worse = []
@@ -63,6 +63,46 @@ def test_the_bound_is_that_of_paired_differences() -> None:
                 worse.append((gap > quantile * error) & (PRICES[i] >= PRICES[r]))
             expected.append(bool(np.all(np.any(worse, axis=0))))
         assert tally.surely_dominated(PRICES, 400, risk).tolist() == expected
+
+
+def test_the_bound_of_right_and_wrong_is_the_exact_sign_test() -> None:
+    rng = np.random.default_rng(0)
+    hard = rng.random((1, 400)) < 0.2
+    wrong = (hard ^ (rng.random((6, 400)) < np.array([[0.02], [0.3], [0.05], [0.5], [0.02], [0.1]]))).astype(
+        np.float32
+    )
+    rivals, tally = np.array([2, 0]), Tally(6)
+    tally.add(wrong[:, :100])
+    tally.keep(np.ones(6, dtype=bool), rivals)
+    tally.add(wrong[:, 100:300])
+    decided = set()
+    for risk in (1e-12, 1e-6, 1e-3, 0.3):
+        expected = []
+        for i in range(6):
+            worse = []
+            for r in rivals:
+                paired = wrong[i, 100:300] - wrong[r, 100:300]
+                alone, tried = int((paired > 0).sum()), int((paired != 0).sum())
+                p_value = stats.binomtest(alone, tried, alternative="greater").pvalue if tried else 1.0
+                worse.append((p_value <= risk) & (PRICES[i] >= PRICES[r]))
+            expected.append(bool(np.all(np.any(worse, axis=0))))
+        assert tally.surely_dominated(PRICES, 400, risk, by_loss=False).tolist() == expected
+        decided.add(sum(expected))
+    assert len(decided) > 1
+
+
+def test_one_picture_more_wrong_decides_nothing() -> None:
+    """Alike on every picture since the rival was named, worse by one before: a t bound would see no spread."""
+    wrong = np.zeros((2, 216), dtype=np.float32)
+    wrong[:, ::9] = 1.0
+    wrong[1, 10] = 1.0
+    tally = Tally(2)
+    tally.add(wrong[:, :64])
+    tally.keep(np.ones(2, dtype=bool), np.array([0]))
+    tally.add(wrong[:, 64:96])
+    prices = np.array([[1, 1], [2, 2]])
+    assert tally.surely_dominated(prices, 216, 1e-3)[1]  # what was wrong with it
+    assert not tally.surely_dominated(prices, 216, 1e-3, by_loss=False)[1]
 
 
 def test_after_all_pictures_only_the_fronts_are_left() -> None:
@@ -147,7 +187,7 @@ def test_rejection_keeps_the_front_and_spares_most(order: int) -> None:
     for stop in (125, 250, 500, 1_000, 2_000):
         spent += len(alive) * (stop - tally.pictures)
         tally.add(shuffled[alive, tally.pictures : stop])
-        keep = ~tally.surely_dominated(prices[alive], 2_000, 0.01 / 2_000)
+        keep = ~tally.surely_dominated(prices[alive], 2_000, 0.01 / 2_000**2)
         alive = alive[keep]
         tally.keep(keep, rivals_among(tally.means[keep], prices[alive]))
     assert set(alive.tolist()) == truth
@@ -162,7 +202,7 @@ class Walkable:
     space: SearchSpace
     data: Data
     scorer: Scorer
-    losses: NDArray[np.float64]  # of every network, by the full walk
+    badness: dict[str, NDArray[np.float64]]  # of every network, by the full walk; by score
 
 
 @pytest.fixture(scope="module")
@@ -175,17 +215,22 @@ def walkable() -> Walkable:
     space = SearchSpace(study.space, data.picture_shape, len(data.classes))
     supernet = Supernet(space, 0.0).draw(torch.Generator().manual_seed(0))
     scorer = Scorer(supernet, data, torch.device("cpu"))
-    losses = np.array([score.loss for score in scorer.score(list(space), data.val_search)])
-    return Walkable(study, space, data, scorer, losses)
+    scores = scorer.score(list(space), data.val_search)
+    losses, accuracies = (np.array([getattr(score, of) for score in scores]) for of in ("loss", "accuracy"))
+    return Walkable(study, space, data, scorer, {"loss": losses, "accuracy": -accuracies})
 
 
-def shortlisted(walkable: Walkable, tmp_path: Path, order: int) -> dict[str, Any]:
-    """The screened shortlist, its fronts those of the full walk."""
+def shortlisted(
+    walkable: Walkable, tmp_path: Path, order: int, score: str = "loss", *, screen: bool = True
+) -> dict[str, Any]:
+    """The shortlist, its fronts those of the full walk."""
     w, run = walkable, RunDirectory.create(tmp_path / "run")
-    result = shortlist_space(w.study, w.space, w.scorer, w.data, run, Display(quiet=True), order, screen=True)
+    study = w.study.model_copy(update={"search": w.study.search.model_copy(update={"score": score})})
+    quiet = Display(quiet=True)
+    result = shortlist_space(study, w.space, w.scorer, w.data, run, quiet, order, screen=screen)
     genomes = list(w.space)
     for price, cost in (("params", w.space.parameters), ("macs", w.space.macs)):
-        values = np.column_stack([w.losses, [cost(genome) for genome in genomes]])
+        values = np.column_stack([w.badness[score], [cost(genome) for genome in genomes]])
         truth = [genomes[row].text for row in front_rows(values, (-1.0, -1.0))]
         assert [row["genome"] for row in result["fronts"][price]] == truth
     return result
@@ -201,6 +246,12 @@ def test_a_screened_front_is_that_of_the_full_walk(walkable: Walkable, order: in
     assert f"Screened in bfloat16 on {rough[-1]['pictures']:,} pictures" in in_words(result)
 
 
+@pytest.mark.parametrize("order", range(3))
+def test_a_front_by_accuracy_is_that_of_the_full_walk(walkable: Walkable, order: int, tmp_path: Path) -> None:
+    result = shortlisted(walkable, tmp_path, order, "accuracy", screen=False)
+    assert result["rounds"][-1]["networks"] < walkable.space.size
+
+
 def test_the_slack_bounds_every_shift_of_the_space(walkable: Walkable) -> None:
     w = walkable
     genomes = list(w.space)
@@ -208,7 +259,7 @@ def test_the_slack_bounds_every_shift_of_the_space(walkable: Walkable) -> None:
     contest = Contest(w.scorer, genomes, prices, w.data.val_search, by_loss=True)
     tree = w.scorer.tree(genomes, dtype=torch.bfloat16)
     sums = [block.loss_sums.numpy() for block in w.scorer.blocks(tree, w.data.val_search)]
-    shifts = np.sum(sums, axis=0) / len(w.data.val_search) - w.losses
+    shifts = np.sum(sums, axis=0) / len(w.data.val_search) - w.badness["loss"]
     assert 0 < np.ptp(shifts) < measure_slack(contest, 0.003).value
 
 

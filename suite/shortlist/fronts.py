@@ -25,6 +25,7 @@ from suite.study import StudySettings
 from suite.supernet import Scorer
 
 PRICES = ("params", "macs")
+_BOUNDS = 2  # their version: what others have left out is not gone on with
 _RISK = 0.01  # that a network of the front is lost, over all comparisons
 
 
@@ -49,7 +50,7 @@ def shortlist_space(
     contest = Contest(
         scorer, genomes, prices, _shuffled(data.val_search, order), study.search.score == "loss"
     )
-    asked = {**scored_with(study, run, scorer.device), "order": order, "screen": screen}
+    asked = {**scored_with(study, run, scorer.device), "order": order, "screen": screen, "bounds": _BOUNDS}
     walks = Walks(contest, asked, run, display)
     exact, facts = _screened(walks) if screen else (_exactly(walks, "exact", everybody(contest), _RISK), {})
     result = {

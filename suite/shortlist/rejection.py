@@ -2,8 +2,8 @@
 
 Time and again, each network is compared, picture by picture, with the best smaller ones, and left out once it is
 worse beyond doubt than one that has no more parameters, and than one that has no more MACs. Beyond doubt: a paired
-t bound for pictures drawn without replacement, corrected for the number of networks, rivals and comparisons
-(Bonferroni).
+bound for pictures drawn without replacement (Student's t of losses, the sign test of right and wrong), corrected for
+all pairs of networks, as rivals are chosen by the pictures seen, and for all comparisons (Bonferroni).
 """
 
 from __future__ import annotations
@@ -152,8 +152,10 @@ class Rejection:
     def _end_round(self) -> None:
         tally, alive, number = self._tally, self.last.left, len(self.rounds) + 1
         prices, pictures = self._contest.prices[alive], len(self._contest.split)
-        each = self._terms.risk / (number * (number + 1)) / len(self._contest.genomes)  # in all: `risk`
-        keep = ~tally.surely_dominated(prices, pictures, each, self._terms.slack)
+        each = self._terms.risk / (number * (number + 1)) / len(self._contest.genomes) ** 2  # in all: `risk`
+        keep = ~tally.surely_dominated(
+            prices, pictures, each, self._terms.slack, by_loss=self._contest.by_loss
+        )
         self.last = Round(tally.pictures, alive, tally.means, keep)
         self.rounds.append(self.last.facts())
         if tally.pictures == self._before.pictures:

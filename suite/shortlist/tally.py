@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,21 +57,31 @@ class Tally:
         self._name(rivals)
 
     def surely_dominated(
-        self, prices: NDArray[np.int64], pictures: int, risk: float, slack: float = 0.0
+        self,
+        prices: NDArray[np.int64],
+        pictures: int,
+        risk: float,
+        slack: float = 0.0,
+        *,
+        by_loss: bool = True,
     ) -> NDArray[np.bool_]:
         """(S,) whether each network is, under every price, worse than a rival that costs no more.
 
-        `prices` is (S, P), `pictures` the number there are in all; `risk` is that of calling one network dominated
-        wrongly. Worse is by more than `slack`: how far the badness seen may mislead about two networks' means.
-        Once all pictures were seen, nothing is a matter of chance, and every network is a rival.
+        `prices` is (S, P), `pictures` the number there are in all; `risk` is that of calling one network worse than
+        one rival wrongly. Worse is by more than `slack`: how far the badness seen may mislead about two networks'
+        means. Once all pictures were seen, nothing is a matter of chance, and every network is a rival.
         """
         if self.pictures == pictures:
             return _dominated(self.means, prices)
         dominated = np.zeros(len(prices), dtype=bool)
         if len(self._rivals):
-            quantile = float(stats.t.isf(risk / len(self._rivals), self._paired - 1))
+            surely_worse = (
+                partial(self._by_mean, float(stats.t.isf(risk, self._paired - 1)))
+                if by_loss
+                else partial(self._by_count, _most_by_chance(self._paired, risk))
+            )
             for rows in _slices(len(prices)):
-                worse = self._surely_worse(rows, pictures, quantile, slack)
+                worse = surely_worse(rows, pictures, slack)
                 dearer = prices[rows, None, :] >= prices[None, self._rivals, :]
                 dominated[rows] = np.all(np.any(worse[:, :, None] & dearer, axis=1), axis=1)
         return dominated
@@ -92,8 +104,8 @@ class Tally:
         self._squares = np.zeros(len(self._sums), dtype=np.float32)
         self._products = np.zeros((len(self._sums), len(rivals)), dtype=np.float32)
 
-    def _surely_worse(self, rows: slice, pictures: int, quantile: float, slack: float) -> NDArray[np.bool_]:
-        """(rows, R) whether the mean over all pictures is above the rival's, by those seen."""
+    def _by_mean(self, quantile: float, rows: slice, pictures: int, slack: float) -> NDArray[np.bool_]:
+        """(rows, R) whether the mean over all pictures is above the rival's, by a paired t bound on those seen."""
         means, paired, rivals = self.means, self._paired, self._rivals
         first = self._own_sums[rows, None].astype(np.float64) - self._own_sums[None, rivals]
         squares = self._squares[rows, None].astype(np.float64) + self._squares[None, rivals]
@@ -103,6 +115,35 @@ class Tally:
         error = np.sqrt(variance * (1 / self.pictures - 1 / pictures))
         worse: NDArray[np.bool_] = means[rows, None] - means[None, rivals] > quantile * error + slack
         return worse
+
+    def _by_count(
+        self, most: NDArray[np.float64], rows: slice, pictures: int, slack: float
+    ) -> NDArray[np.bool_]:
+        """(rows, R) the same of right and wrong, by the exact sign test on pictures since the rivals were named.
+
+        Two networks may well have agreed on all pictures seen, and a t bound would take that for certainty. Of those
+        that only one has wrong, no more than half are the network's if it is no worse: drawn without replacement they
+        spread less than the binomial says (Hoeffding 1963). What the slack may have added comes off them first.
+        `most` (paired + 1,) of so many may be one network's by chance.
+        """
+        rivals, misled = self._rivals, math.ceil(slack * pictures)
+        more_wrong = self._own_sums[rows, None].astype(np.float64) - self._own_sums[None, rivals]
+        squares = self._squares[rows, None].astype(np.float64) + self._squares[None, rivals]
+        only_one_wrong = squares - 2 * self._products[rows]
+        alone_wrong = np.rint((only_one_wrong + more_wrong) / 2).astype(np.int64) - misled
+        tried = np.maximum(np.rint(only_one_wrong).astype(np.int64) - misled, 0)
+        worse: NDArray[np.bool_] = alone_wrong > most[tried]
+        return worse
+
+
+def _most_by_chance(pictures: int, risk: float) -> NDArray[np.float64]:
+    """(pictures + 1,) the most heads of so many tosses of a coin that more than `risk` of all tosses exceed or reach.
+
+    By the lower tail, which is the same and has tiny risks exactly.
+    """
+    tosses = np.arange(pictures + 1)
+    most: NDArray[np.float64] = tosses - stats.binom.ppf(risk, tosses, 0.5)
+    return most
 
 
 def _slices(networks: int) -> Iterator[slice]:
