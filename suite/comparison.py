@@ -56,9 +56,11 @@ class FinishedRun:
         return dict(self.results["search"]["seconds"])
 
     @property
-    def test_pictures(self) -> tuple[str, int]:
+    def test_pictures(self) -> tuple[str, int | None]:
         """Two runs with the same were tested on the same pictures, in the same order."""
-        return self.facts["dataset"]["sha256"], self.study.data.split_seed
+        dataset = self.facts["dataset"]
+        own_test = dataset.get("own_test", False)  # older runs do not say
+        return dataset["sha256"], None if own_test else self.study.data.split_seed
 
     @property
     def right(self) -> Right | None:

@@ -10,6 +10,7 @@ import pytest
 
 from suite.comparison import compare_runs, differences, paired_tests
 from suite.errors import RunDirectoryError
+from suite.report.comparison_figures import Drawn, _curves, _drawn
 from suite.report.comparison_page import check_holds_nothing_else, write_comparison
 from suite.run_directory import RunDirectory, write_atomically
 from suite.study import study_toml, validate_study
@@ -76,6 +77,7 @@ def search_of(objectives: list[str]) -> dict[str, Any]:
         "evaluated": rows,
         "front": rows[2:] if len(objectives) > 1 else rows[3:],
         "generations": generations,
+        "seconds": {"total": 10.0},
     }
 
 
@@ -108,6 +110,39 @@ def test_the_same_seed_twice_is_told_apart_by_the_run(make: Make) -> None:
         "tiny, seed 0 (y)",
         "tiny, seed 1",
     ]
+
+
+def test_a_repeat_is_not_taken_for_another_seed(make: Make, tmp_path: Path) -> None:
+    """Its mean says nothing of what other seeds give."""
+    page = write_comparison(compare_runs([make("x"), make("y")]), tmp_path / "out").read_text()
+    assert page.startswith("# Comparison: tiny, 2 runs of 1 seed\n")
+    assert "over 2 runs of 1 seed" in page
+    assert "2 seeds" not in page
+
+
+def test_what_was_timed_elsewhere_is_on_a_scale_of_its_own(make: Make) -> None:
+    def scales(objectives: list[str]) -> int:
+        one, other = (
+            make(f"{seed}{objectives[1]}", seed, search={"objectives": objectives}) for seed in (0, 1)
+        )
+        facts = other.read_json("run.json") or {}
+        other.write_json("run.json", {**facts, "device": {"name": "another machine", "threads": 1}})
+        comparison = compare_runs([one, other])
+        return len({Drawn(run, "", "").judged_alike for _, run in comparison.labelled()})
+
+    assert scales(["accuracy", "latency"]) == 2
+    assert scales(["accuracy", "macs"]) == 1
+
+
+def test_a_walk_before_the_first_generation_is_on_the_axis_of_seconds(make: Make) -> None:
+    walked, searched = make("x", search={"method": "exhaustive"}), make("y")
+    result = walked.read_result("search") or {}
+    walked.write_result("search", {**result, "seconds": {"total": 1010.0}})
+    drawn = _drawn(compare_runs([walked, searched]))
+    of = {
+        one.run.study.search.method: curve.seconds for one, curve in zip(drawn, _curves(drawn), strict=True)
+    }
+    assert of["exhaustive"] == [second + 1000 for second in of["evolution"]]
 
 
 def test_only_keys_that_differ_are_named(make: Make) -> None:
@@ -175,6 +210,16 @@ def test_winners_tested_on_other_pictures_are_not_compared(
     assert why in untested[0]
     page = write_comparison(comparison, make("z").path.parent / "out").read_text()
     assert f"## Surely different?\n\nNot tested: tiny (1) and tiny (2) {why}" in page
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_test_of_the_data_sets_own_is_the_same_for_every_split(own: bool, make: Make) -> None:
+    runs = [make("x"), make("y", data={"split_seed": 1})]
+    for run in runs:
+        facts = run.read_json("run.json") or {}
+        run.write_json("run.json", {**facts, "dataset": {**facts["dataset"], "own_test": own}})
+    verdicts, reasons = paired_tests(compare_runs(runs))
+    assert (len(verdicts), len(reasons)) == ((1, 0) if own else (0, 1))
 
 
 def test_a_run_of_an_older_suite_is_said_to_lack_the_record(make: Make) -> None:

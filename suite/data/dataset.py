@@ -34,6 +34,7 @@ class Provenance:
     source: str
     sha256: str
     counts: dict[str, int]  # pictures by split
+    own_test: bool  # the data set's own; else one set aside by data.split_seed
     notes: tuple[str, ...]
 
 
@@ -122,6 +123,7 @@ def open_data(
             place.source,
             pictures.sha256,
             counts,
+            "test" in pictures.pictures,
             (*pictures.notes, *left_out(place), *notes),
         ),
         warnings=(*_small_part_warnings(counts), *_unequal_warnings(pictures.classes, whole.labels)),

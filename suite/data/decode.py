@@ -25,7 +25,7 @@ from suite.data.cache import (
     read_cached,
     write_manifest,
 )
-from suite.data.places import Place
+from suite.data.places import Place, in_hub_cache
 from suite.errors import DISK_ERRORS, DataError, StoppedError
 
 if TYPE_CHECKING:
@@ -77,8 +77,11 @@ def decode_pictures(
         home.mkdir(parents=True, exist_ok=True)
         if place.kind == "hub":  # what its files are is known only after loading
             with _opened(place, home) as table:
-                fill = partial(_fill_from_table, table, size=image_size, progress=progress)
-                return _through_cache(home, _table_sha256(table), image_size, fill)
+                downloaded = in_hub_cache(place.name, whole=False)
+                if not isinstance(downloaded, Place) or set(downloaded.files) != set(table.splits):
+                    fill = partial(_fill_from_table, table, size=image_size, progress=progress)
+                    return _through_cache(home, _table_sha256(table), image_size, fill)
+            place = downloaded  # as it is found from now on: by its files, it is the same then
         fill = partial(_fill, place, size=image_size, progress=progress)
         return _through_cache(home, source_sha256(place), image_size, fill)
     except OSError as error:

@@ -63,8 +63,11 @@ def _lookups(name: str, data_dir: Path | None) -> Iterator[tuple[str, Place | st
     yield "own folder", _in_own_folder(name)
     if name in SYSTEM_FOLDERS:
         yield "system copy", _in_system_folder(name)
-    yield "Hugging Face cache", _in_hub_cache(name)
+    yield "Hugging Face cache", in_hub_cache(name, whole=True)
     yield "Hugging Face hub", _on_hub(name)
+    # What has no test pictures may be a download that was cut off, as long as the hub could be asked.
+    if isinstance(place := in_hub_cache(name, whole=name in hub.REPOSITORIES), Place):
+        yield "Hugging Face cache, training pictures only", place
 
 
 def _is_path(name: str) -> bool:
@@ -113,7 +116,8 @@ def _in_system_folder(name: str) -> Place | str:
     return Place("idx", name, files, f"IDX files in {folder}")
 
 
-def _in_hub_cache(name: str) -> Place | str:
+def in_hub_cache(name: str, *, whole: bool) -> Place | str:
+    """A data set that was downloaded from the hub earlier, or why not; if `whole`, only one with test pictures."""
     if not hub.is_repository(name):
         return "not looked into: this is no name of the hub's"
     home = f"{_shown(hub.cache_folder())}: "
@@ -125,7 +129,7 @@ def _in_hub_cache(name: str) -> Place | str:
         holding = look_into(snapshot)
         if isinstance(holding, str):
             why = why or holding
-        elif holding.kind == "parquet" and ("test" in holding.files or name not in hub.REPOSITORIES):
+        elif holding.kind == "parquet" and ("test" in holding.files or not whole):
             source = (
                 f"{hub.repository(name)} of the Hugging Face hub, downloaded earlier ({snapshot.name[:8]})"
             )

@@ -16,6 +16,7 @@ from suite.escaping import one_line
 from suite.pareto import hypervolume, worst_corner
 from suite.report.sections.pareto import LABELS
 from suite.report.style import CYCLE, Figures, log_ticks
+from suite.results import seconds_before_generations
 from suite.wording import percent
 
 
@@ -29,14 +30,16 @@ class Drawn:
 
     @property
     def judged_alike(self) -> tuple[Any, ...]:
-        """Values of two runs with the same are on one scale: val-A, the objectives, and how latency is timed."""
+        """Values of two runs with the same are on one scale: val-A, objectives, and how and where they are timed."""
         data, latency, objectives = self.run.study.data, self.run.study.latency, self.run.search["objectives"]
+        machine = self.run.search.get("machine") or self.run.facts["device"]["name"]
+        timed = (latency.batch, latency.threads, machine)
         return (
             self.run.facts["dataset"]["sha256"],
             data.split_seed,
             data.val_search,
             *objectives,
-            *((latency.batch, latency.threads) if "latency" in self.run.study.search.objectives else ()),
+            *(timed if "latency" in self.run.study.search.objectives else ()),
         )
 
 
@@ -145,7 +148,7 @@ def _curves(drawn: list[Drawn]) -> Iterator[Curve]:
 
     for one, values in zip(drawn, of_runs, strict=True):
         seen: dict[str, None] = {}
-        seconds = float(one.run.seconds["supernet"])
+        seconds = float(one.run.seconds["supernet"]) + seconds_before_generations(one.run.search)
         curve = Curve([], [], [])
         for generation in one.run.search["generations"]:
             seen |= dict.fromkeys(generation["proposed"])

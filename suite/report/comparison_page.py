@@ -94,8 +94,13 @@ def check_holds_nothing_else(folder: Path) -> None:
 
 
 def _titled(group: Group) -> str:
-    seeds = sorted(run.study.seed for run in group.runs)
-    return group.name if len(seeds) == 1 else f"{group.name}, {plural(len(seeds), 'seed')}"
+    return group.name if len(group.runs) == 1 else f"{group.name}, {_repeats(group)}"
+
+
+def _repeats(group: Group) -> str:
+    """Over how many seeds a mean is, or that it is over repeats, which need not differ."""
+    seeds, runs = len({run.study.seed for run in group.runs}), len(group.runs)
+    return plural(seeds, "seed") if seeds == runs else f"{plural(runs, 'run')} of {plural(seeds, 'seed')}"
 
 
 def _answer(comparison: Comparison, verdicts: list[Verdict]) -> str:
@@ -125,7 +130,7 @@ def _accuracies(group: Group) -> str:
     if len(group.runs) == 1:
         low, high = group.runs[0].interval
         return f"**{percent(spread.mean)}** (95 % interval {percent(low)} to {percent(high)})"
-    return f"**{100 * spread.mean:.2f} ± {percent(spread.deviation)}** over {len(group.runs)} seeds"
+    return f"**{100 * spread.mean:.2f} ± {percent(spread.deviation)}** over {_repeats(group)}"
 
 
 def _notes(comparison: Comparison) -> list[str]:
@@ -164,7 +169,7 @@ def _winners(comparison: Comparison) -> str:
 
 
 def _over_seeds(comparison: Comparison) -> str | None:
-    """A row a study and quantity: mean, deviation and range over its seeds; None where each has one seed."""
+    """A row a study and quantity: mean, deviation and range over its runs; None where each has one."""
     quantities = {
         "test accuracy": (_accuracy, percent),
         "parameters": (lambda run: float(run.results["winner"]["params"]), count),
@@ -178,8 +183,8 @@ def _over_seeds(comparison: Comparison) -> str | None:
             for name, (value, written) in quantities.items():
                 spread = group.spread(value)
                 cells = (spread.mean, spread.deviation, spread.least, spread.most)
-                rows.append([escaped(group.name), name, str(len(group.runs)), *map(written, cells)])
-    header = ["Study", "Of the winner", "Seeds", "Mean", "Deviation", "Least", "Most"]
+                rows.append([escaped(group.name), name, _repeats(group), *map(written, cells)])
+    header = ["Study", "Of the winner", "Over", "Mean", "Deviation", "Least", "Most"]
     return table(header, rows, left=2) if rows else None
 
 

@@ -177,6 +177,28 @@ def test_the_hub_is_decoded_and_cached_by_what_it_holds(
     assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
+def test_what_was_downloaded_is_the_same_data_to_whoever_comes_later(
+    hub_holds: Callable[..., Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    place = hub_holds(train=LABELS, test=[1, 0])
+    answer, snapshot = datasets.load_dataset, tmp_path / "hf/hub/datasets--me--pets/snapshots/abc"
+
+    def download(name: str, **keys: object) -> object:
+        if name != "me/pets":  # the files that were downloaded are loaded as any others
+            return datasets.load.load_dataset(name, **keys)
+        write_parquet(snapshot / "train-00000-of-00001.parquet", LABELS)
+        write_parquet(snapshot / "test-00000-of-00001.parquet", [1, 0])
+        return answer(name)
+
+    monkeypatch.setattr("datasets.load_dataset", download)
+    first = decode_pictures(place, (8, 8))
+    later = find_data(settings("me/pets"))
+    assert later.kind == "hub-cache"
+    assert decode_pictures(later, (8, 8)).sha256 == first.sha256
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
 def test_a_hub_data_set_that_is_of_no_use_is_explained(hub_holds: Callable[..., Place]) -> None:
     with pytest.raises(DataError, match="datasets/me/pets: cannot be loaded: no split is called train"):
         decode_pictures(hub_holds(all=LABELS), (8, 8))

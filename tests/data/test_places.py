@@ -209,6 +209,21 @@ def test_half_a_download_is_not_taken_for_the_whole(tmp_path: Path, monkeypatch:
         find_data(settings("cifar10"))
 
 
+def test_training_pictures_alone_are_taken_only_where_the_hub_cannot_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    snapshot = cached_snapshot(tmp_path / "hf", "me/pets")
+    assert find_data(settings("me/pets")).kind == "hub-cache"
+    (snapshot / "test-00000-of-00001.parquet").unlink()
+    monkeypatch.setattr(hub, "why_not", lambda name: None)
+    monkeypatch.setattr(hub, "offline", lambda: None)
+    assert find_data(settings("me/pets")).kind == "hub"
+    monkeypatch.setattr(hub, "offline", lambda: "HF_HUB_OFFLINE")
+    place = find_data(settings("me/pets"))
+    assert (place.kind, set(place.files)) == ("hub-cache", {"train"})
+
+
 @pytest.fixture
 def hub_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A hub on this machine that has one data set, uoft-cs/cifar10."""
