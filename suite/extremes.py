@@ -16,12 +16,12 @@ _Best = dict[Shape, tuple[int, Genome]]
 
 
 def largest(space: SearchSpace, size: Size) -> Genome:
-    """The network with the most parameters or MACs; of several, the first in the order of genomes."""
+    """The network with the most parameters or MACs; of several, the first with max pooling throughout."""
     return _cheapest(space, size, sign=-1)
 
 
 def smallest(space: SearchSpace, size: Size) -> Genome:
-    """The network with the fewest parameters or MACs; of several, the first in the order of genomes."""
+    """The network with the fewest parameters or MACs; of several, the first with max pooling throughout."""
     return _cheapest(space, size, sign=1)
 
 
@@ -37,7 +37,14 @@ def _cheapest(space: SearchSpace, size: Size, sign: int) -> Genome:
     best: _Best = {space.shape: (0, Genome((), ()))}
     best = _through(space.conv_stage, best, price, lambda g, conv: replace(g, convs=(*g.convs, conv)))
     best = _through(space.fc_stage, best, price, lambda g, fc: replace(g, fcs=(*g.fcs, fc)))
-    return min((genome for _, genome in best.values()), key=whole)
+    return _pooled_by_max(min((genome for _, genome in best.values()), key=whole), space)
+
+
+def _pooled_by_max(genome: Genome, space: SearchSpace) -> Genome:
+    """Pooling costs nothing that is counted here, so it is that of the base CNN, where the space has it."""
+    if "max" not in space.settings.pool:
+        return genome
+    return replace(genome, convs=tuple(replace(conv, pool="max") for conv in genome.convs))
 
 
 def _through(

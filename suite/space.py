@@ -240,7 +240,7 @@ class SearchSpace:
         return self.decode(self.sample_chromosome(rng, stratum=stratum))
 
     def neighbours(self, genome: Genome) -> list[Genome]:
-        """All genomes one step away: one gene moved, or a stage's next smaller or larger count, with each filling."""
+        """All genomes one step away: one gene moved, or a stage's next smaller or larger count, with each layer."""
         convs = [Genome(layers, genome.fcs) for layers in _next_runs(self.conv_stage, genome.convs)]
         fcs = [Genome(genome.convs, layers) for layers in _next_runs(self.fc_stage, genome.fcs)]
         return convs + fcs
@@ -284,7 +284,11 @@ def _read(text: str) -> tuple[ConvLayer | None, DenseLayer | None]:
 
 
 def _next_runs(stage: Stage, layers: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-    """The runs of a stage one step from `layers`."""
+    """The runs of a stage one step from `layers`.
+
+    Where the next larger count is more than one layer away, those added are alike: with each filling there would be
+    millions.
+    """
     for position, layer in enumerate(layers):
         for gene, choices in zip(stage.layer.genes, stage.choices, strict=True):
             for choice in choices:
@@ -296,8 +300,8 @@ def _next_runs(stage: Stage, layers: tuple[Any, ...]) -> Iterator[tuple[Any, ...
     if place > 0:
         yield layers[: counts[place - 1]]
     for larger in counts[place + 1 : place + 2]:
-        for filling in itertools.product(list(stage.layers()), repeat=larger - len(layers)):
-            yield (*layers, *filling)
+        for layer in stage.layers():
+            yield (*layers, *[layer] * (larger - len(layers)))
 
 
 def _runs(stage: Stage) -> Iterator[tuple[Any, ...]]:

@@ -154,5 +154,8 @@ def test_neighbours_are_one_step_away_and_so_is_the_way_back(chromosome: tuple[i
 def test_counts_that_are_no_neighbours_are_a_step_apart() -> None:
     genome = Genome.parse("4k1max-fc8")
     steps = SMALL.neighbours(genome)
-    assert sum(len(step.convs) == 3 for step in steps) == 8**2
-    assert sum(len(step.fcs) == 3 for step in steps) == 2**2
+    deeper = [step for step in steps if len(step.convs) == 3]
+    wider = [step for step in steps if len(step.fcs) == 3]
+    assert {g.convs[:1] for g in deeper} == {genome.convs}
+    assert [len(set(g.convs[1:])) for g in deeper] == [1] * 8  # both layers alike, each of eight kinds
+    assert [len(set(g.fcs[1:])) for g in wider] == [1] * 2

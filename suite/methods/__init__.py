@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from optuna.samplers import BaseSampler
 
 from suite.methods.aging import AgingEvolution
 from suite.methods.evolution import Evolution
 from suite.methods.exhaustive import Exhaustive
 from suite.methods.local import LocalSearch
 from suite.methods.method import G, Judgement, Method, Problem, Proposal, Space
-from suite.methods.optuna_samplers import SAMPLERS, OptunaSampler
+from suite.methods.optuna_samplers import OptunaSampler, nsga2, tpe
 from suite.methods.random import RandomSearch
 from suite.study import SearchSettings
 
@@ -51,8 +54,12 @@ def new_method(
         case "aging":
             return AgingEvolution(problem, rng, population=settings.population, batch=batch, batches=batches)
         case "tpe" | "nsga2":
-            sampler = SAMPLERS[settings.method]
-            return OptunaSampler(problem, sampler, rng.randrange(2**31), batch=batch, batches=batches)
+            samplers: dict[str, Callable[[int], BaseSampler]] = {
+                "tpe": tpe,
+                "nsga2": partial(nsga2, population=settings.population),
+            }
+            sampler, seed = samplers[settings.method], rng.randrange(2**31)
+            return OptunaSampler(problem, sampler, seed, batch=batch, batches=batches)
         case "evolution":
             return Evolution(settings, problem, rng)
 

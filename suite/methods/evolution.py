@@ -9,6 +9,7 @@ draws what each may be worth; those that would survive are evaluated.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ from suite.space import Chromosome
 from suite.study import SearchSettings
 
 _TRIES = 10  # pairs, for each new offspring wanted
+_HELD_TOGETHER = 1_000  # contenders against all others, so that a large brood takes little memory
 _LOOKED_AROUND = 4  # networks of the population whose neighbours are bred beside their offspring
 
 
@@ -218,12 +220,15 @@ def _within_reach(contenders: list[_Individual[G]], count: int) -> list[_Individ
 
     DEAP holds each against each, and a brood of a thousand kept it busy for a second.
     """
-    violation, *objectives = np.array([individual.fitness.rank for individual in contenders]).T
-    no_worse = np.logical_and.reduce([values[:, None] <= values for values in objectives])
-    better = np.logical_or.reduce([values[:, None] < values for values in objectives])
-    alike = violation[:, None] == violation
-    dominates = np.where(alike, no_worse & better, violation[:, None] < violation)
-    return [contenders[i] for i in np.flatnonzero(dominates.sum(axis=0) < count)]
+    ranks = np.array([individual.fitness.rank for individual in contenders])
+    dominated_by = np.zeros(len(contenders), dtype=np.int64)
+    for some in np.array_split(ranks, math.ceil(len(ranks) / _HELD_TOGETHER)):
+        violation, *objectives = ((mine[:, None], every) for mine, every in zip(some.T, ranks.T, strict=True))
+        no_worse = np.logical_and.reduce([mine <= every for mine, every in objectives])
+        better = np.logical_or.reduce([mine < every for mine, every in objectives])
+        less, alike = violation[0] < violation[1], violation[0] == violation[1]
+        dominated_by += np.where(alike, no_worse & better, less).sum(axis=0)
+    return [contenders[i] for i in np.flatnonzero(dominated_by < count)]
 
 
 def _fitness_type(objective_weights: tuple[float, ...]) -> Any:

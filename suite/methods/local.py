@@ -26,7 +26,7 @@ from suite.pareto import pareto_front
 
 
 class LocalSearch(Generic[G]):
-    """A random pool, then the surroundings of one network after another, in batches."""
+    """A random pool, then the surroundings of one network after another, in batches or what is left of them."""
 
     def __init__(
         self, problem: Problem[G], rng: random.Random, *, pool: int, batch: int, batches: int
@@ -42,9 +42,9 @@ class LocalSearch(Generic[G]):
 
     @property
     def done(self) -> bool:
-        """Whether all batches were told, or nothing new is left around any network."""
+        """Whether as many were asked for as the pool and all batches hold, or nothing new is left around any."""
         used_up = self.generation > 0 and not self._left and not self._unexplored()
-        return used_up or self.generation > self._batches
+        return used_up or self._open == 0
 
     @property
     def population(self) -> tuple[G, ...]:
@@ -57,7 +57,8 @@ class LocalSearch(Generic[G]):
             return distinct_random(self._problem, self._pool, self._rng)
         while not self._left and self._unexplored():
             self._look_around(self._next())
-        taken, self._left = self._left[: self._batch], self._left[self._batch :]
+        size = min(self._batch, self._open)
+        taken, self._left = self._left[:size], self._left[size:]
         encode = self._problem.space.encode
         return [Proposal(genome, encode(genome), "neighbour", (parent,)) for genome, parent in taken]
 
@@ -93,6 +94,11 @@ class LocalSearch(Generic[G]):
         new = new_neighbours(self._problem, genome, self._asked)
         self._rng.shuffle(new)
         self._left = [(neighbour, genome) for neighbour in new]
+
+    @property
+    def _open(self) -> int:
+        """How many may still be asked for; a batch need not be full, as a network has only so many neighbours."""
+        return max(0, self._pool + self._batches * self._batch - len(self._asked))
 
     def _unexplored(self) -> list[G]:
         return [genome for genome in self._judged if genome not in self._looked_around]

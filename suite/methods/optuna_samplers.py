@@ -36,18 +36,14 @@ def tpe(seed: int) -> BaseSampler:
         return TPESampler(seed=seed, multivariate=True, group=True)
 
 
-def nsga2(seed: int) -> BaseSampler:
+def nsga2(seed: int, population: int = 50) -> BaseSampler:
     """Optuna's NSGA-II (Deb et al. 2002)."""
-    return NSGAIISampler(seed=seed)
+    return NSGAIISampler(seed=seed, population_size=population)
 
 
 def uniform(seed: int) -> BaseSampler:
     """Optuna's random sampler: genes drawn evenly, repeats and all."""
     return RandomSampler(seed=seed)
-
-
-SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {"tpe": tpe, "nsga2": nsga2, "uniform": uniform}
-"""By name; each makes a sampler from a seed."""
 
 
 class OptunaSampler(Generic[G]):
@@ -101,12 +97,13 @@ class OptunaSampler(Generic[G]):
         ]
 
     def tell(self, proposals: list[Proposal[G]], judged: Mapping[G, Judgement]) -> None:
-        """Optuna is told the values; a failed evaluation is a failed trial."""
+        """Optuna is told the values, and how far beyond the limits; a failed evaluation is a failed trial."""
         for trial, proposal in zip(self._asked, proposals, strict=True):
             judgement = judged.get(proposal.genome)
             if judgement is None:
                 self._study.tell(trial, state=TrialState.FAIL)
             else:
+                trial.set_constraint("violation", judgement.violation)
                 self._study.tell(trial, list(judgement.values))
                 self._judged[proposal.genome] = judgement
         self._asked = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,10 +13,11 @@ from suite.device import device_facts
 from suite.errors import RunDirectoryError
 from suite.finalists import PHASE as FINALISTS
 from suite.progress import Display, Phase
-from suite.reference_networks import ReferenceNetwork, as_trained, reference_networks
+from suite.reference_networks import EXTREMES, ReferenceNetwork, as_trained, reference_networks
 from suite.references.run_to_match import RunToMatch
 from suite.references.timing import timed
 from suite.run_directory import RunDirectory
+from suite.space import SearchSpace
 from suite.standalone import alone_recipe, fine_tuning_recipe
 from suite.training import Training, evaluate, train_on
 from suite.winner import CHOICE_FILE, LEDGER_FILE
@@ -79,7 +80,17 @@ def _tested_winner(run: RunDirectory) -> dict[str, Any]:
 def _networks(match: RunToMatch, final: dict[str, Any]) -> list[ReferenceNetwork]:
     """The winner, then what it is set beside."""
     winner = as_trained(WINNER, match.space.parse(final["genome"]), match.study)
-    return [winner, *reference_networks(match.study, match.space)]
+    begun = (match.run.read_result(PHASE) or {"networks": []})["networks"]
+    # Which of several equally large networks is an extreme has changed: those that were begun with stay.
+    kept = {row["name"]: row["architecture"] for row in begun if row["name"] in EXTREMES}
+    beside = reference_networks(match.study, match.space)
+    return [winner, *(_as_kept(network, match.space, kept) for network in beside)]
+
+
+def _as_kept(network: ReferenceNetwork, space: SearchSpace, kept: Mapping[str, str]) -> ReferenceNetwork:
+    if network.name not in kept:
+        return network
+    return replace(network, architecture=space.parse(kept[network.name]))
 
 
 def _check_declared(

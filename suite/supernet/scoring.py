@@ -21,6 +21,7 @@ from suite.supernet.prefix_tree import BlockScore, PrefixTree
 from suite.supernet.weights import Supernet
 
 CALIBRATION_PICTURES = 1_000
+_CALIBRATION_BYTES = 1 << 29  # of the widest maps, of which there are a few at once
 MEMORY = 1 << 30
 """Bytes that the activations of a walk may take, all threads together."""
 
@@ -180,8 +181,10 @@ class Scorer:
         """(N, C, H, W) normalised training pictures for batch norm's statistics; None without batch norm."""
         if self.supernet.space.norm == "none":
             return None
-        pictures = self._data.train.pictures[:CALIBRATION_PICTURES].to(self.device)
-        return self._data.normalise(pictures)
+        _, height, width = self.supernet.space.shape
+        widest = 4 * max(self.supernet.space.settings.filters) * height * width
+        count = max(1, min(CALIBRATION_PICTURES, _CALIBRATION_BYTES // widest))
+        return self._data.normalise(self._data.train.pictures[:count].to(self.device))
 
 
 class ScoreSums:

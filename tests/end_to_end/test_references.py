@@ -6,6 +6,7 @@ import html
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from suite.data.places import find_data
 from suite.finalists import PHASE as FINALISTS
 from suite.reference_networks import BASE, NAMES, RANDOM, as_trained, reference_networks
 from suite.references import RunToMatch
-from suite.references.train import alone_training, fine_tuning
+from suite.references.train import _networks, alone_training, fine_tuning
 from suite.run_directory import RunDirectory
 from suite.space import space_of_run
 from suite.study import read_study
@@ -251,3 +252,18 @@ def test_the_base_cnn_is_trained_by_the_winners_recipe(match: RunToMatch) -> Non
     assert second.recipe.learning_rate == match.study.final.learning_rate
     assert second.recipe.epochs == match.study.final.epochs
     assert second.steps_per_epoch == len(match.data.all_training) // 64
+
+
+def test_extremes_that_were_begun_with_stay(match: RunToMatch, tmp_path: Path) -> None:
+    """An older suite took others of those equally large; more seeds are of the same networks."""
+    older = replace(match, run=RunDirectory.create(tmp_path / "run"))
+    kept = {"name": "most MACs", "architecture": "8k5avg-8k5avg-fc16-fc16"}
+    older.run.write_result(
+        "references", {"networks": [{"name": "winner", "architecture": "4k3avg-fc8"}, kept]}
+    )
+    networks = {
+        network.name: network.architecture.text for network in _networks(older, {"genome": "4k3max-fc8"})
+    }
+    assert networks["most MACs"] == kept["architecture"]
+    assert networks["winner"] == "4k3max-fc8"
+    assert "avg" not in networks["most parameters"]

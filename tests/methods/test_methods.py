@@ -173,6 +173,51 @@ def test_local_search_goes_on_from_the_best_and_asks_for_nothing_twice() -> None
     assert around[0].parents == (best_of_pool,)
 
 
+def test_local_search_has_as_many_evaluations_as_other_methods() -> None:
+    """Networks have fewer neighbours than a batch, so that it takes more batches."""
+    settings = small(method="local", population=20, generations=5)
+    generations = run(new_method(settings, problem(1), random.Random(0)), 1)
+    assert sum(map(len, generations)) == evaluations_at_most(settings) == 124
+    assert len(generations) > 6
+
+
+def test_counts_far_apart_do_not_make_millions_of_neighbours() -> None:
+    far = space_of((3, 256, 256), depth=[2, 8], fc_layers=[1, 6])
+    genome = far.sample(random.Random(0), depth=2)
+    assert len(far.neighbours(genome)) < 50
+    method = new_method(small(method="local"), Problem(far, (-1.0,), lambda g: True), random.Random(0))
+    method.tell(pool := method.ask(), {p.genome: Judgement((far.macs(p.genome),)) for p in pool})
+    assert len(method.ask()) == 10
+
+
+@pytest.mark.parametrize("name", ["tpe", "nsga2"])
+def test_a_sampler_is_told_of_limits_that_cost_something_to_check(name: str) -> None:
+    """Of networks beyond a limit on latency, say; it learns to keep away from them."""
+    beyond = lambda genome: max(0.0, SPACE.macs(genome) / 1e6 - 6)  # noqa: E731
+
+    def kept(told: bool) -> int:
+        settings = small(method=name, population=20, generations=15)
+        method = new_method(settings, problem(1), random.Random(4))
+        while not method.done:
+            proposals = method.ask()
+            judged = {
+                p.genome: Judgement((-SPACE.macs(p.genome),), told * beyond(p.genome)) for p in proposals
+            }
+            method.tell(proposals, judged)
+        return sum(beyond(p.genome) == 0 for p in proposals)
+
+    assert kept(told=True) > kept(told=False) + 5
+
+
+def test_who_is_within_reach_does_not_depend_on_how_many_are_held_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = small(preselection=4, generations=3)
+    together = run(Evolution(settings, problem(), random.Random(2)))
+    monkeypatch.setattr("suite.methods.evolution._HELD_TOGETHER", 7)
+    assert run(Evolution(settings, problem(), random.Random(2))) == together
+
+
 def test_an_aging_population_forgets_its_oldest() -> None:
     method = new_method(small(method="aging", generations=1), problem(1), random.Random(0))
     first, second = run(method, 1)

@@ -132,3 +132,22 @@ def test_a_subnet_that_says_nan_fails_alone(
             assert (now.loss, now.accuracy, now.failure) == (None, None, "the supernet's loss is nan")
         else:
             assert now == was
+
+
+def test_of_large_pictures_fewer_are_looked_at_for_batch_norm(
+    tiny_study: StudySettings, data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their maps are as large, and each tells of more places."""
+    normed = tiny_study.space.model_copy(update={"norm": "batch"})
+    space = SearchSpace(normed, data.picture_shape, len(data.classes))
+    supernet = Supernet(space, 0.1).draw(torch.Generator().manual_seed(0)).eval()
+
+    def looked_at() -> int:
+        calibration = Scorer(supernet, data, torch.device("cpu")).calibration
+        assert calibration is not None
+        return len(calibration)
+
+    assert looked_at() == min(1_000, len(data.train))
+    widest = 4 * 8 * 16 * 16
+    monkeypatch.setattr("suite.supernet.scoring._CALIBRATION_BYTES", 50 * widest)
+    assert looked_at() == 50
