@@ -56,14 +56,14 @@ def answer(run: RunDirectory, score: Literal["loss", "accuracy"], limits: Sequen
 def read_timings(run: RunDirectory) -> Timings:
     """Every latency that was measured: those the latency model was fitted to, then those of the search.
 
-    The search's count only if both were measured on one device.
+    The search's count only if both were measured on one machine.
     """
     searched, modelled = run.read_result("search") or {}, run.read_result("latency_model") or {}
-    searched_on = _timed_on(run)
+    alike = _timed_where_searched(modelled, searched, run)
     measured = {
         row["genome"]: float(row["latency_ms"])
         for row in searched.get("evaluated", [])
-        if row.get("latency_ms") is not None and modelled.get("device", searched_on) == searched_on
+        if row.get("latency_ms") is not None and alike
     }
     measured |= {row["genome"]: float(row["median_ms"]) for row in modelled.get("measured", [])}
     return Timings(measured, (modelled.get("held_out") or {}).get("median_relative_error"))
@@ -95,10 +95,17 @@ def best_within(
     return Answer(table, rows[order].tolist(), len(rows))
 
 
-def _timed_on(run: RunDirectory) -> str:
-    """The device of the search, named as suite.latency names it."""
+def _timed_where_searched(modelled: dict[str, Any], searched: dict[str, Any], run: RunDirectory) -> bool:
+    """Whether the latency model, if there is one, was timed on the machine and the device of the search.
+
+    Older ones say of a CPU only that it is one.
+    """
     device = (run.read_json("run.json") or {})["device"]
-    return str(device["name"]) if device["device"] == "cuda" else "cpu"
+    timed_on = str(device["name"]) if device["device"] == "cuda" else "cpu"  # as suite.latency names it
+    return bool(
+        modelled.get("device", timed_on) == timed_on
+        and modelled.get("machine", device["name"]) == (searched.get("machine") or device["name"])
+    )
 
 
 def _nothing_within(table: Table, limits: Sequence[Limit]) -> LimitsError:

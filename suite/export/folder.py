@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from suite import __version__
+from suite.atomic import is_unfinished
 from suite.errors import ExportError, GenomeError
 from suite.export.card import Measured, ModelFacts, model_card, preprocessing
 from suite.export.classifier import Classifier
@@ -151,6 +152,9 @@ def write_files(folder: Path, files: dict[str, bytes]) -> None:
         ExportError: the folder cannot be written.
     """
     try:
+        for entry in folder.glob(".*"):  # what an export that was killed was in the middle of
+            if is_unfinished(entry):
+                entry.unlink(missing_ok=True)
         for name, content in files.items():
             write_atomically(folder / name, content)
     except OSError as error:
@@ -166,7 +170,7 @@ def refuse_other_content(folder: Path, files: Collection[str], is_ours: Callable
         ExportError: it holds something else, or is no folder.
     """
     if folder.is_dir():
-        held = {entry.name for entry in folder.iterdir()}
+        held = {entry.name for entry in folder.iterdir() if not is_unfinished(entry)}
         if not held or (held <= set(files) and is_ours()):
             return
     elif not folder.exists():

@@ -160,8 +160,9 @@ class NetworksOfRun:
         return {row["genome"]: row for row in (self.run.read_result(SEARCH) or {}).get("evaluated", [])}
 
     def _known_accuracies(self, genome: Genome) -> dict[str, float]:
-        """By the oracle on val-A and val-B, else by the search on val-A, else nothing."""
-        if self.run.read_result("oracle") is not None:
+        """By the oracle on all of val-A and val-B, else by the search on val-A, else nothing."""
+        walk, counts = self.run.read_result("oracle"), self.dataset["counts"]
+        if walk is not None and all(walk["pictures"][name] == counts[name] for name in walk["pictures"]):
             table = read_table(self.run)
             row = table["genome"].tolist().index(genome.text)
             return {name: float(table[f"accuracy_{name}"][row]) for name in ("val_search", "val_choice")}
@@ -174,7 +175,9 @@ class NetworksOfRun:
             return Measured()
         settings = self.study.latency
         latency = {"median_ms": median_ms, "batch": settings.batch, "threads": settings.threads}
-        return Measured(latency=timed(latency, self.run_facts["device"]))
+        device = self.run_facts["device"]
+        machine = (self.run.read_result(SEARCH) or {}).get("machine") or device["name"]
+        return Measured(latency=timed(latency, {**device, "name": machine}))
 
     def _classifier(self, network: StandaloneCNN) -> Classifier:
         mean, std = self._normalisation

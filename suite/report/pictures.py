@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,9 @@ from suite.report.style import BLUE, CYCLE, GREEN, GREY, Figures
 from suite.space import Genome, SearchSpace
 
 _DARK_ORANGE = "#B9770E"  # white can be read on it
-_MOST_WRITTEN_IN = 20  # classes, beyond which a matrix has no numbers in its cells
+MOST_WRITTEN_IN = 20
+"""Classes, beyond which a confusion matrix has no numbers in its cells."""
+_MOST_NAMED = 40  # classes, beyond which not all of their names are beside it
 
 
 def architecture(figures: Figures, genome: Genome, space: SearchSpace) -> Figure:
@@ -62,10 +65,12 @@ def confusion(figures: Figures, matrix: NDArray[np.int64], classes: Sequence[str
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.grid(visible=False)
     names = [name if len(name) <= 14 else name[:13] + "…" for name in map(one_line, classes)]
-    axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
-    axes.set_yticks(range(len(names)), names)
+    named = range(0, len(names), math.ceil(len(names) / _MOST_NAMED))
+    size = None if len(names) <= MOST_WRITTEN_IN else 8
+    axes.set_xticks(named, [names[i] for i in named], rotation=45, ha="right", fontsize=size)
+    axes.set_yticks(named, [names[i] for i in named], fontsize=size)
     axes.set(xlabel="said", ylabel="true")
-    if len(names) <= _MOST_WRITTEN_IN:
+    if len(names) <= MOST_WRITTEN_IN:
         for i, j in np.ndindex(*shares.shape):
             written = f"{100 * shares[i, j]:.0f}"
             if written != "0":

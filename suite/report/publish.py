@@ -43,15 +43,14 @@ def publish_report(run: RunDirectory, reports: Path) -> Path:
 
 def write_index(reports: Path) -> None:
     """reports/README.md: every published run, newest first within its study; then the pages that are of no run."""
-    rows = [
-        _row(path, RunDirectory(path.parent).read_json(path.name) or {})
-        for path in sorted(reports.glob("*/*/results.json"), reverse=True)
-    ]
+    newest_first = sorted(reports.glob("*/*/results.json"), key=lambda path: path.parent.name, reverse=True)
+    by_study = sorted(newest_first, key=lambda path: path.parent.parent.name)  # which keeps that order within
+    rows = [_row(path, RunDirectory(path.parent).read_json(path.name) or {}) for path in by_study]
     header = ["Report", "Winner", "Seed", "Test accuracy", "Parameters", "Latency (ms)", "Time"]
     parts = [
         "# Reports",
         "Made by `suite report --publish`; do not edit.",
-        table(header, sorted(rows), left=2),
+        table(header, rows, left=2),
     ]
     others = [*sorted(reports.glob("*/report.md")), *sorted(reports.glob("*/comparison-*/report.md"))]
     if others:

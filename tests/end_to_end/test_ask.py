@@ -123,8 +123,9 @@ def test_latencies_of_another_device_do_not_count(asked: RunDirectory, tmp_path:
     assert _ask(run, "--top", "432").stdout.count("(measured)") == len(measured)
     modelled = run.read_result("latency_model")
     assert modelled is not None
-    run.write_result("latency_model", {**modelled, "device": "another"})
-    assert _ask(run, "--top", "432").stdout.count("(measured)") == 1
+    for elsewhere in ({"device": "another"}, {"machine": "another"}):
+        run.write_result("latency_model", {**modelled, **elsewhere})
+        assert _ask(run, "--top", "432").stdout.count("(measured)") == 1
 
 
 def test_a_run_without_an_oracle_says_how_to_make_one(finished: Path) -> None:

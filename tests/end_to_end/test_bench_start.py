@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import start
+from suite.errors import RunDirectoryError
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.study import read_study
@@ -33,3 +34,8 @@ def test_every_finalist_is_trained_from_both_starts_for_equal_epochs(finished: P
     assert int(last[0]) == epochs
     assert float(last[3]) == pytest.approx(100 * gain, abs=0.006)
     assert {path: path.stat().st_mtime_ns for path in finished.rglob("*") if path.is_file()} == before
+
+
+def test_a_run_without_finalists_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunDirectoryError, match="no trained finalists yet"):
+        start.run(Display(quiet=True), RunDirectory.create(tmp_path / "run"))

@@ -11,6 +11,7 @@ import pytest
 
 from suite.data import LedgerEntry
 from suite.report.record import RunRecord, read_record
+from suite.report.sections import limits
 from suite.report.sections.best_practice import ITEMS, section
 from suite.report.style import Figures
 from suite.run_directory import RunDirectory
@@ -77,10 +78,16 @@ def test_references_bring_rivals_but_not_a_search_of_their_own(record: RunRecord
     }
 
 
-def test_what_was_stopped_is_not_said_to_be_done(record: RunRecord) -> None:
+def test_what_was_stopped_is_not_said_to_be_done(record: RunRecord, tmp_path: Path) -> None:
     """All seeds and networks are written down before the first training."""
     begun = verdicts(replace(record, references=references_of(("winner", 0))))
     assert begun == verdicts(record)
+    for references in (None, references_of(("winner", 0)), references_of(*ONCE[:2])):
+        claim = limits.section(replace(record, references=references), Figures(tmp_path))
+        assert claim is not None
+        assert ("No other network was trained and tested" in claim.body) == (
+            references != references_of(*ONCE[:2])
+        )
     answers = dict(ITEMS)
     half = replace(record, references=references_of(*TWICE[:5]))
     assert answers["Several runs, with their seeds"](half).verdict == "no"
@@ -106,6 +113,13 @@ def test_a_second_look_at_the_test_is_told(record: RunRecord) -> None:
     told = answer(replace(record, ledger=twice))
     assert told.verdict == "partly"
     assert "more than once for winner (seed 0)" in told.fact
+    same = dict(ITEMS)["The same protocol of evaluation for all"]
+    beside = replace(record, references=references_of(*TWICE))
+    assert "for each network and seed;" in same(beside).fact
+    assert (
+        "for each network and seed, but for what the ledger has twice;"
+        in same(replace(beside, ledger=twice)).fact
+    )
 
 
 def test_a_truth_table_that_chose_the_finalists_is_a_cost_outside_the_run(record: RunRecord) -> None:

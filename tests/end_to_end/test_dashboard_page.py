@@ -27,7 +27,8 @@ from suite.dashboard import dashboard_of
 from suite.dashboard.shown_storage import ShownStorage
 from suite.report.record import read_record
 from suite.run_directory import RunDirectory
-from suite.trials import open_storage, storage_url
+from suite.storage_url import storage_url
+from suite.trials import open_storage
 from tests.browser import browser, complaints, requested
 from tests.serving import serving
 

@@ -143,6 +143,24 @@ def test_a_folder_that_holds_something_else_is_left_alone(run: RunDirectory) -> 
     assert suite("export", run.path, "--output", "mine/README.md", cwd=run.path.parent).returncode == 2
 
 
+def test_an_export_that_was_killed_is_repeated(run: RunDirectory) -> None:
+    folder = run.path.parent / "mine"
+    folder.mkdir()
+    (folder / ".config.json-0123abcd.unfinished").write_text("{")
+    assert _export(run, "--output", "mine") == folder
+    (folder / ".model.safetensors-0123abcd.unfinished").touch()
+    assert _export(run, "--output", "mine") == folder
+    assert not list(folder.glob(".*"))
+
+
+def test_a_partial_walk_is_no_accuracy_on_all_pictures(run: RunDirectory) -> None:
+    searched = (run.read_result("search") or {})["evaluated"]
+    genome = next(row for row in searched if row["genome"] != (run.read_result("final") or {})["genome"])
+    assert suite("oracle", run.path, "--pictures", 40, cwd=run.path.parent).returncode == 0
+    facts = read_facts(_export(run, "--genome", genome["genome"], "--output", "small"))
+    assert facts.accuracies == {"val_search": genome["val_accuracy"]}
+
+
 def test_another_network_does_not_replace_an_export(run: RunDirectory) -> None:
     folder = _export(run, "--genome", "4k3max-fc8", "--output", "small")
     assert _export(run, "--genome", "4k3max-fc8", "--output", "small") == folder

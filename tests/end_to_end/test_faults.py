@@ -76,12 +76,16 @@ def test_what_was_timed_of_a_generation_is_not_timed_again(tmp_path: Path) -> No
     assert checkpoint is not None
     kept = {text: latency["median_ms"] for text, latency in checkpoint["timed"].items()}
     assert len(kept) == 10
+    seconds = checkpoint["log"]["cut_off_timing"]
+    assert seconds > 10 * 0.01, "of ten networks, 10 ms each"
     done = suite_with(TOLD, tmp_path, "search", study, "--run-dir", "run", "--resume")
     assert done.returncode == 0, done.stderr
     assert re.findall(r"timing (\d+)$", done.stderr, re.MULTILINE)[0] == "2", "of a pool of twelve"
     search = run.read_result("search")
     assert search is not None
     assert {row["genome"]: row["latency_ms"] for row in search["evaluated"]}.items() >= kept.items()
+    pool = search["generations"][0]["seconds"]
+    assert pool["total"] > pool["timing"] > seconds, "what was timed before the kill is the search's too"
 
 
 TOLD = """

@@ -24,7 +24,7 @@ from suite.supernet import load_supernet
 from suite.training import evaluate
 from tests.conftest import rewrite_oracle
 from tests.end_to_end.conftest import ENVIRONMENT, cold_python, suite, write_study
-from tests.end_to_end.stopping import suite_with
+from tests.end_to_end.stopping import search_with, suite_with
 
 
 @pytest.fixture
@@ -280,8 +280,25 @@ def test_an_exhaustive_search_trains_the_best_of_the_space(tmp_path: Path) -> No
     assert len(search["evaluated"]) == 4
     walked = (run.read_result("oracle") or {})["seconds"]
     assert search["seconds"]["scoring"] > walked > 0, "scoring the space is the search's"
+    modelled = (run.read_result("latency_model") or {})["seconds"]
+    assert search["seconds"]["timing"] >= modelled > 0, "and so is timing some of it"
+    assert search["seconds"]["total"] >= walked + modelled
     page = (tmp_path / "run" / "report" / "report.md").read_text()
     assert "## The search against the whole space" in page
 
     none = suite("search", study, "--set", "search.limits.max_params=1", "--run-dir", "none", cwd=tmp_path)
     assert (none.returncode, "none of 432 networks keeps to the limits" in none.stderr) == (1, True)
+
+
+def test_a_walk_on_few_pictures_is_not_what_an_exhaustive_search_goes_by(tmp_path: Path) -> None:
+    """`suite oracle` may have been asked of a search that was stopped before its own walk."""
+    study = write_study(tmp_path, search={"method": "exhaustive", "population": 4})
+    before_the_walk = "import suite.experiment\nsuite.experiment.score_space = lambda *words: interrupt()"
+    stopped = search_with(before_the_walk, study, tmp_path)
+    assert stopped.returncode == 130, stopped.stderr
+    assert suite("oracle", "run", "--pictures", 40, cwd=tmp_path).returncode == 0
+    run = RunDirectory(tmp_path / "run")
+    assert (run.read_result("oracle") or {})["pictures"] == {"val_search": 40, "val_choice": 40}
+    done = suite("search", study, "--run-dir", "run", "--resume", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (run.read_result("oracle") or {})["pictures"] == {"val_search": 216, "val_choice": 216}

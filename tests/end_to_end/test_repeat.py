@@ -17,6 +17,7 @@ from suite.run_directory import RunDirectory
 from tests.end_to_end.conftest import suite
 
 SEARCH = "suite search study.toml --device cpu"
+SEARCH_BY_TRUTH = "suite search RUN/study.toml --device cpu"  # which is looked for where a command is given
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_the_page_lists_what_was_given_afterwards(finished: Path, tmp_path: Path
     for words in (["fidelity", "run", *asked, "--truth", "truth"], ["oracle", "run", "--pictures", 50]):
         done = suite(*words, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-    told = [SEARCH, f"suite fidelity {' '.join(map(str, asked))}", "suite oracle --pictures 50"]
+    told = [SEARCH_BY_TRUTH, f"suite fidelity {' '.join(map(str, asked))}", "suite oracle --pictures 50"]
     assert commands(read_record(run)) == told
     page = (run.path / "report" / "report.md").read_text()
     assert "\n".join(["```", *told, "```"]) in page
@@ -62,9 +63,14 @@ def test_the_page_lists_what_was_given_afterwards(finished: Path, tmp_path: Path
 def test_each_command_has_its_place_and_its_words(record: RunRecord) -> None:
     whole = replace(record, oracle=oracle_on(216), fidelity=fidelity(), references={"seeds": [0, 1, 2]})
     trained = "suite fidelity --networks 12 --seeds 2 --epochs 3 --train-images 500"
-    assert commands(whole) == [SEARCH, "suite oracle", trained, "suite references --seeds 3"]
+    assert commands(whole) == [SEARCH_BY_TRUTH, "suite oracle", trained, "suite references --seeds 3"]
     measured_first = replace(whole, fidelity=fidelity(walked_before=False))
-    assert commands(measured_first) == [SEARCH, trained, "suite oracle", "suite references --seeds 3"]
+    assert commands(measured_first) == [
+        SEARCH_BY_TRUTH,
+        trained,
+        "suite oracle",
+        "suite references --seeds 3",
+    ]
 
 
 def test_an_exhaustive_search_is_its_own_walk(record: RunRecord) -> None:
@@ -84,4 +90,8 @@ def test_a_result_of_an_older_suite_says_what_it_can(record: RunRecord) -> None:
         "table": "cifar10-10x10000",
     }
     trained = "suite fidelity --networks 60 --seeds 2 --epochs 10 --train-images 10000 --top 20"
-    assert commands(replace(record, oracle=oracle_on(216), fidelity=old)) == [SEARCH, "suite oracle", trained]
+    assert commands(replace(record, oracle=oracle_on(216), fidelity=old)) == [
+        SEARCH_BY_TRUTH,
+        "suite oracle",
+        trained,
+    ]

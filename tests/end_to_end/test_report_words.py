@@ -77,6 +77,7 @@ def test_the_effort_counts_the_pool_that_was(finished: Path, tmp_path: Path) -> 
     whole = oracle_effort.section(record, figures)
     assert whole is not None
     assert "random pool" not in whole.body
+    assert "This search itself scored all 432 networks before it chose." in whole.body
     pooled = oracle_effort.section(by("aging", record, first=3), figures)
     assert pooled is not None
     assert "The first 3 evaluations are the random pool." in pooled.body

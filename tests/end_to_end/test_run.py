@@ -181,6 +181,9 @@ def test_resuming_with_other_settings_is_refused_naming_the_difference(finished:
     )
     assert done.returncode == 2
     assert "search.population: 6 then, 8 now" in done.stderr
+    done = suite("search", study, "--run-dir", "run", "--resume", "--time-budget", "1h", cwd=finished.parent)
+    assert done.returncode == 2
+    assert "--time-budget: none then, 3600 s now" in done.stderr
 
 
 def test_a_run_begun_before_a_key_was_there_goes_on_with_its_default(finished: Path, tmp_path: Path) -> None:

@@ -162,6 +162,21 @@ def test_a_set_is_refused_before_anything_is_written(
     assert not (tmp_path / "runs" / "tiny").exists()
 
 
+def test_a_password_is_not_sent_to_a_server_that_only_a_sets_files_name(
+    two_seeds: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(two_seeds[0], tmp_path / "set"))
+    for seed in (0, 1):
+        run = RunDirectory(folder / f"set-seed-{seed}")
+        run.write_json(
+            "run.json", {**(run.read_json("run.json") or {}), "storage": "postgresql://me@127.0.0.1:1/db"}
+        )
+    again = ("search", quick_study(tmp_path), "--run-dir", folder, "--resume", "--seeds", 3)
+    monkeypatch.setenv("PGPASSWORD", "s3cret")
+    assert "goes only to a server that you name yourself" in refusal(*again).replace("\n  ", " ")
+    assert not (folder / "set-seed-2").exists()
+
+
 def test_sets_and_runs_are_compared_in_a_page_of_their_own(
     two_seeds: tuple[Path, subprocess.CompletedProcess[str]], finished: Path, tmp_path: Path
 ) -> None:

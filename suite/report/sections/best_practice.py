@@ -114,10 +114,11 @@ def _ablations(record: RunRecord) -> Answer:
 def _same_protocol(record: RunRecord) -> Answer:
     if record.references is None or not _rivals(record):
         return Answer("no", "nothing is compared")
+    repeated = ", but for what the ledger has twice" if _tested_again(record) else ""
     return Answer(
         "yes",
-        "last epoch, never the best one, and one test for each network and seed; only the winner is the best of "
-        "several, chosen on val-B",
+        f"last epoch, never the best one, and one test for each network and seed{repeated}; only the winner is the "
+        "best of several, chosen on val-B",
     )
 
 
@@ -199,14 +200,18 @@ def _setup(record: RunRecord) -> Answer:
 
 
 def _test_apart(record: RunRecord) -> Answer:
-    looks = Counter((entry.network, entry.seed) for entry in record.ledger)
-    again = [f"{name} (seed {seed})" for (name, seed), times in looks.items() if times > 1]
     kept = "searched on val-A, chosen on val-B, the choice written down before the test was opened"
-    if again:
+    if again := _tested_again(record):
         return Answer(
             "partly", f"{kept}; handed out more than once for {escaped(', '.join(again))}, see the ledger"
         )
     return Answer("yes", f"{kept}; {plural(len(record.ledger), 'test')} in the ledger, none of them twice")
+
+
+def _tested_again(record: RunRecord) -> list[str]:
+    """What the ledger has more than once: a stop came between a test and its record."""
+    looks = Counter((entry.network, entry.seed) for entry in record.ledger)
+    return [f"{name} (seed {seed})" for (name, seed), times in looks.items() if times > 1]
 
 
 ITEMS: tuple[tuple[str, Callable[[RunRecord], Answer]], ...] = (

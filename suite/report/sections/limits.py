@@ -7,6 +7,7 @@ import math
 from suite.escaping import escaped
 from suite.fidelity.in_words import number, supernet_row
 from suite.own_words import Markdown
+from suite.references.train import WINNER
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures
@@ -58,10 +59,16 @@ def _test(record: RunRecord) -> str:
 
 def _latency(record: RunRecord) -> str:
     settings, device = record.study.latency, record.facts["device"]
+    searched_on = (record.search or {}).get("machine") or device["name"]  # older searches do not say
+    moved = (
+        f" The search timed its networks before the run moved here, on {escaped(searched_on)}."
+        if searched_on != device["name"]
+        else ""
+    )
     return (
         f"Latency is that of PyTorch on {escaped(device['name'])}, batch {settings.batch}, "
         f"{threads_in_words(settings.threads, device['device'])}. Another device, or another runtime, may order "
-        "networks otherwise."
+        f"networks otherwise.{moved}"
     )
 
 
@@ -89,7 +96,7 @@ def _ranking(record: RunRecord) -> str:
 
 
 def _rivals(record: RunRecord) -> str:
-    if record.references is not None:
+    if {training["name"] for training in (record.references or {"trainings": []})["trainings"]} - {WINNER}:
         return ""
     return (
         "No other network was trained and tested beside the winner, not even one made by hand; `suite references` "

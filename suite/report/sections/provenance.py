@@ -13,6 +13,7 @@ from suite.wording import count
 def section(record: RunRecord, figures: Figures) -> Section | None:
     """Data, machine, versions."""
     dataset, device = record.facts["dataset"], record.facts["device"]
+    before = record.facts.get("earlier_devices", [])
     counts = ", ".join(f"{escaped(name)} {count(n)}" for name, n in dataset["counts"].items())
     rows = [
         ["Data set", escaped(dataset["name"])],
@@ -20,6 +21,10 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         ["sha256", in_code(dataset["sha256"])],
         ["Pictures", counts],
         ["Device", escaped(device["name"])],
+        *(
+            ["Begun on", f"{escaped(earlier['name'])}, torch {escaped(earlier['torch'])}"]
+            for earlier in before
+        ),
         ["Threads", count(device["threads"])],
         ["Matmul precision setting", escaped(device["matmul_precision"])],
         ["System", f"{escaped(device['system'])}, Python {escaped(device['python'])}"],

@@ -48,9 +48,18 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         _architectures(result, record),
         *(escaped(note) for note in notes(result)),
     ]
+    if _pooled_by_average(result) and "max" in record.study.space.pool:
+        texts.append(
+            "The extremes are pooled by the average, as an older suite chose among networks that differ by pooling "
+            "alone. Pooled by the maximum they may be more accurate."
+        )
     if any(record.study.search.limits.model_dump().values()):
         texts.append("The study's limits hold for the winner alone.")
     return Section("Against rivals", Markdown("\n\n".join(texts)))
+
+
+def _pooled_by_average(result: dict[str, Any]) -> bool:
+    return any("avg" in row["architecture"] for row in result["networks"] if row["name"] in EXTREMES)
 
 
 def _figure(result: dict[str, Any], figures: Figures) -> str:

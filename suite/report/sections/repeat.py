@@ -15,12 +15,20 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     """The exact commands in order, with nothing secret in them."""
     device = record.facts["device"]
     version = record.facts["versions"]["nas-suite"]
-    commands = [f"suite search study.toml --device {one_line(device['device'])}", *_afterwards(record)]
+    by_truth = record.fidelity is not None or "table" in (record.candidates or {})
+    file = "RUN/study.toml" if by_truth else "study.toml"
+    where = (
+        "from the folder that holds `benchmarks/truth` (RUN is the folder of this run, whose `study.toml` has every "
+        "setting as used)"
+        if by_truth
+        else "from the folder that holds the run's `study.toml`, in which every setting stands as used"
+    )
+    commands = [f"suite search {file} --device {one_line(device['device'])}", *_afterwards(record)]
     return Section(
         "How to repeat it",
         Markdown(
-            f"With nas-suite {escaped(version)} and the same pictures, from the folder that holds the run's "
-            f"`study.toml`, in which every setting stands as used:\n\n```\n{chr(10).join(commands)}\n```\n\n"
+            f"With nas-suite {escaped(version)} and the same pictures, {where}:"
+            f"\n\n```\n{chr(10).join(commands)}\n```\n\n"
             f"{_truth(record)}Pictures that were given by `--data` or by a relative folder must be given again. "
             "The same seed on the same machine gives the same genomes and accuracies where latency is no objective; "
             "measured latencies differ from run to run, by more than the noise floor, which is that of one session, "

@@ -16,6 +16,7 @@ from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.sections.pareto import LABELS
 from suite.report.style import BLUE, GREEN, OVER_DATA, PALE, PURPLE, VERMILION, Figures
+from suite.results import seconds_before_generations
 from suite.space import SearchSpace
 from suite.wording import count, duration, plural
 
@@ -30,11 +31,13 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     metric, weight = search["objectives"][0], search["weights"][0]
     rows = feasible_values(search)
     values = [objectives[0] for objectives in rows.values()]
+    place_of = {row["genome"]: place for place, row in enumerate(search["evaluated"], start=1)}
+    places = [place_of[genome] for genome in rows]
     best = list(_running_best(values, weight))
     figure, ((by_evaluation, by_second), (below, beside)) = figures.grid([1, 1], 2, width=13, height=8.6)
-    by_evaluation.plot(range(1, len(values) + 1), values, ".", color=PALE, label="a network", markersize=5)
-    by_evaluation.plot(range(1, len(best) + 1), best, color=BLUE, label="best so far")
-    if pool := len(record.pool & set(rows)):
+    by_evaluation.plot(places, values, ".", color=PALE, label="a network", markersize=5)
+    by_evaluation.plot(places, best, color=BLUE, label="best so far")
+    if pool := sum(row["genome"] in record.pool for row in search["evaluated"]):
         by_evaluation.axvline(pool + 0.5, color=VERMILION, linestyle=":", label="end of random pool")
     by_evaluation.set(xlabel="networks evaluated", ylabel=LABELS[metric])
     by_evaluation.legend(loc="upper right", **OVER_DATA)
@@ -56,7 +59,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     image = figures.save(
         figure,
         "search",
-        f"Search history: {LABELS[metric]} of {count(len(values))} networks, from {best[0]:.4g} to "
+        f"Search history: {LABELS[metric]} of {count(len(values))} networks within the limits, from {best[0]:.4g} to "
         f"{best[-1]:.4g} at best; the best by second; by generation, the population's "
         f"diversity{' and the hypervolume' * has_front}.",
     )
@@ -73,8 +76,7 @@ def _by_second(search: dict[str, Any], rows: Values, weight: float) -> tuple[lis
     """Seconds at the end of each generation, and the best value by then."""
     better = max if weight > 0 else min
     ends, found, best = [], [], None
-    # What came before the first one: the exhaustive method's walk of the space.
-    spent = search["seconds"]["total"] - sum(of["seconds"]["total"] for of in search["generations"])
+    spent = seconds_before_generations(search)
     for generation in search["generations"]:
         spent += generation["seconds"]["total"]
         values = [rows[genome][0] for genome in generation["proposed"] if genome in rows]
@@ -129,7 +131,8 @@ def _text(record: RunRecord, search: dict[str, Any]) -> str:
     failed = f" {count(search['failed'])} evaluations failed." if search["failed"] else ""
     floor = search["noise_floor_ms"]
     noise = (
-        f" Latency differences under {1000 * floor:.1f} µs are noise on this machine and count as ties."
+        f" Latency differences under {1000 * floor:.1f} µs are noise on this machine, even side by side and in one "
+        "session, and count as ties."
         if floor
         else ""
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from suite.escaping import escaped
 from suite.own_words import Markdown
-from suite.report.pictures import confusion
+from suite.report.pictures import MOST_WRITTEN_IN, confusion
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, table
@@ -23,7 +23,11 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     matrix = np.asarray(record.final["confusion"])
     figure = confusion(figures, matrix, record.classes)
     image = figures.save(figure, "confusion", _confusion_alt(matrix, record.classes))
-    caption = "Per cent of each true class (row); blanks are 0.5 % and less."
+    caption = (
+        "Per cent of each true class (row); blanks are 0.5 % and less."
+        if len(record.classes) <= MOST_WRITTEN_IN
+        else "Shares of each true class (row): the darker, the more."
+    )
     body = [_fields(record.final["test"]), *_balanced(record.final, matrix), image, caption]
     return Section("The test", Markdown("\n\n".join([*body, _per_class(matrix, record.classes)])))
 

@@ -13,7 +13,7 @@
   for (const value of accuracy) { worst = Math.min(worst, value); top = Math.max(top, value); }
   const tall = top - worst || 1;
   for (const price of prices) {
-    price.order = Uint32Array.from(texts.keys()).sort((a, b) => price.values[a] - price.values[b]);
+    price.order = Uint32Array.from(texts.keys()).sort((a, b) => price.values[a] - price.values[b] || accuracy[b] - accuracy[a]);
     price.most = Infinity;
     price.low = log(price.values[price.order[0]]);
     price.wide = log(price.values[price.order[texts.length - 1]]) - price.low || 1;
