@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
 from shutil import which
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
 
 def chromium(browse: bool) -> AbstractContextManager[Chrome | None]:
     """A browser, or None where there is none or none is wanted; as the tests drive it, so of the extra `dev`."""
-    if not browse or which("chromium") is None or which("chromedriver") is None:
+    programs, packages = map(which, ("chromium", "chromedriver")), map(find_spec, ("pytest", "selenium"))
+    if not browse or None in (*programs, *packages):
         return nullcontext()
     from tests.browser import browser
 

@@ -26,6 +26,7 @@ from suite.blocks import Shape
 from suite.cnn import StandaloneCNN
 from suite.data import find_data, open_data
 from suite.device import device_facts, open_device
+from suite.errors import DataError
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
@@ -218,14 +219,17 @@ def _peak_gmacs(pool: ThreadPoolExecutor, threads: int) -> float:
 
 def _subject() -> Subject:
     """The latest CIFAR-10 run whose pictures are at hand; random weights and pictures without one."""
-    for path in sorted(Path("runs").glob("cifar10*/*/results/search.json"), reverse=True):
+    searched = Path("runs").glob("cifar10*/*/results/search.json")
+    for path in sorted(searched, key=lambda path: path.parent.parent.name, reverse=True):
         run = RunDirectory.open(path.parent.parent)
         study = read_study(run.path / "study.toml")
-        data = open_data(study.data, find_data(study.data))
-        space = SearchSpace(study.space, data.picture_shape, len(data.classes))
-        trained = run.read_result("supernet")
-        if study.space != SpaceSettings() or trained is None:
+        if study.space != SpaceSettings():
             continue
+        try:
+            data = open_data(study.data, find_data(study.data))
+        except DataError:
+            continue
+        space = SearchSpace(study.space, data.picture_shape, len(data.classes))
         population = [space.parse(text) for text in json.loads(path.read_text())["population"]]
         return Subject(
             load_supernet(study, space, run),

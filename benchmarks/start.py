@@ -12,6 +12,7 @@ import numpy as np
 
 from suite.data import find_data, open_data
 from suite.device import open_device
+from suite.errors import RunDirectoryError
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.space import space_of_run
@@ -24,12 +25,23 @@ STARTS = ("scratch", "supernet")
 
 
 def run(display: Display, directory: RunDirectory) -> dict[str, Any]:
-    """Accuracy on val-B after every epoch of each finalist of a run, from each start."""
+    """Accuracy on val-B after every epoch of each finalist of a run, from each start.
+
+    Raises:
+        RunDirectoryError: its finalists are not trained yet.
+    """
+    finalists = directory.read_result("finalists")
+    if finalists is None:
+        raise RunDirectoryError(
+            "has no trained finalists yet.",
+            where=str(directory.path),
+            remedy="Let it go on: suite search ... --resume",
+        )
     facts, study = directory.read_json("run.json") or {}, read_study(directory.path / "study.toml")
     space, device = space_of_run(study.space, facts), open_device("auto")
     data = open_data(study.data, find_data(study.data))
     scorer = Scorer(load_supernet(study, space, directory), data, device)
-    genomes = [space.parse(row["genome"]) for row in (directory.read_result("finalists") or {})["finalists"]]
+    genomes = [space.parse(row["genome"]) for row in finalists["finalists"]]
     curves: dict[str, dict[str, list[float]]] = {start: {g.text: [] for g in genomes} for start in STARTS}
     epochs = study.finalists.epochs
     with display.phase("Epochs", len(STARTS) * len(genomes) * epochs, "epochs") as phase:

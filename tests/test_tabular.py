@@ -232,3 +232,11 @@ def test_a_contest_from_table_to_page_goes_on_where_it_was_stopped(
     hold_contest(TableFile(table), kept, 24, range(2), Display(quiet=True))
     again = {path: path.stat().st_mtime_ns for path in kept.glob("*.json")}
     assert {path for path in again if again[path] != times[path]} == {removed}
+    assert "kept from before" not in page
+    outcome = json.loads(removed.read_text())
+    removed.write_text(json.dumps({name: value for name, value in outcome.items() if name != "machine"}))
+    other = min(path for path in times if path != removed)
+    other.write_text(json.dumps({**json.loads(other.read_text()), "code": "of before"}))
+    page = run(Display(quiet=True), table, 2, tmp_path / "out").read_text()
+    assert f"{1 / len(times):.0%} of the entries are kept from before" in page
+    assert "; a machine that older entries do not name. " in page

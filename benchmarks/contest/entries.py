@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import optuna
+import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -21,7 +24,9 @@ from benchmarks.contest.contestants import CONTESTANTS
 from benchmarks.contest.harness import run_method
 from benchmarks.contest.judge import Judge, Source
 from benchmarks.contest.tasks import Task
+from suite import methods
 from suite.atomic import written
+from suite.device import device_facts
 from suite.progress import Display
 
 
@@ -44,7 +49,7 @@ def hold_contest(
     """Every entry's outcome.
 
     `evaluated` has the judge's rows in the order of evaluation, `lacks` what was lacking after each, `seconds` are
-    the method's own.
+    the method's own; `code` and `machine`, which older ones lack, say what made it and where.
     """
     judge = source.judge()
     entries = [
@@ -75,6 +80,15 @@ def hold_contest(
     return outcomes | dict(_judged_anew(judge, outcomes, budgets))
 
 
+@cache
+def code_of_methods() -> str:
+    """A checksum of all that a method's choices depend on here, by which an entry of an earlier version is known."""
+    suite, contest = Path(methods.__file__).parents[1], Path(__file__).parent
+    files = [*sorted((suite / "methods").glob("*.py")), suite / "space.py", suite / "pareto.py"]
+    files += [contest / f"{name}.py" for name in ("contestants", "harness", "tasks")]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
 def _is_kept(entry: Entry, folder: Path, budget: int) -> bool:
     """Whether there is an outcome, of as many evaluations as are asked for now."""
     path = entry.path(folder)
@@ -98,6 +112,8 @@ def _enter(entry: Entry, source: Source, folder: Path, budget: int) -> None:
         "lacks": _lacks(task, trace.evaluated, budget),
         "proposed": trace.proposed,
         "seconds": trace.seconds,
+        "code": code_of_methods(),
+        "machine": device_facts(torch.device("cpu")).name,
     }
     with written(entry.path(folder)) as file:
         file.write(json.dumps(outcome).encode())

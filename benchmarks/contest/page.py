@@ -31,7 +31,8 @@ class Contest:
     judge: Judge[Any]
     seeds: int
     budget: int
-    device: str
+    machines: Sequence[str]
+    older: float  # share of the entries that other code of the methods made
     command: str
     record: Path  # journal of the first seed's trials
     standings: Mapping[str, Sequence[Standing]]  # by task
@@ -210,7 +211,17 @@ def _method(contest: Contest) -> str:
         f"{contest.seeds} seeds. One that proposes nothing new any more ends before (the median of what it used is "
         "in the tables), and what it had then stands for what is left of the budget. Milliseconds are those of a "
         "core that the method needs itself. Methods have the same settings on every judge.\n\n"
-        f"Made by `{contest.command}` on {contest.device}. "
+        f"{_older(contest)}Made by `{contest.command}` on {'; '.join(contest.machines)}. "
         "The first seed's trials of every method can be browsed then: "
         f"`optuna-dashboard {contest.record.as_posix()}`."
+    )
+
+
+def _older(contest: Contest) -> str:
+    """What is kept from before is not made again, whatever has changed since."""
+    if contest.older == 0:
+        return ""
+    return (
+        f"{contest.older:.0%} of the entries are kept from before the last change to the methods' or the contest's "
+        f"code, which need not concern them; without `{contest.record.parent.as_posix()}` all are made anew. "
     )
