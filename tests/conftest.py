@@ -35,6 +35,47 @@ if (
     torch.set_num_threads(1)
 
 
+_LONG = (  # files that take longest, so that no process is left with one of them at the end
+    *(
+        "faults",
+        "run",
+        "full_disk",
+        "references",
+        "oracle",
+        "seeds",
+        "onnx",
+        "export",
+        "api",
+        "train_for_export",
+    ),
+    *(
+        "own_data",
+        "wall_clock",
+        "shared_work",
+        "trial_queue",
+        "html_page",
+        "dashboard_page",
+        "benchmarks",
+        "tabular",
+    ),
+    *(
+        "bench_supernet",
+        "screenshots",
+        "predicted_finalists",
+        "repeat",
+        "fidelity",
+        "shortlist",
+        "prefix_tree",
+    ),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, and whatever else as it was collected."""
+    place = {f"test_{name}": number for number, name in enumerate(_LONG)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(_LONG)))
+
+
 def tiny_table(**tables: dict[str, Any]) -> dict[str, Any]:
     """A study that runs from data to report in seconds, as nested tables; keywords override keys of tables."""
     study: dict[str, Any] = {
