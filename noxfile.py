@@ -68,12 +68,9 @@ def search_fashion_mnist(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run pytest, a process a core, each file in one of them; words after `--` go to it."""
-    files = (
-        "--dist",
-        "loadfile",
-        "--no-loadscope-reorder",
-    )  # in the order that tests/conftest.py puts them into
-    session.run(_python(session), "-m", "pytest", "-n", "auto", *files, *session.posargs)
+    # In the order that tests/conftest.py puts the files into.
+    by_file = ("--dist", "loadfile", "--no-loadscope-reorder")
+    session.run(_python(session), "-m", "pytest", "-n", "auto", *by_file, *session.posargs)
 
 
 @nox.session

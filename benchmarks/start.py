@@ -12,9 +12,8 @@ import numpy as np
 
 from suite.data import find_data, open_data
 from suite.device import open_device
-from suite.errors import RunDirectoryError
 from suite.progress import Display
-from suite.run_directory import RunDirectory
+from suite.run_directory import RunDirectory, finished_phase
 from suite.space import space_of_run
 from suite.standalone import standalone_training
 from suite.study import read_study
@@ -30,13 +29,7 @@ def run(display: Display, directory: RunDirectory) -> dict[str, Any]:
     Raises:
         RunDirectoryError: its finalists are not trained yet.
     """
-    finalists = directory.read_result("finalists")
-    if finalists is None:
-        raise RunDirectoryError(
-            "has no trained finalists yet.",
-            where=str(directory.path),
-            remedy="Let it go on: suite search ... --resume",
-        )
+    finalists = finished_phase(directory, "finalists", "trained finalists")
     facts, study = directory.read_json("run.json") or {}, read_study(directory.path / "study.toml")
     space, device = space_of_run(study.space, facts), open_device("auto")
     data = open_data(study.data, find_data(study.data))

@@ -6,7 +6,9 @@ import ctypes
 import os
 import platform
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -54,6 +56,22 @@ def open_device(name: str, *, threads: int | None = None) -> torch.device:
     else:
         _compute_in_float32()
     return device
+
+
+def open_device_of(begun_on: Mapping[str, Any], run: Path, remedy: str) -> torch.device:
+    """The kind of device that run.json names, with as many threads, as sums depend on both.
+
+    Raises:
+        DeviceError: this machine lacks it.
+    """
+    try:
+        return open_device(begun_on["device"], threads=begun_on["threads"])
+    except DeviceError:
+        raise DeviceError(
+            f"was begun on {begun_on['name']}, and this torch sees no such device.",
+            where=str(run),
+            remedy=remedy,
+        ) from None
 
 
 def device_facts(device: torch.device) -> DeviceFacts:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from suite.device import device_facts, open_device
-from suite.errors import DeviceError, RunDirectoryError
+from suite.device import device_facts, open_device_of
+from suite.errors import RunDirectoryError
 from suite.fitness import needs_latency
 from suite.latency_model import PHASE as LATENCY_MODEL
 from suite.progress import Display
@@ -13,6 +13,8 @@ from suite.run_directory import RunDirectory
 from suite.search import PHASE as SEARCH
 from suite.study import StudySettings
 from suite.winner import PHASE as FINAL
+
+_GO_THERE = "Go on with it on that machine, or begin a new run here."
 
 
 def device_to_go_on_with(run: RunDirectory, study: StudySettings) -> torch.device:
@@ -22,22 +24,14 @@ def device_to_go_on_with(run: RunDirectory, study: StudySettings) -> torch.devic
         RunDirectoryError: its search has timed networks on another machine, and is to time others.
         DeviceError: this machine lacks such a device.
     """
-    facts = run.read_json("run.json") or {}
-    before = facts["device"]
-    try:
-        device = open_device(before["device"], threads=before["threads"])
-    except DeviceError:
-        raise DeviceError(
-            f"was begun on {before['name']}, and this torch sees no such device.",
-            where=str(run.path),
-            remedy="Go on with it on that machine, or begin a new run here.",
-        ) from None
+    before = (run.read_json("run.json") or {})["device"]
+    device = open_device_of(before, run.path, _GO_THERE)
     now = device_facts(device).to_json()
     if now["name"] != before["name"] and needs_latency(study) and _is_searching(run, study):
         raise RunDirectoryError(
             f"has timed networks on {before['name']}; times on this machine ({now['name']}) do not compare.",
             where=str(run.path),
-            remedy="Go on with it on that machine, or begin a new run here.",
+            remedy=_GO_THERE,
         )
     return device
 

@@ -251,10 +251,10 @@ def _time_and_judge(
 
     Goes on from the rounds in its checkpoint, if they are of the same networks on the same machine.
     """
-    rng = random.Random(study.seed)
+    rng, machine = random.Random(study.seed), device_facts(device).name
     genomes = draw_for_timing(space, count, rng)
     with display.phase("Latency of the space", len(genomes), "networks") as phase:
-        same = {"machine": device_facts(device).name, "networks": [genome.text for genome in genomes]}
+        same = {"machine": machine, "networks": [genome.text for genome in genomes]}
         before, seconds_before = _of_before(run, space, same)
         began = time.monotonic() - seconds_before  # had it not been stopped since
 
@@ -278,7 +278,7 @@ def _time_and_judge(
     return {
         "networks": len(genomes),
         "device": timed_on(device),
-        "machine": device_facts(device).name,
+        "machine": machine,
         "batch": study.latency.batch,
         "threads": study.latency.threads,
         "seconds": time.monotonic() - began,

@@ -11,8 +11,7 @@ import torch
 from suite.clean_stop import clean_stop
 from suite.data import Data, Place, open_data
 from suite.data.begun_on import check_begun_on
-from suite.device import open_device
-from suite.errors import DeviceError
+from suite.device import open_device, open_device_of
 from suite.fidelity.measure_run import Asked, measure_run
 from suite.fidelity.promise_of_run import promise_of_run
 from suite.oracle import score_space
@@ -106,14 +105,6 @@ def _trained(run: RunDirectory, asked: Walk) -> tuple[StudySettings, SearchSpace
 
 def _device(asked: str, of_run: dict[str, Any], run: RunDirectory) -> torch.device:
     """Times of another device than the run's are only taken by whoever asks for them."""
-    name = of_run["device"] if asked == "auto" else asked
-    try:
-        return open_device(name, threads=of_run["threads"])
-    except DeviceError:
-        if asked != "auto":
-            raise
-        raise DeviceError(
-            f"was begun on {of_run['name']}, and this torch sees no such device.",
-            where=str(run.path),
-            remedy="Go to that machine, or ask for another device by --device.",
-        ) from None
+    if asked == "auto":
+        return open_device_of(of_run, run.path, "Go to that machine, or ask for another device by --device.")
+    return open_device(asked, threads=of_run["threads"])

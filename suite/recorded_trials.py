@@ -40,7 +40,7 @@ def recorded_trials(study: optuna.Study, *states: TrialState) -> list[FrozenTria
     Raises:
         StorageError: one is not, or cannot be read.
     """
-    with damage_noticed(study):
+    with damage_noticed(study.study_name):
         trials = study.get_trials(deepcopy=False, states=states or None)
         if all(is_as_recorded(trial, trial.state, trial.values) for trial in trials):
             return trials
@@ -72,8 +72,8 @@ def check_there(study: optuna.Study, recorded: Set[str], genomes: Collection[str
 
 
 @contextmanager
-def damage_noticed(study: optuna.Study) -> Iterator[None]:
-    """A study's trials are read.
+def damage_noticed(name: str) -> Iterator[None]:
+    """An Optuna study of that name, or its trials, are read.
 
     Raises:
         StorageError: in a way that only damage explains.
@@ -81,7 +81,7 @@ def damage_noticed(study: optuna.Study) -> Iterator[None]:
     try:
         yield
     except (ValueError, LookupError, TypeError, AttributeError, AssertionError, GenomeError):
-        raise damaged(study.study_name) from None
+        raise damaged(name) from None
 
 
 def damaged(name: str) -> StorageError:

@@ -274,20 +274,25 @@ def from_here(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def finished_search(run: RunDirectory) -> dict[str, Any]:
-    """A run's results/search.json.
+def finished_phase(run: RunDirectory, phase: str, what: str) -> dict[str, Any]:
+    """A run's results/<phase>.json; `what` is in it, in words.
 
     Raises:
-        RunDirectoryError: its search is not finished.
+        RunDirectoryError: the phase is not finished.
     """
-    searched = run.read_result("search")
-    if searched is None:
+    result = run.read_result(phase)
+    if result is None:
         raise RunDirectoryError(
-            "has no finished search yet.",
+            f"has no {what} yet.",
             where=str(run.path),
             remedy="Let it go on: suite search ... --resume",
         )
-    return searched
+    return result
+
+
+def searched_on(search: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+    """The machine of a search, given run.json, which may name a later one; older searches do not say."""
+    return str(search.get("machine") or facts["device"]["name"])
 
 
 def write_atomically(path: Path, content: bytes) -> None:

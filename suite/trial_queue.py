@@ -49,7 +49,7 @@ def enqueue(
         StorageError: what is there cannot be read.
     """
     under_way = set()
-    with damage_noticed(study):
+    with damage_noticed(study.study_name):
         unfinished = study.get_trials(deepcopy=False, states=(TrialState.WAITING, TrialState.RUNNING))
     for trial in unfinished:
         if trial.state == TrialState.RUNNING and _is_gone(trial.user_attrs.get(WORKER, {})):
@@ -130,7 +130,7 @@ def what_went_wrong(study: optuna.Study, reasons: Sequence[str]) -> str:
     Raises:
         StorageError: trials cannot be read.
     """
-    with damage_noticed(study):
+    with damage_noticed(study.study_name):
         trials = study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
     failures = [trial.user_attrs["failure"] for trial in trials if "failure" in trial.user_attrs]
     distinct = dict.fromkeys(reason.rstrip(".") for reason in [*reasons, *failures])

@@ -24,7 +24,7 @@ from suite.foreign_study import claim, own_study, refuse_other_database
 from suite.latency import Latency
 from suite.methods import G, Proposal, Space
 from suite.methods.optuna_samplers import directions
-from suite.recorded_trials import damage_noticed, damaged, recorded_trials, stamp
+from suite.recorded_trials import damage_noticed, recorded_trials, stamp
 from suite.space import Genome, SearchSpace
 from suite.storage_url import is_server, names_server, parsed_url, shown_url
 from suite.storages import open_database, open_journal
@@ -37,8 +37,6 @@ VAL_B_ACCURACY = "val-B accuracy"
 _GIVE_PASSWORD = "Give the URL with its password by --storage or SUITE_STORAGE, or PGPASSWORD."
 _RESTORE = "Restore the file, or begin a new run."
 _MAKE_ROOM = "Once there is room, give the command again, with --resume if the run is there."
-# What Optuna raises at a study that is damaged: names that are no list, states that are none.
-_DAMAGE = (ValueError, LookupError, TypeError, AttributeError, AssertionError)
 _REFUSALS = (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError, ValueError)
 
 
@@ -125,10 +123,8 @@ def study_of_trainings(
     Raises:
         StorageError: what has that name is of other objectives, or of another run.
     """
-    try:
+    with damage_noticed(name):
         own_study(storage, name, [StudyDirection.MAXIMIZE], [metric], owner=owner, may_lack_names=True)
-    except _DAMAGE:
-        raise damaged(name) from None
     study = optuna.create_study(
         storage=storage, study_name=name, direction="maximize", pruner=pruner, load_if_exists=True
     )
@@ -151,10 +147,8 @@ class Trials:
         self._space = space
         self._criteria = tuple(criteria)
         ways = directions([criterion.weight for criterion in criteria])
-        try:
+        with damage_noticed(name):
             found = own_study(storage, name, ways, [c.metric for c in criteria], owner=owner)
-        except _DAMAGE:
-            raise damaged(name) from None
         self.study = found or optuna.create_study(
             storage=storage, study_name=name, directions=ways, load_if_exists=True
         )
@@ -193,7 +187,7 @@ class Trials:
         Raises:
             StorageError: a trial is not what was recorded.
         """
-        with damage_noticed(self.study):
+        with damage_noticed(self.study.study_name):
             return {
                 evaluation.genome: (int(trial.user_attrs["generation"]), evaluation)
                 for trial in recorded_trials(self.study)

@@ -12,7 +12,7 @@ import numpy as np
 from suite.ask.limits import Limit
 from suite.errors import LimitsError, RunDirectoryError
 from suite.oracle_table import Table, costs, read_table, within
-from suite.run_directory import RunDirectory
+from suite.run_directory import RunDirectory, searched_on
 from suite.wording import aligned, listed
 
 _SIZES: tuple[str, ...] = ("params", "macs", "latency_ms")
@@ -100,12 +100,10 @@ def _timed_where_searched(modelled: dict[str, Any], searched: dict[str, Any], ru
 
     Older ones say of a CPU only that it is one.
     """
-    device = (run.read_json("run.json") or {})["device"]
+    facts = run.read_json("run.json") or {}
+    device, machine = facts["device"], searched_on(searched, facts)
     timed_on = str(device["name"]) if device["device"] == "cuda" else "cpu"  # as suite.latency names it
-    return bool(
-        modelled.get("device", timed_on) == timed_on
-        and modelled.get("machine", device["name"]) == (searched.get("machine") or device["name"])
-    )
+    return bool(modelled.get("device", timed_on) == timed_on and modelled.get("machine", machine) == machine)
 
 
 def _nothing_within(table: Table, limits: Sequence[Limit]) -> LimitsError:

@@ -15,7 +15,7 @@ from suite.errors import LimitsError, TimingsError
 from suite.escaping import one_line
 from suite.noise_floor import rounded_to_floor
 from suite.pareto import pareto_front
-from suite.run_directory import RunDirectory, finished_search
+from suite.run_directory import RunDirectory, finished_phase
 from suite.study import StudySettings
 from suite.wording import aligned, first_of, listed, plural
 
@@ -56,7 +56,7 @@ def answer_there(
         TimingsError: the file is damaged, or of networks that are not on the run's front.
         LimitsError: no network is within the limits.
     """
-    rows = {row["genome"]: row for row in finished_search(run)["front"]}
+    rows = {row["genome"]: row for row in finished_phase(run, "search", "finished search")["front"]}
     timings = read_timings(file, f"{study.name}/{run.run_id}", rows)
     score = study.search.score
     quality = {

@@ -23,7 +23,7 @@ from suite.export.onnx_file import examine, onnx_bytes
 from suite.export.train import read_trained, train_as_winner, trained_before
 from suite.oracle_table import read_table
 from suite.progress import Display
-from suite.run_directory import RunDirectory
+from suite.run_directory import RunDirectory, searched_on
 from suite.search import PHASE as SEARCH
 from suite.space import Genome, space_of_run
 from suite.study import read_study
@@ -175,9 +175,8 @@ class NetworksOfRun:
             return Measured()
         settings = self.study.latency
         latency = {"median_ms": median_ms, "batch": settings.batch, "threads": settings.threads}
-        device = self.run_facts["device"]
-        machine = (self.run.read_result(SEARCH) or {}).get("machine") or device["name"]
-        return Measured(latency=timed(latency, {**device, "name": machine}))
+        machine = searched_on(self.run.read_result(SEARCH) or {}, self.run_facts)
+        return Measured(latency=timed(latency, {**self.run_facts["device"], "name": machine}))
 
     def _classifier(self, network: StandaloneCNN) -> Classifier:
         mean, std = self._normalisation

@@ -12,7 +12,7 @@ from suite.export.folder import as_json, refuse_other_content, write_files
 from suite.export.from_run import NetworksOfRun
 from suite.export.onnx_file import Agreement, compare, onnx_bytes
 from suite.progress import Display
-from suite.run_directory import RunDirectory, finished_search
+from suite.run_directory import RunDirectory, finished_phase
 from suite.space import Genome
 
 FORMAT_VERSION = 1
@@ -34,7 +34,7 @@ def export_front(
         ExportError: the folder holds something else, or cannot be written.
         ConversionError: an ONNX file says something else than torch.
     """
-    searched = finished_search(run)
+    searched = finished_phase(run, "search", "finished search")
     networks = NetworksOfRun(run, data_dir)
     genomes = [networks.space.parse(row["genome"]) for row in searched["front"]]
     folder = output or run.path / "model" / "front"

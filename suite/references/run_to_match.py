@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from suite.data import Data, Place, open_data
 from suite.data.begun_on import check_begun_on
-from suite.device import open_device
-from suite.errors import DeviceError
+from suite.device import open_device_of
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace, space_of_run
 from suite.study import StudySettings
@@ -40,7 +38,8 @@ def run_to_match(run: RunDirectory, place: Place) -> RunToMatch:
     """
     facts, study = run.read_json("run.json") or {}, used_study(run)
     space = space_of_run(study.space, facts)
-    device = _device(facts["device"], run)
+    remedy = "What is set beside its networks is trained on the same: go to that machine."
+    device = open_device_of(facts["device"], run.path, remedy)
     data = open_data(study.data, place)
     check_begun_on(run, data)
 
@@ -48,14 +47,3 @@ def run_to_match(run: RunDirectory, place: Place) -> RunToMatch:
         return Scorer(load_supernet(study, space, run), data, device)
 
     return RunToMatch(run, study, space, data, device, scorer)
-
-
-def _device(begun_on: dict[str, Any], run: RunDirectory) -> torch.device:
-    try:
-        return open_device(begun_on["device"], threads=begun_on["threads"])
-    except DeviceError:
-        raise DeviceError(
-            f"was begun on {begun_on['name']}, and this torch sees no such device.",
-            where=str(run.path),
-            remedy="What is set beside its networks is trained on the same: go to that machine.",
-        ) from None

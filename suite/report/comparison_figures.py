@@ -17,6 +17,7 @@ from suite.pareto import hypervolume, worst_corner
 from suite.report.sections.pareto import LABELS
 from suite.report.style import CYCLE, Figures, log_ticks
 from suite.results import seconds_before_generations
+from suite.run_directory import searched_on
 from suite.wording import percent
 
 
@@ -32,8 +33,7 @@ class Drawn:
     def judged_alike(self) -> tuple[Any, ...]:
         """Values of two runs with the same are on one scale: val-A, objectives, and how and where they are timed."""
         data, latency, objectives = self.run.study.data, self.run.study.latency, self.run.search["objectives"]
-        machine = self.run.search.get("machine") or self.run.facts["device"]["name"]
-        timed = (latency.batch, latency.threads, machine)
+        timed = (latency.batch, latency.threads, searched_on(self.run.search, self.run.facts))
         return (
             self.run.facts["dataset"]["sha256"],
             data.split_seed,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from suite.data import LedgerEntry, read_ledger
 from suite.methods import BEGIN_WITH_A_POOL
+from suite.references.train import WINNER
 from suite.report.walked_space import WalkedSpace, read_walked_space
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace, space_of_run
@@ -57,6 +59,16 @@ class RunRecord:
         if self.search is None or self.search["method"] not in BEGIN_WITH_A_POOL:
             return frozenset()
         return frozenset(self.search["generations"][0]["proposed"])
+
+    @property
+    def trainings(self) -> Counter[str]:
+        """How many trainings of each reference network, and of the winner, are done."""
+        return Counter(training["name"] for training in (self.references or {"trainings": []})["trainings"])
+
+    @property
+    def rivals(self) -> set[str]:
+        """The reference networks of which a training is done."""
+        return set(self.trainings) - {WINNER}
 
     @property
     def winner(self) -> Genome | None:

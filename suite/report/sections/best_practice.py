@@ -10,7 +10,6 @@ from typing import Literal
 from suite.escaping import escaped
 from suite.own_words import Markdown
 from suite.reference_networks import RANDOM
-from suite.references.train import WINNER
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures, table
@@ -81,7 +80,7 @@ def _method_settings(record: RunRecord) -> Answer:
 
 
 def _same_benchmark(record: RunRecord) -> Answer:
-    rivals = _rivals(record)
+    rivals = record.rivals
     if not rivals:
         return Answer("no", "nothing else is trained beside the winner yet; `suite references` does that")
     own = (
@@ -97,7 +96,7 @@ def _same_benchmark(record: RunRecord) -> Answer:
 
 
 def _confounders(record: RunRecord) -> Answer:
-    if record.references is None or not _rivals(record):
+    if record.references is None or not record.rivals:
         return Answer("no", "nothing is compared")
     machines = sorted({training["machine"] for training in record.references["trainings"]})
     return Answer(
@@ -112,7 +111,7 @@ def _ablations(record: RunRecord) -> Answer:
 
 
 def _same_protocol(record: RunRecord) -> Answer:
-    if record.references is None or not _rivals(record):
+    if record.references is None or not record.rivals:
         return Answer("no", "nothing is compared")
     repeated = ", but for what the ledger has twice" if _tested_again(record) else ""
     return Answer(
@@ -135,7 +134,7 @@ def _random_search(record: RunRecord) -> Answer:
     facts = []
     if record.oracle is not None:
         facts.append('how many random evaluations reach as far is known exactly ("When evolution is needed")')
-    if drawn := _rivals(record) & set(RANDOM):
+    if drawn := record.rivals & set(RANDOM):
         facts.append(f"{plural(len(drawn), 'random network')} trained and tested")
     if facts:
         return Answer("partly", f"{'; '.join(facts)}; no random search of the same cost is run to its end")
@@ -145,20 +144,10 @@ def _random_search(record: RunRecord) -> Answer:
 def _several_runs(record: RunRecord) -> Answer:
     searched = f"one search, seed {record.study.seed}"
     networks = (record.references or {"networks": []})["networks"]
-    fewest = min((_trainings(record)[network["name"]] for network in networks), default=0)
+    fewest = min((record.trainings[network["name"]] for network in networks), default=0)
     if fewest > 1:
         return Answer("partly", f"{searched}; the winner and each reference trained from {fewest} seeds")
     return Answer("no", f"{searched}; another is another run")
-
-
-def _rivals(record: RunRecord) -> set[str]:
-    """The reference networks of which a training is done."""
-    return set(_trainings(record)) - {WINNER}
-
-
-def _trainings(record: RunRecord) -> Counter[str]:
-    """How many trainings of each reference network, and of the winner, are done."""
-    return Counter(training["name"] for training in (record.references or {"trainings": []})["trainings"])
 
 
 def _tabular(record: RunRecord) -> Answer:

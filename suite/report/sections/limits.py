@@ -7,10 +7,10 @@ import math
 from suite.escaping import escaped
 from suite.fidelity.in_words import number, supernet_row
 from suite.own_words import Markdown
-from suite.references.train import WINNER
 from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures
+from suite.run_directory import searched_on
 from suite.wording import count, plural, threads_in_words
 
 
@@ -59,10 +59,10 @@ def _test(record: RunRecord) -> str:
 
 def _latency(record: RunRecord) -> str:
     settings, device = record.study.latency, record.facts["device"]
-    searched_on = (record.search or {}).get("machine") or device["name"]  # older searches do not say
+    machine = searched_on(record.search or {}, record.facts)
     moved = (
-        f" The search timed its networks before the run moved here, on {escaped(searched_on)}."
-        if searched_on != device["name"]
+        f" The search timed its networks before the run moved here, on {escaped(machine)}."
+        if machine != device["name"]
         else ""
     )
     return (
@@ -96,7 +96,7 @@ def _ranking(record: RunRecord) -> str:
 
 
 def _rivals(record: RunRecord) -> str:
-    if {training["name"] for training in (record.references or {"trainings": []})["trainings"]} - {WINNER}:
+    if record.rivals:
         return ""
     return (
         "No other network was trained and tested beside the winner, not even one made by hand; `suite references` "
