@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,17 @@ class Latency:
     threads: int
     device: str
     forwards: int  # how many were timed
+    scale: float = 1.0  # what the clock's times were multiplied by, as the machine had another speed before
+
+    def scaled(self, by: float) -> Latency:
+        """The same at another speed of the machine."""
+        return replace(
+            self,
+            median_ms=by * self.median_ms,
+            p90_ms=by * self.p90_ms,
+            iqr_ms=by * self.iqr_ms,
+            scale=by * self.scale,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""

@@ -140,9 +140,10 @@ def time_networks(
     """Time each genome's subnet for the study's budget in all, in rounds; the median over the rounds.
 
     Only fifty networks are timed side by side, and a machine's speed drifts: on two cores of an AMD EPYC, whole
-    fifties of one timing of 40 s moved by up to 16 % against each other. So they are mixed anew in every round,
-    and each network meets the machine at several moments. `progress` is told how many networks' worth is behind us,
-    and `keep` is given the rounds so far; `rounds` are those of before.
+    fifties of one timing of 40 s moved by up to 16 % against each other. Anchors take most of that off; what is left
+    differs by network. So they are mixed anew in every round, and each network meets the machine at several moments.
+    `progress` is told how many networks' worth is behind us, and `keep` is given the rounds so far; `rounds` are
+    those of before.
     """
     per_round = settings.model_copy(update={"budget_ms": settings.budget_ms // _ROUNDS})
     done = list(rounds)
@@ -235,6 +236,7 @@ def _over_rounds(rounds: Sequence[Latency]) -> Latency:
         p90_ms=median(r.p90_ms for r in rounds),
         iqr_ms=median(r.iqr_ms for r in rounds),
         forwards=sum(r.forwards for r in rounds),
+        scale=median(r.scale for r in rounds),
     )
 
 

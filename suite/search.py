@@ -236,12 +236,19 @@ def _result(
         "evaluations": len(known),
         "failed": sum(evaluation.failure is not None for evaluation in known.values()),
         "noise_floor_ms": log.noise_floor_ms,
+        "latency_scales": _scales(known.values()),
         "seconds": {part: sum(s.get(part, 0.0) for s in spent) for part in ("scoring", "timing", "total")},
         "generations": log.generations,
         "front": [_plain(evaluation, judge) for evaluation in front],
         "population": [genome.text for genome in method.population],
         "evaluated": [_plain(evaluation, judge) for evaluation in known.values()],
     }
+
+
+def _scales(evaluations: Iterable[Evaluation]) -> list[float] | None:
+    """The least and the greatest that a block's times were multiplied by; None where nothing was timed."""
+    scales = [evaluation.latency.scale for evaluation in evaluations if evaluation.latency is not None]
+    return [min(scales), max(scales)] if scales else None
 
 
 def _nothing_found(evaluations: Collection[Evaluation], judge: _Judge) -> SearchError:

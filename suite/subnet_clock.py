@@ -1,14 +1,17 @@
-"""Timed inference of subnets: so many side by side, and half as many when memory runs out."""
+"""Timed inference of subnets: so many side by side, all of a run's at one speed of the machine."""
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
+from statistics import fmean
 
 import torch
 from torch import Tensor, nn
 
+from suite.device import device_facts
 from suite.errors import OutOfMemoryError
 from suite.latency import FLOOR_REPEATS, Latency, measure, noise_floor_ms
 from suite.memory import give_back, too_little_memory
@@ -16,20 +19,28 @@ from suite.run_directory import RunDirectory
 from suite.space import Genome
 from suite.study import LatencySettings
 from suite.supernet import Supernet
+from suite.wording import plural
 
 MOST_TOGETHER = 50
 TOGETHER_FILE = "timed_together.json"
+ANCHORS = 3
+ANCHORS_FILE = "timing_anchors.json"
+_DRAWN = 25  # networks, of which the anchors are a small, a middling and a large one
 
 _Build = Callable[[], nn.Module]
 
 
 class SubnetClock:
-    """Times subnets of one supernet, fifty at once and interleaved.
+    """Times subnets of one supernet, fifty at once and interleaved, at the speed that the machine had at first.
+
+    Within a block, networks share whatever speed the machine has. Between blocks it drifts, by far more than the
+    noise within one (`suite bench drift`). So three anchors, always the same networks, are timed with every block,
+    and its times are scaled until the anchors take what they took in the run's first block on that machine.
 
     `calibration` is (N, C, H, W) normalised training pictures for batch norm, None without it.
 
     Times depend a little on the company. With a `run`, how many are timed at once is recorded there and stays,
-    halvings for want of memory included.
+    halvings for want of memory included; and so is what the anchors took.
     """
 
     def __init__(
@@ -43,8 +54,9 @@ class SubnetClock:
         self._calibration = calibration
         self._device = device
         self._run = run
-        recorded = run.read_json(TOGETHER_FILE) if run is not None else None
-        self.together = MOST_TOGETHER if recorded is None else int(recorded["networks"])
+        together = run.read_json(TOGETHER_FILE) if run is not None else None
+        self.together = MOST_TOGETHER if together is None else int(together["networks"])
+        self._first_ms: dict[str, list[float]] = {}  # without a run, which has it on disk
 
     def time(
         self,
@@ -65,16 +77,22 @@ class SubnetClock:
         return self._time(builds, settings, rng, progress, keep)
 
     def noise_floor_ms(self, settings: LatencySettings, rng: random.Random) -> float:
-        """The latency noise floor, measured on a subnet of middling size.
+        """The latency noise floor, measured on a subnet of middling size, within one block and so without anchors.
 
         Raises:
             OutOfMemoryError: there is too little memory for even one.
         """
-        space = self._supernet.space
-        drawn = sorted((space.sample(rng) for _ in range(25)), key=space.macs)
-        network = self._supernet.extract(drawn[len(drawn) // 2], self._calibration)
+        network = self._anchors[ANCHORS // 2]
         repeats: list[_Build] = [lambda: network] * FLOOR_REPEATS
-        return noise_floor_ms(self._time(repeats, settings, rng))
+        return noise_floor_ms(self._time(repeats, settings, rng, anchored=False))
+
+    @cached_property
+    def _anchors(self) -> list[nn.Module]:
+        """The same of a space every time, by rising MACs."""
+        space, rng = self._supernet.space, random.Random(0)
+        drawn = sorted((space.sample(rng) for _ in range(_DRAWN)), key=space.macs)
+        chosen = (drawn[(2 * i + 1) * _DRAWN // (2 * ANCHORS)] for i in range(ANCHORS))
+        return [self._supernet.extract(genome, self._calibration) for genome in chosen]
 
     def _time(
         self,
@@ -83,6 +101,8 @@ class SubnetClock:
         rng: random.Random,
         progress: Callable[[int], None] = lambda done: None,
         keep: Callable[[Sequence[Latency]], None] = lambda timed: None,
+        *,
+        anchored: bool = True,
     ) -> list[Latency]:
         timed: list[Latency] = []
         while len(timed) < len(builds):
@@ -94,6 +114,7 @@ class SubnetClock:
                     settings,
                     rng,
                     lambda done, behind=behind: progress(behind + done),  # type: ignore[misc]
+                    self._anchors if anchored else (),
                 )
             except OutOfMemoryError:
                 if len(block) == 1:
@@ -111,15 +132,41 @@ class SubnetClock:
         settings: LatencySettings,
         rng: random.Random,
         progress: Callable[[int], None],
+        anchors: Sequence[nn.Module],
     ) -> list[Latency]:
-        """All of a block in memory, and timed side by side."""
+        """All of a block in memory, and timed side by side with the anchors."""
         with too_little_memory(
             f"time networks, {len(block)} at once on batches of {settings.batch}",
             where="timing",
             remedy="Free memory, lower latency.batch in a new run, or search a smaller space.",
         ):
-            networks = [build() for build in block]
-            return measure(networks, self._supernet.space.shape, settings, self._device, rng, progress)
+            networks = [*(build() for build in block), *anchors]
+            timed = measure(
+                networks,
+                self._supernet.space.shape,
+                settings,
+                self._device,
+                rng,
+                lambda done: progress(min(done, len(block))),
+            )
+        of_block, of_anchors = timed[: len(block)], timed[len(block) :]
+        if not of_anchors:
+            return of_block
+        scale = self._scale([latency.median_ms for latency in of_anchors], settings)
+        return [latency.scaled(scale) for latency in of_block]
+
+    def _scale(self, now_ms: Sequence[float], settings: LatencySettings) -> float:
+        """What takes a block's times to the speed of the first on this machine, by what the anchors took in both."""
+        threads = plural(settings.threads, "thread")
+        where = f"{device_facts(self._device).name}, batch {settings.batch}, {threads}"
+        if self._run is not None:  # a search and a latency model have a clock each, of one run
+            self._first_ms = (self._run.read_json(ANCHORS_FILE) or {"ms": {}})["ms"]
+        if where not in self._first_ms:
+            self._first_ms[where] = list(now_ms)
+            if self._run is not None:
+                self._run.write_json(ANCHORS_FILE, {"ms": self._first_ms})
+        first_ms = self._first_ms[where]
+        return math.exp(fmean(math.log(first / now) for first, now in zip(first_ms, now_ms, strict=True)))
 
     def _pin(self, together: int) -> None:
         """Time so many at once from now on, in later executions of the run too."""

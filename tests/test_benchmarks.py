@@ -6,11 +6,12 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks import dashboard, durability, explorer, recording
+from benchmarks import dashboard, drift, durability, explorer, recording
 from suite.progress import Display
-from suite.study import StudySettings, study_toml
+from suite.study import LatencySettings, StudySettings, study_toml
 
 
 def test_recording_is_measured_on_each_storage_and_never_overlaps_timing() -> None:
@@ -89,3 +90,21 @@ def test_without_a_browser_the_explorer_s_page_is_measured(tiny_study: StudySett
     assert (result["networks"], result["moves_ms"]) == (432, {})
     assert result["bytes"] > 4e6, "with all of plotly"
     assert explorer.show(result).endswith(" MB, no browser")
+
+
+def test_drift_is_measured_as_timed_and_as_scaled(tiny_study: StudySettings, tmp_path: Path) -> None:
+    path = tmp_path / "tiny.toml"
+    path.write_text(study_toml(tiny_study))
+    briefly = LatencySettings(budget_ms=10)
+    result = drift.run(Display(quiet=True), path, networks=40, passes=3, settings=briefly)
+    assert (result["networks"], result["passes"]) == (40, 3)
+    assert 0 < result["anchors"][0] <= 1 <= result["anchors"][1]
+    assert all(0 < result[of]["median"] <= result[of]["p90"] for of in ("as_timed", "scaled"))
+    assert "scaled by anchors  median" in drift.show(result)
+
+
+def test_a_spread_is_that_of_each_network_over_its_passes() -> None:
+    assert drift._spread(np.array([[1.0, 10.0], [1.0, 30.0]])) == {
+        "median": pytest.approx(2**-0.5 / 2),
+        "p90": pytest.approx(0.9 * 2**-0.5),
+    }

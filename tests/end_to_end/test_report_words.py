@@ -122,3 +122,24 @@ class _Kept(Figures):
     def save(self, figure: Figure, name: str, alt: str) -> str:
         self.drawn[name] = figure
         return f"![{alt}](figures/{name}.png)"
+
+
+@pytest.mark.parametrize(
+    ("scales", "told"),
+    [
+        (
+            [0.5, 1.25],
+            "three anchors, timed with each, took from 0.80 to 2.00 times what they took in the first",
+        ),
+        ([1.0, 1.0], None),  # one block, or an older search
+        (None, None),
+    ],
+)
+def test_how_far_the_machine_s_speed_moved_is_told(
+    scales: list[float] | None, told: str | None, record: RunRecord, tmp_path: Path
+) -> None:
+    assert record.search is not None
+    timed = replace(record, search=record.search | {"latency_scales": scales})
+    section = search_history.section(timed, _Kept(tmp_path))
+    assert section is not None
+    assert (told in section.body) if told else ("anchors" not in section.body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -132,15 +132,27 @@ def _text(record: RunRecord, search: dict[str, Any]) -> str:
     floor = search["noise_floor_ms"]
     noise = (
         f" Latency differences under {1000 * floor:.1f} µs are noise on this machine, even side by side and in one "
-        "session, and count as ties."
+        "block, and count as ties."
         if floor
         else ""
     )
+    noise += _speeds(search.get("latency_scales"))  # older searches lack it
     return (
         f"{_pictures(record)} {count(search['proposed'])} genomes were proposed in "
         f"{plural(len(search['generations']), 'round')}; {count(search['evaluations'])} were distinct and paid for, "
         f"{count(repeats)} had been evaluated before. Scoring took {duration(seconds['scoring'])}, timing "
         f"{duration(seconds['timing'])} of {duration(seconds['total'])}.{failed}{noise}"
+    )
+
+
+def _speeds(scales: Sequence[float] | None) -> str:
+    """How far the machine's speed moved between blocks, which was taken off."""
+    if scales is None or scales[0] == scales[1]:
+        return ""
+    slowest, fastest = 1 / scales[0], 1 / scales[1]
+    return (
+        " The machine's speed moved between blocks of networks: three anchors, timed with each, took from "
+        f"{fastest:.2f} to {slowest:.2f} times what they took in the first, to which times are scaled."
     )
 
 
