@@ -28,7 +28,7 @@ from suite.oracle import PHASE as ORACLE
 from suite.oracle import best_of_space, score_space
 from suite.progress import Display
 from suite.recorded_trials import check_there, recorded_genomes
-from suite.results import write_results, write_trials_csv
+from suite.results import seconds_by_phase, write_results, write_trials_csv
 from suite.run_directory import RunDirectory
 from suite.search import PHASE as SEARCH
 from suite.search import search
@@ -36,6 +36,7 @@ from suite.space import Genome, SearchSpace
 from suite.study import StudySettings
 from suite.supernet import Scorer, train_supernet
 from suite.supernet.training import PHASE as SUPERNET
+from suite.time_left import TimeBudget, fit_finalists
 from suite.trials import Trials, open_storage, study_of_trainings
 from suite.winner import PHASE as FINAL
 from suite.winner import finish_winner
@@ -48,8 +49,11 @@ def run_experiment(
     storage_url: str,
     run: RunDirectory,
     display: Display,
+    budget: TimeBudget | None = None,
 ) -> dict[str, Any]:
     """Run every phase that has no result yet; returns results.json. Call it again to go on after a stop.
+
+    Under a time budget, `study` is already shortened to it, and its finalists are fitted to what is left of it.
 
     Raises:
         StorageError: trials of a finished phase are gone, or not what was recorded.
@@ -82,6 +86,9 @@ def run_experiment(
         _check_recorded(trainings, trained["finalists"])
     else:
         candidates = _candidates(study, searched, space, scorer, data, run)
+        if budget is not None:
+            spent = sum(seconds_by_phase(run).values())
+            study = fit_finalists(study, budget, spent, candidates, space, data, device, run, display)
         trained = train_finalists(
             study, space, candidates, scorer, data, device, storage, f"{name}/finalists", run, display
         )

@@ -14,9 +14,10 @@ from suite.data import Data
 from suite.fitness import needs_latency
 from suite.halving import racing_epochs
 from suite.methods import evaluations_at_most
-from suite.space import Genome, SearchSpace
+from suite.space import SearchSpace
 from suite.standalone import standalone_training
 from suite.study import StudySettings
+from suite.subnet_clock import ANCHORS, MOST_TOGETHER
 from suite.supernet import Scorer, Supernet, new_training
 from suite.training import Training
 from suite.wording import roughly
@@ -26,7 +27,11 @@ _DRAWN = 16  # networks
 _TRAINED_ALONE = (
     4  # of them, the dearest, as finalists are: 31 s an epoch on CIFAR-10, where any of them took 12 s
 )
-_SCORED = 8  # of them, as they come
+_SCORED = 32  # networks together, or as many as a generation has
+# A supernet's order gains little by its time, which finalists make more of: on CIFAR-10 four times as much gives 0.06
+# of Kendall's tau, where a finalist of ten epochs has 5 points on one of four (benchmarks/RANKING.md).
+_SUPERNET_POWER = 1.5
+_WARM_UP = 1.1  # of what timing a network is given
 _RECORDING_SECONDS = 0.02  # a trial on SQLite; `suite bench recording` measures it
 
 
@@ -69,11 +74,11 @@ def measure_pace(
     dear = sorted(genomes, key=space.macs, reverse=True)[:_TRAINED_ALONE]
     kinds = 2 + _TRAINED_ALONE
     supernet_training = new_training(study, space, data, device)
-    supernet_step = _seconds_per_step(supernet_training)
+    supernet_step = seconds_per_step(supernet_training)
     say(1, kinds)
     steps = []
     for genome in dear:
-        steps.append(_seconds_per_step(standalone_training(study, space, genome, data, device, study.seed)))
+        steps.append(seconds_per_step(standalone_training(study, space, genome, data, device, study.seed)))
         say(1 + len(steps), kinds)
     standalone_step = sum(steps) / len(steps)
     batch = study.supernet.batch_size
@@ -81,7 +86,7 @@ def measure_pace(
     pace = Pace(
         supernet_epoch=supernet_step * supernet_training.steps_per_epoch,
         standalone_epoch=standalone_step * supernet_training.steps_per_epoch,
-        evaluation=_seconds_per_evaluation(study, supernet_training.network, genomes[:_SCORED], data, device),
+        evaluation=_seconds_per_evaluation(study, supernet_training.network, data, device),
         all_training_epoch=standalone_step * (len(data.all_training) // batch),
         walk=_seconds_per_walk(space, supernet_training.network, data, device)
         if study.search.method == "exhaustive"
@@ -103,7 +108,7 @@ def forecast(study: StudySettings, pace: Pace) -> Forecast:
 
 
 def fit_to_budget(study: StudySettings, pace: Pace, seconds: float) -> StudySettings:
-    """The study with epochs and generations shortened by one common factor until the forecast fits.
+    """The study with epochs and generations shortened by one common factor, the supernet's by more, until it fits.
 
     Nothing goes below one epoch and no generation; a budget too small even for that gets that.
     """
@@ -132,24 +137,7 @@ def plan_in_words(study: StudySettings, size: int, pictures: int, device: str, e
     return "\n".join([f"Study {study.name}, seed {study.seed}, on {device}:", *lines])
 
 
-def _shortened(study: StudySettings, factor: float) -> StudySettings:
-    def epochs(whole: int) -> int:
-        return max(1, int(whole * factor))
-
-    pool = max(study.search.population, int(study.search.random_pool * max(factor, 0.25)))
-    return study.model_copy(
-        update={
-            "supernet": study.supernet.model_copy(update={"epochs": epochs(study.supernet.epochs)}),
-            "search": study.search.model_copy(
-                update={"generations": int(study.search.generations * factor), "random_pool": pool}
-            ),
-            "finalists": study.finalists.model_copy(update={"epochs": epochs(study.finalists.epochs)}),
-            "final": study.final.model_copy(update={"epochs": epochs(study.final.epochs)}),
-        }
-    )
-
-
-def _seconds_per_step(training: Training) -> float:
+def seconds_per_step(training: Training) -> float:
     """Of a training that is thrown away afterwards; the median, as the first step of each shape pays for set-up."""
     spent = []
     for _ in range(_STEPS):
@@ -159,6 +147,24 @@ def _seconds_per_step(training: Training) -> float:
             torch.cuda.synchronize()
         spent.append(time.perf_counter() - start)
     return statistics.median(spent)
+
+
+def _shortened(study: StudySettings, factor: float) -> StudySettings:
+    def epochs(whole: int) -> int:
+        return max(1, int(whole * factor))
+
+    of_supernet = max(1, round(study.supernet.epochs * factor**_SUPERNET_POWER))
+    pool = max(study.search.population, int(study.search.random_pool * max(factor, 0.25)))
+    return study.model_copy(
+        update={
+            "supernet": study.supernet.model_copy(update={"epochs": of_supernet}),
+            "search": study.search.model_copy(
+                update={"generations": int(study.search.generations * factor), "random_pool": pool}
+            ),
+            "finalists": study.finalists.model_copy(update={"epochs": epochs(study.finalists.epochs)}),
+            "final": study.final.model_copy(update={"epochs": epochs(study.final.epochs)}),
+        }
+    )
 
 
 def _seconds_per_walk(space: SearchSpace, supernet: Supernet, data: Data, device: torch.device) -> float:
@@ -173,15 +179,19 @@ def _seconds_per_walk(space: SearchSpace, supernet: Supernet, data: Data, device
 
 
 def _seconds_per_evaluation(
-    study: StudySettings, supernet: Supernet, genomes: list[Genome], data: Data, device: torch.device
+    study: StudySettings, supernet: Supernet, data: Data, device: torch.device
 ) -> float:
     """Scoring extrapolated from a few pictures, timing by its budget, recording by its known cost."""
-    few = min(500, len(data.val_search))
+    few = min(250, len(data.val_search))
     part = data.val_search.part(0, few)
+    rng = random.Random(study.seed)
+    genomes = [supernet.space.sample(rng) for _ in range(min(_SCORED, study.search.per_generation))]
     scorer = Scorer(supernet, data, device)
-    scorer.score(genomes[:1], part)
+    scorer.score(genomes, part.part(0, 8))  # what is paid once
     start = time.perf_counter()
     scorer.score(genomes, part)
     scoring = (time.perf_counter() - start) / len(genomes) * len(data.val_search) / few
-    timing = study.latency.budget_ms / 1000 * 1.1 if needs_latency(study) else 0.0
+    a_network = study.latency.budget_ms / 1000 * _WARM_UP
+    anchors = 1 + ANCHORS / min(MOST_TOGETHER, study.search.per_generation)
+    timing = a_network * anchors if needs_latency(study) else 0.0
     return scoring + timing + _RECORDING_SECONDS

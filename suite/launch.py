@@ -29,7 +29,9 @@ from suite.run_directory import RUNS, RunDirectory, utc_now, write_atomically
 from suite.space import SearchSpace
 from suite.storage_url import shown_url, storage_url, stored_url
 from suite.study import StudySettings, read_study, study_toml, validate_study
+from suite.time_left import TimeBudget
 from suite.trials import open_storage
+from suite.used_study import study_at_start, with_fitted_epochs
 from suite.wording import duration, listed
 
 
@@ -109,7 +111,7 @@ def go_on(request: Request, run: RunDirectory, display: Display) -> Finished:
         InterruptedRun: by Ctrl-C.
     """
     check_asked_again(request, run)
-    study = read_study(run.path / "study.toml")
+    study = with_fitted_epochs(read_study(run.path / "study.toml"), run)
     try:
         with run.locked():
             done = [phase for phase in PHASES if run.read_result(phase) is not None]
@@ -131,10 +133,12 @@ def check_asked_again(request: Request, run: RunDirectory) -> None:
     """
     facts = run.read_json("run.json") or {}
     begun_on = facts["device"]["device"]
-    differences = _changes(facts["asked"], request.study, run)
-    if "used" in facts:  # older runs lack it
-        now = read_study(run.path / "study.toml")
-        differences += [f"study.toml, {change}" for change in _changes(facts["used"], now, run)]
+    differences = _changes(_asked(facts, run), request.study)
+    begun_with = study_at_start(run)
+    if begun_with is not None:
+        now = with_fitted_epochs(read_study(run.path / "study.toml"), run)
+        changes = _changes(with_fitted_epochs(begun_with, run), now)
+        differences += [f"study.toml, {change}" for change in changes]
     if request.device not in ("auto", begun_on):
         differences.append(f"--device: {begun_on} then, {request.device} now")
     budget = facts["time_budget_seconds"]
@@ -163,10 +167,16 @@ def _run(
     again = f"the same command with --resume --run-dir {request.set_folder or run.path}"
     try:
         with clean_stop(run.path, shown_url(url), again):
-            results = run_experiment(study, data, device, url, run, display)
+            results = run_experiment(study, data, device, url, run, display, _time_budget(run))
             return Finished(run, results, write_report(run, display))
     except KeyboardInterrupt:
         raise InterruptedRun(run) from None
+
+
+def _time_budget(run: RunDirectory) -> TimeBudget | None:
+    facts = run.read_json("run.json") or {}
+    seconds = facts["time_budget_seconds"]
+    return None if seconds is None else TimeBudget(seconds, _asked(facts, run))
 
 
 def _open_data(request: Request, display: Display) -> Data:
@@ -196,15 +206,19 @@ def _plan(request: Request, data: Data, device: torch.device, display: Display) 
     display.say(plan_in_words(study, space.size, len(data.train), device.type, forecast(study, pace)))
     if study != asked:
         display.say(
-            f"Shortened to fit {duration(budget or 0)}; study.toml in the run directory says to what."
+            f"Shortened to fit {duration(budget or 0)}; study.toml in the run directory says to what. Finalists are "
+            "fitted to the time that is left when they are chosen."
         )
     return study
 
 
-def _changes(then: Any, now: StudySettings, run: RunDirectory) -> list[str]:
-    """Where settings differ from those in run.json; keys newer than the run have their defaults there."""
-    known = validate_study(then, where=str(run.path / "run.json"))
-    return _differences(known.model_dump(mode="json"), now.model_dump(mode="json"))
+def _asked(facts: dict[str, Any], run: RunDirectory) -> StudySettings:
+    """What was asked for before a time budget shortened it; keys newer than the run have their defaults."""
+    return validate_study(facts["asked"], where=str(run.path / "run.json"))
+
+
+def _changes(then: StudySettings, now: StudySettings) -> list[str]:
+    return _differences(then.model_dump(mode="json"), now.model_dump(mode="json"))
 
 
 def _differences(then: Any, now: Any, key: str = "") -> list[str]:

@@ -114,9 +114,12 @@ def best_of_space(study: StudySettings, space: SearchSpace, run: RunDirectory) -
 
 
 def scored_with(study: StudySettings, run: RunDirectory, device: torch.device) -> dict[str, Any]:
-    """What scores of a whole space depend on: a walk goes on only from a checkpoint that was made with the same."""
+    """What scores of a whole space depend on: a walk goes on only from a checkpoint that was made with the same.
+
+    Not on how finalists are trained, which a time budget decides later.
+    """
     return {
-        "study": study.model_dump(mode="json"),
+        "study": study.model_dump(mode="json", exclude={"finalists", "final"}),
         "supernet": (run.read_result("supernet") or {}).get("sha256"),
         "device": device.type,
     }

@@ -18,13 +18,8 @@ PHASES = ("supernet", "search", "finalists", "final")  # in the order of a run
 def write_results(study: StudySettings, run: RunDirectory) -> dict[str, Any]:
     """Assemble and write results.json from the phases that are done."""
     facts = run.read_json("run.json") or {}
-    supernet, searched, trained, final = (run.read_result(phase) or {} for phase in PHASES)
-    seconds = {
-        "supernet": supernet.get("seconds", 0.0),
-        "search": searched.get("seconds", {}).get("total", 0.0),
-        "finalists": trained.get("seconds", 0.0),
-        "final": final.get("seconds", 0.0),
-    }
+    searched, final = (run.read_result(phase) or {} for phase in ("search", "final"))
+    seconds = seconds_by_phase(run)
     search_seconds = seconds["supernet"] + seconds["search"] + seconds["finalists"]
     result: dict[str, Any] = {
         "study": study.name,
@@ -49,6 +44,17 @@ def write_results(study: StudySettings, run: RunDirectory) -> dict[str, Any]:
         result["test"] = final["test"]
     run.write_json("results.json", result)
     return result
+
+
+def seconds_by_phase(run: RunDirectory) -> dict[str, float]:
+    """What each phase took; 0 of those that are not done."""
+    supernet, searched, trained, final = (run.read_result(phase) or {} for phase in PHASES)
+    return {
+        "supernet": supernet.get("seconds", 0.0),
+        "search": searched.get("seconds", {}).get("total", 0.0),
+        "finalists": trained.get("seconds", 0.0),
+        "final": final.get("seconds", 0.0),
+    }
 
 
 def seconds_before_generations(search: dict[str, Any]) -> float:

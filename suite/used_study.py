@@ -6,6 +6,8 @@ from suite.errors import RunDirectoryError
 from suite.run_directory import RunDirectory
 from suite.study import StudySettings, read_study, validate_study
 
+TIME_LEFT = "time_left"  # results of this name: what a time budget left for the finalists
+
 
 def used_study(run: RunDirectory) -> StudySettings:
     """A run's study.toml.
@@ -14,12 +16,34 @@ def used_study(run: RunDirectory) -> StudySettings:
         RunDirectoryError: it is not what run.json says that the run was made with.
         StudyFileError: it cannot be read.
     """
-    study, facts = read_study(run.path / "study.toml"), run.read_json("run.json") or {}
-    used = facts.get("used", study.model_dump(mode="json"))  # older runs lack it
-    if study != validate_study(used, where=str(run.path / "run.json")):
+    study = read_study(run.path / "study.toml")
+    begun_with = study_at_start(run)
+    if begun_with is not None and with_fitted_epochs(study, run) != with_fitted_epochs(begun_with, run):
         raise RunDirectoryError(
             "is not what the run was made with.",
             where=str(run.path / "study.toml"),
             remedy='Restore it: run.json has it under "used".',
         )
-    return study
+    return with_fitted_epochs(study, run)
+
+
+def study_at_start(run: RunDirectory) -> StudySettings | None:
+    """What run.json says the run was begun with; None of older runs, which lack it."""
+    used = (run.read_json("run.json") or {}).get("used")
+    return None if used is None else validate_study(used, where=str(run.path / "run.json"))
+
+
+def with_fitted_epochs(study: StudySettings, run: RunDirectory) -> StudySettings:
+    """The study with the epochs that a time budget left for the finalists, as soon as that is known."""
+    fitted = run.read_result(TIME_LEFT)
+    return study if fitted is None else with_epochs(study, **fitted["epochs"])
+
+
+def with_epochs(study: StudySettings, finalists: int, final: int) -> StudySettings:
+    """The study with other epochs of finalists and of fine-tuning."""
+    return study.model_copy(
+        update={
+            "finalists": study.finalists.model_copy(update={"epochs": finalists}),
+            "final": study.final.model_copy(update={"epochs": final}),
+        }
+    )

@@ -46,3 +46,11 @@ def test_a_budget_shortens_to_fit(seconds: float) -> None:
 
 def test_a_budget_uses_most_of_its_time() -> None:
     assert forecast(fit_to_budget(STUDY, PACE, 550), PACE).total == pytest.approx(550, rel=0.1)
+
+
+@pytest.mark.parametrize("seconds", [100, 300, 600])
+def test_a_budget_takes_more_off_the_supernet_than_off_finalists(seconds: float) -> None:
+    shortened = fit_to_budget(STUDY, PACE, seconds)
+    of_supernet = shortened.supernet.epochs / STUDY.supernet.epochs
+    of_finalists = shortened.finalists.epochs / STUDY.finalists.epochs
+    assert of_supernet < of_finalists < 1

@@ -73,6 +73,7 @@ ROOMS = (
     "ablation",
     "forecast",
     "results",
+    "time_left",
     "comparison",
     "experiment",
     "report",

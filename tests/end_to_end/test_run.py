@@ -17,6 +17,7 @@ import optuna
 import pytest
 
 from suite.run_directory import RunDirectory
+from suite.study import read_study
 from suite.trials import open_storage
 from suite.wording import method_in_words
 from tests.end_to_end.conftest import ENVIRONMENT, hear_ctrl_c, suite, write_study
@@ -217,6 +218,41 @@ def test_a_time_budget_shortens_the_run_and_is_recorded(tmp_path: Path) -> None:
     supernet = json.loads((tmp_path / "run" / "results" / "supernet.json").read_text())
     assert len(supernet["train_loss"]) < 400
     assert "shortened to fit" in (tmp_path / "run" / "report" / "report.md").read_text()
+    left = json.loads((tmp_path / "run" / "results" / "time_left.json").read_text())
+    finalists = json.loads((tmp_path / "run" / "results" / "finalists.json").read_text())
+    used = read_study(tmp_path / "run" / "study.toml")
+    assert 0 < left["seconds"] < 8
+    assert left["epochs"] == {"finalists": finalists["epochs"], "final": used.final.epochs}
+    assert used.finalists.epochs == finalists["epochs"] < 400
+    again = suite("search", study, "--run-dir", "run", "--time-budget", "8s", "--resume", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.parametrize("written", ["results/time_left.json", "study.toml"])
+def test_finalists_keep_the_epochs_they_were_given_over_a_kill(written: str, tmp_path: Path) -> None:
+    study = write_study(tmp_path, supernet={"epochs": 400}, finalists={"epochs": 400})
+    budget = ("--time-budget", "8s")
+    after = f"""
+import suite.time_left
+at(RunDirectory, "write_json", 1, kill, lambda name, value: name == {written!r})
+real = suite.time_left.write_atomically
+def write(path, content):
+    real(path, content)
+    path.name == {written!r} and kill()
+suite.time_left.write_atomically = write
+"""
+    assert search_with(after, study, tmp_path, *budget).returncode == -signal.SIGKILL
+    run = RunDirectory(tmp_path / "run")
+    left = run.read_result("time_left")
+    assert left is not None
+    done = suite("search", study, "--run-dir", "run", *budget, "--resume", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    finalists = run.read_result("finalists")
+    assert finalists is not None
+    used = read_study(run.path / "study.toml")
+    assert left["epochs"] == {"finalists": finalists["epochs"], "final": used.final.epochs}
+    assert used.finalists.epochs == finalists["epochs"] < 400
+    assert run.read_result("time_left") == left
 
 
 def test_latency_limits_and_the_journal(tmp_path: Path) -> None:

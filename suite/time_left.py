@@ -1,0 +1,113 @@
+"""What a time budget leaves for the finalists, once they are known: their epochs and fine-tuning's, fitted to it.
+
+Before a run nobody knows how long its finalists take, so they are priced as dear ones then; and the supernet and the
+search never take quite what was forecast. Here each finalist's own pace is measured.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import torch
+
+from suite.data import Data
+from suite.finalists import checkpoint_name
+from suite.forecast import seconds_per_step
+from suite.halving import racing_epochs
+from suite.progress import Display
+from suite.run_directory import RunDirectory, write_atomically
+from suite.space import Genome, SearchSpace
+from suite.standalone import standalone_training
+from suite.study import StudySettings, study_toml
+from suite.training import evaluate
+from suite.used_study import TIME_LEFT, with_fitted_epochs
+from suite.wording import duration, plural
+
+_LOOKED_AT = 1_000  # pictures of val-B, for the pace
+
+
+@dataclass(frozen=True)
+class TimeBudget:
+    """What a user gave a run, and asked of it before it was shortened to that."""
+
+    seconds: float
+    asked: StudySettings
+
+
+def fit_finalists(
+    study: StudySettings,
+    budget: TimeBudget,
+    spent: float,
+    candidates: Sequence[Genome],
+    space: SearchSpace,
+    data: Data,
+    device: torch.device,
+    run: RunDirectory,
+    display: Display,
+) -> StudySettings:
+    """The study with as many epochs as fit after `spent` seconds, and no more than were asked for.
+
+    It is written down before it is used, so that an execution that goes on trains for as many. Finalists that an
+    older suite has begun to train keep what they were begun with.
+    """
+    begun = time.monotonic()
+    if run.read_result(TIME_LEFT) is None and not _under_way(run, len(candidates)):
+        an_epoch = _seconds_an_epoch(study, candidates, space, data, device, display)
+        left = budget.seconds - spent - (time.monotonic() - begun)
+        epochs = _epochs_within(budget.asked, left, an_epoch, len(data.all_training) / len(data.train))
+        run.write_result(
+            TIME_LEFT, {"seconds": left, "epochs": epochs, "seconds_of_an_epoch": list(an_epoch)}
+        )
+        display.say(
+            f"In the {duration(max(left, 0))} left: {plural(epochs['finalists'], 'epoch')} of finalists, "
+            f"{epochs['final']} of fine-tuning."
+        )
+    fitted = with_fitted_epochs(study, run)
+    write_atomically(run.path / "study.toml", study_toml(fitted).encode())
+    return fitted
+
+
+def _under_way(run: RunDirectory, finalists: int) -> bool:
+    return any(run.load_checkpoint(checkpoint_name(i)) is not None for i in range(finalists))
+
+
+def _epochs_within(
+    asked: StudySettings, seconds: float, an_epoch: Sequence[float], larger: float
+) -> dict[str, int]:
+    """The most epochs that fit, one at least; fine-tuning is as much shorter, on `larger` times the pictures.
+
+    Nobody knows who will be left after each rung: they are reckoned as dear as all on average.
+    """
+    pace = fmean(an_epoch)
+    for finalists in range(asked.finalists.epochs, 0, -1):
+        final = max(1, round(asked.final.epochs * finalists / asked.finalists.epochs))
+        racing = asked.finalists.seeds * racing_epochs(finalists, len(an_epoch))
+        if pace * (racing + larger * final) <= seconds:
+            break
+    return {"finalists": finalists, "final": final}
+
+
+def _seconds_an_epoch(
+    study: StudySettings,
+    candidates: Sequence[Genome],
+    space: SearchSpace,
+    data: Data,
+    device: torch.device,
+    display: Display,
+) -> list[float]:
+    """Of each candidate, by a few steps of a training that is thrown away, and a look at a part of val-B."""
+    few = data.val_choice.part(0, min(_LOOKED_AT, len(data.val_choice)))
+    with display.phase("Pace of the finalists", len(candidates)) as phase:
+        paces = []
+        for genome in candidates:
+            training = standalone_training(study, space, genome, data, device, study.seed)
+            steps = seconds_per_step(training) * training.steps_per_epoch
+            began = time.monotonic()
+            evaluate(training.network, data, few, device)
+            paces.append(steps + (time.monotonic() - began) * len(data.val_choice) / len(few))
+            phase.update(len(paces))
+        phase.finish(len(paces))
+    return paces

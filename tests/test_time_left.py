@@ -1,0 +1,92 @@
+"""Finalists' epochs under a time budget: as many as fit what is left, written down before they are used."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from suite import time_left
+from suite.data import find_data, open_data
+from suite.errors import RunDirectoryError
+from suite.halving import racing_epochs
+from suite.progress import Display
+from suite.run_directory import RunDirectory, write_atomically
+from suite.study import StudySettings, read_study, study_toml, validate_study
+from suite.time_left import TimeBudget, fit_finalists
+from suite.used_study import used_study, with_epochs
+from tests.conftest import space_of, tiny_table
+
+ASKED = validate_study(
+    tiny_table(finalists={"count": 5, "epochs": 40, "seeds": 2}, final={"epochs": 10}), where="tiny"
+)
+SHORT = with_epochs(ASKED, finalists=3, final=1)
+PACES = [2.0, 1.0, 4.0, 1.0, 3.0]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    """A run that was begun with the study as it was shortened at first."""
+    run = RunDirectory(tmp_path / "run")
+    (run.path / "results").mkdir(parents=True)
+    write_atomically(run.path / "study.toml", study_toml(SHORT).encode())
+    run.write_json("run.json", {"used": SHORT.model_dump(mode="json")})
+    return run
+
+
+def fitted(run: RunDirectory, seconds: float, spent: float, patch: pytest.MonkeyPatch) -> StudySettings:
+    data = open_data(ASKED.data, find_data(ASKED.data))
+    space = space_of()
+    genomes = list(itertools.islice(space, len(PACES)))
+    paces = iter(PACES)
+    steps = len(data.train) // ASKED.supernet.batch_size
+    patch.setattr(time_left, "seconds_per_step", lambda _: next(paces) / steps)
+    patch.setattr(time_left, "evaluate", lambda *_: None)
+    patch.setattr(time_left, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    budget = TimeBudget(seconds, ASKED)
+    return fit_finalists(
+        SHORT, budget, spent, genomes, space, data, torch.device("cpu"), run, Display(quiet=True)
+    )
+
+
+@pytest.mark.parametrize(("more", "finalists"), [(1e6, 40), (0.01, 20), (-0.01, 19), (-350, 1), (-1e6, 1)])
+def test_as_many_epochs_as_fit_what_is_left_and_no_more_than_were_asked_for(
+    more: float, finalists: int, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = open_data(ASKED.data, find_data(ASKED.data))
+    larger = len(data.all_training) / len(data.train)
+    of_twenty = sum(PACES) / 5 * (2 * racing_epochs(20, 5) + 5 * larger)
+    study = fitted(run, 100 + of_twenty + more, 100, monkeypatch)
+    assert study.finalists.epochs == finalists
+    assert study.final.epochs == max(1, round(finalists / 4))
+    assert with_epochs(study, 3, 1) == SHORT, "nothing else is changed"
+    assert used_study(run) == study
+
+
+def test_what_was_written_down_holds(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = fitted(run, 1e6, 0, monkeypatch)
+    write_atomically(run.path / "study.toml", study_toml(SHORT).encode())  # stopped before it was written
+    assert used_study(run) == study
+    assert fitted(run, 10, 0, monkeypatch) == study, "not fitted twice"
+    assert read_study(run.path / "study.toml") == study
+
+
+def test_any_other_change_of_the_study_is_still_told(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = fitted(run, 1e6, 0, monkeypatch)
+    other = study.model_copy(update={"seed": 5})
+    write_atomically(run.path / "study.toml", study_toml(other).encode())
+    with pytest.raises(RunDirectoryError, match="not what the run was made with"):
+        used_study(run)
+
+
+def test_finalists_that_an_older_suite_began_keep_their_epochs(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.save_checkpoint("finalist-3", {"genome": "a"})
+    assert fitted(run, 1e6, 0, monkeypatch) == SHORT
+    assert run.read_result("time_left") is None
