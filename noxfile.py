@@ -96,7 +96,7 @@ def report(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure this machine: `-- recording`, `evaluation`, `durability`, `start`, `dashboard` or `explorer`."""
+    """Measure: `-- recording`, `evaluation`, `durability`, `start`, `dashboard`, `explorer` or `drift`."""
     _suite(session, "bench", *session.posargs)
 
 

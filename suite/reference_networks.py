@@ -29,7 +29,7 @@ MLPS = tuple(
 NAMES = (BASE, *EXTREMES, *RANDOM, *MLPS)
 SEEDS = 5  # at most: the study's own and the next ones
 
-_BASE_GENOME = Genome.parse("32k3max-64k3max-fc128")
+BASE_GENOME = Genome.parse("32k3max-64k3max-fc128")
 _TRIES = 100
 
 
@@ -68,7 +68,7 @@ class ReferenceNetwork:
 def reference_networks(study: StudySettings, space: SearchSpace) -> list[ReferenceNetwork]:
     """All of NAMES, in order. The base CNN need not be in the space; pictures under 4x4 are too small for it."""
     small = min(space.shape[1:]) < 4
-    genomes = {} if small else {BASE: _BASE_GENOME}
+    genomes = {} if small else {BASE: BASE_GENOME}
     extremes = (pick(space, size) for size in ("params", "macs") for pick in (largest, smallest))
     genomes |= zip(EXTREMES, extremes, strict=True)
     genomes |= zip(RANDOM, _drawn(study.seed, space), strict=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,11 +17,12 @@ import torch
 
 from benchmarks.wall_clock import rival as rival_of
 from benchmarks.wall_clock import run
+from benchmarks.wall_clock.in_hand import InHand, _note
 from benchmarks.wall_clock.page import write_page
-from benchmarks.wall_clock.plan import PLAN_FILE
-from benchmarks.wall_clock.rival import InHand, Rival
-from benchmarks.wall_clock.theirs import _note
+from benchmarks.wall_clock.plan import PLAN_FILE, open_plan
+from benchmarks.wall_clock.rival import Rival
 from suite.data import Data, Split, find_data, open_data, read_ledger
+from suite.device import device_facts
 from suite.errors import RunDirectoryError, SearchError
 from suite.progress import Display
 from suite.run_directory import RUNS, EverySeconds, RunDirectory, latest_run
@@ -29,7 +32,19 @@ from suite.trials import open_storage
 from tests.conftest import refusal, rewrite_json, said, space_of, tiny_table
 
 BUDGETS = (0.01, 10.0)  # minutes: too few for anything but the least, and enough for all of the study
-WORDS = ("bench", "wall-clock", "--study", "tiny.toml", "--budgets", "10,0.01", "--seeds", "2")
+OVERRIDES = ("search.generations=1",)
+WORDS = (
+    "bench",
+    "wall-clock",
+    "--study",
+    "tiny.toml",
+    "--set",
+    *OVERRIDES,
+    "--budgets",
+    "10,0.01",
+    "--seeds",
+    "2",
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +72,14 @@ def _ctrl_c(*_: object) -> None:
 
 def kept_of(raced: Path) -> Path:
     """Where the race keeps its plan and its pieces."""
-    (kept,) = raced.glob("runs/benchmark-wall-clock-tiny-*")
+    (kept,) = raced.glob("reports/benchmark-wall-clock/tiny-*")
     return kept
+
+
+def runs_of(raced: Path) -> Path:
+    """Where its runs are, ours and the rival's."""
+    (runs,) = raced.glob("runs/benchmark-wall-clock-tiny-*")
+    return runs
 
 
 def pieces(raced: Path, side: str) -> dict[str, dict[str, Any]]:
@@ -74,31 +95,41 @@ def test_both_sides_choose_at_the_same_moment(raced: Path) -> None:
     for name, piece in theirs.items():
         assert piece["chosen_after"] == ours[name]["chosen_after"]
         assert piece["seconds"] >= piece["chosen_after"]
-        longest = read_study(kept_of(raced) / "ours" / name / "study.toml").finalists.epochs
+        longest = read_study(runs_of(raced) / "ours" / name / "study.toml").finalists.epochs
         assert piece["epochs_of_a_trial"] == longest
         assert longest == 4 if name.startswith("10") else longest < 4, "shortened to the budget"
         assert piece["trials"] <= piece["epochs"] <= longest * piece["trials"]
 
 
+def test_by_hand_has_as_long_and_is_the_base_cnn(raced: Path) -> None:
+    ours, by_hand = pieces(raced, "ours"), pieces(raced, "by-hand")
+    assert list(by_hand) == list(ours)
+    for name, piece in by_hand.items():
+        assert piece["chosen_after"] == ours[name]["chosen_after"]
+        assert piece["genome"] == "32k3max-64k3max-fc128"
+        assert 1 <= piece["epochs_behind"] <= piece["epochs"]
+        assert piece["test"]["epoch"] == piece["epochs_behind"] + ours[name]["epochs"]["final"]
+
+
 def test_seconds_are_all_that_passed_and_of_a_run_that_was_stopped_those_of_the_next(raced: Path) -> None:
-    kept = kept_of(raced)
+    runs = runs_of(raced)
     for name, piece in pieces(raced, "ours").items():
-        results = json.loads((kept / "ours" / name / "results.json").read_text())
+        results = json.loads((runs / "ours" / name / "results.json").read_text())
         phases = results["search"]["seconds"]
         between = piece["seconds"] - phases["total"]
         assert 0 < between < 60
         assert piece["fine_tuning"] == phases["final"]
         assert 0 < piece["chosen_after"] <= piece["seconds"] - phases["final"]
         begun, chosen = (
-            (kept / "ours" / name / file).stat().st_mtime for file in ("run.json", "results/finalists.json")
+            (runs / "ours" / name / file).stat().st_mtime for file in ("run.json", "results/finalists.json")
         )
         assert piece["chosen_after"] == pytest.approx(chosen - begun), "before the fine-tuning"
         assert piece["test"] == results["test"]
 
 
 def test_each_chosen_network_is_fine_tuned_alike_and_tested_once(raced: Path) -> None:
-    choices = sorted(kept_of(raced).rglob("choice.json"))
-    assert len(choices) == 2 * 2 * 2  # sides, budgets, seeds
+    choices = sorted(runs_of(raced).rglob("choice.json"))
+    assert len(choices) == 3 * 2 * 2  # sides, budgets, seeds
     for choice in choices:
         assert len(read_ledger(choice.with_name("test_ledger.jsonl"))) == 1
     recipes = [json.loads(choice.read_text())["recipe"]["final"] for choice in choices]
@@ -110,7 +141,9 @@ def test_the_page_and_that_nothing_is_done_twice(raced: Path) -> None:
     page = (raced / "reports" / "benchmark-wall-clock" / "report.md").read_text()
     assert re.search(r"\n- 0\.01 minutes \(0\.\d+ taken\): ", page), "a budget that cannot be kept is told"
     assert "\n| 10 | 2 | " in page
-    assert "--study tiny.toml --budgets 0.01,10 --seeds 2</code> on " in page
+    assert "--study tiny.toml --set search.generations=1 --budgets 0.01,10 --seeds 2</code> on " in page
+    assert "\n**tiny, search.generations=1, " in page
+    assert "; in 10 minutes, 2 of the supernet, 4 of a finalist, 1 of fine-tuning." in page
     assert "| a training of 4 epochs, nothing pruned |" in page
     (figure,) = (raced / "reports" / "benchmark-wall-clock" / "figures").glob("tiny-*.png")
     assert figure.stat().st_size > 10_000
@@ -118,24 +151,44 @@ def test_the_page_and_that_nothing_is_done_twice(raced: Path) -> None:
         latest_run(RUNS)
 
     def times() -> dict[Path, int]:
-        return {path: path.stat().st_mtime_ns for path in raced.glob("runs/**/*.json*")}
+        return {path: path.stat().st_mtime_ns for path in raced.glob("r*/**/*.json*")}
 
     before = times()
-    lost = next(path for path in before if path.parent.name == "theirs")
+    lost = next(path for path in before if path.parent == kept_of(raced) / "theirs")
     measured = lost.read_bytes()
     lost.unlink()  # stopped after its tests, before the piece was written
-    again = run(Display(quiet=True), Path("tiny.toml"), BUDGETS, 2, raced / "out")
+    out = raced / "reports" / "benchmark-wall-clock"
+    again = run(Display(quiet=True), Path("tiny.toml"), OVERRIDES, BUDGETS, 2, out)
     assert again.read_text().split("## How")[0] == page.split("## How")[0]
     assert {path for path, when in times().items() if before[path] != when} == {lost}
     assert json.loads(lost.read_bytes()) == json.loads(measured)
 
 
-def test_seconds_of_another_machine_are_not_mixed_in(raced: Path) -> None:
-    plan = kept_of(raced) / PLAN_FILE
-    whole = plan.read_text()
-    rewrite_json(plan, device={**json.loads(whole)["device"], "name": "another"})
-    assert "another machine" in refusal(*WORDS)
-    plan.write_text(whole)
+def test_another_machine_has_a_race_of_its_own(raced: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = open_data(read_study(Path("tiny.toml")).data, find_data(read_study(Path("tiny.toml")).data))
+    folder = raced / "reports" / "benchmark-wall-clock"
+    assert open_plan(Path("tiny.toml"), OVERRIDES, data, folder).pieces.path == kept_of(raced)
+    here = device_facts(torch.device("cpu"))
+    monkeypatch.setattr("benchmarks.wall_clock.plan.device_facts", lambda _: replace(here, name="another"))
+    elsewhere = open_plan(Path("tiny.toml"), OVERRIDES, data, raced / "elsewhere")
+    assert elsewhere.pieces.path.name != kept_of(raced).name
+    assert elsewhere.runs.path != runs_of(raced)
+
+
+def test_a_page_has_a_section_of_each_race_that_has_a_pair_of_pieces(raced: Path) -> None:
+    folder = raced / "copied"
+    shutil.copytree(raced / "reports" / "benchmark-wall-clock", folder)
+    (race,) = (path.parent for path in folder.glob(f"*/{PLAN_FILE}"))
+    shutil.copytree(race, folder / "tiny-other")
+    rewrite_json(folder / "tiny-other" / PLAN_FILE, overrides=[])
+    shutil.copytree(race / "ours", folder / "tiny-begun" / "ours")
+    shutil.copy(race / PLAN_FILE, folder / "tiny-begun")
+    piece = next((folder / "tiny-other" / "ours").iterdir())
+    rewrite_json(piece, code="older")
+    page = write_page(folder).read_text()
+    one, other = re.findall(r"^## tiny, .*$", page, flags=re.M)
+    assert one.removeprefix("## tiny, search.generations=1, ") == other.removeprefix("## tiny, ")
+    assert page.count("Its pieces were made by 2 versions of the suite's code.") == 1
 
 
 @pytest.mark.parametrize("budgets", ["soon", "", "0,15", "-1", "15,inf", "nan"])
@@ -236,6 +289,51 @@ def test_a_budget_too_short_for_an_epoch_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("seeds", "told"),
+    [
+        (3, "Against one network trained by hand for as long: **by hand wins** by 3.00 points."),
+        (2, None),  # one has no piece yet
+    ],
+)
+def test_what_is_trained_by_hand_is_told_once_every_seed_has_it(
+    seeds: int, told: str | None, tmp_path: Path
+) -> None:
+    keep_pieces(tmp_path, [0.020, 0.021, 0.019], by_hand=[0.050, 0.051, 0.049][:seeds])
+    page = write_page(tmp_path).read_text()
+    assert "15 minutes: **the suite wins** by 2.00 points." in page
+    if told:
+        assert told in page
+        assert (
+            "| 82.00 ± 0.10 | 80.00 ± 0.00 | +2.00 (+1.75 to +2.25) | 85.00 ± 0.10 | -3.00 (-3.00 to -3.00) |"
+            in page
+        )
+    else:
+        assert "by hand" not in page.split("## How")[0]
+
+
+def keep_pieces(folder: Path, gains: Sequence[float], by_hand: Sequence[float] = ()) -> None:
+    """A race of fifteen minutes: by how much each seed of ours, and by hand, is above the rival's 80 %."""
+    kept = RunDirectory(folder / "tiny-0")
+    study = validate_study(tiny_table(), where="tiny").model_dump(mode="json")
+    device = {"name": "a machine", "threads": 2, "torch": "2"}
+    of_page = {"file": "mine/tiny.toml", "overrides": [], "notes": ["The pictures are compressed."]}
+    kept.write_json(PLAN_FILE, {"study": study, "device": device, **of_page})
+
+    def piece(seed: int, gain: float) -> dict[str, Any]:
+        test = {"eval_accuracy": 0.8 + gain, "eval_runtime": 2.0, "eval_samples_per_second": 50.0}
+        return {"minutes": 15, "seed": seed, "chosen_after": 850, "fine_tuning": 40, "test": test}
+
+    for seed, gain in enumerate(gains):
+        epochs = {"supernet": 2, "finalists": 10 + seed, "final": 1}
+        ours = {"seconds": 900, "evaluating": 500, "evaluated": 100, "epochs": epochs}
+        kept.write_json(f"ours/{seed}.json", {**piece(seed, gain), **ours})
+        took = {"seconds": 850, "trials": 5, "pruned": 2, "epochs": 20, "epochs_of_a_trial": 10}
+        kept.write_json(f"theirs/{seed}.json", {**piece(seed, 0.0), **took})
+    for seed, gain in enumerate(by_hand):
+        kept.write_json(f"by-hand/{seed}.json", piece(seed, gain))
+
+
+@pytest.mark.parametrize(
     ("gains", "said_of_it"),
     [
         ([0.020, 0.021, 0.019], "15 minutes: **the suite wins** by 2.00 points."),
@@ -253,23 +351,12 @@ def test_a_budget_too_short_for_an_epoch_says_so(tmp_path: Path) -> None:
     ],
 )
 def test_the_conclusion_says_who_wins(gains: list[float], said_of_it: str, tmp_path: Path) -> None:
-    kept = RunDirectory(tmp_path / "runs" / "benchmark-wall-clock-tiny-0")
-    study = validate_study(tiny_table(), where="tiny").model_dump(mode="json")
-    device = {"name": "a machine", "threads": 2, "torch": "2"}
-    of_page = {"file": "mine/tiny.toml", "notes": ["The pictures are compressed."]}
-    kept.write_json(PLAN_FILE, {"study": study, "device": device, **of_page})
-    for seed, gain in enumerate(gains):
-        one, other = ({"eval_accuracy": 0.8 + more} for more in (gain, 0.0))
-        for test in (one, other):
-            test |= {"eval_runtime": 2.0, "eval_samples_per_second": 50.0}
-        ours = {"minutes": 15, "seed": seed, "seconds": 900, "chosen_after": 850, "test": one}
-        kept.write_json(f"ours/{seed}.json", {**ours, "fine_tuning": 40, "evaluating": 500, "evaluated": 100})
-        took = {"seconds": 850, "trials": 5, "pruned": 2, "epochs": 20, "epochs_of_a_trial": 10}
-        theirs = {"minutes": 15, "seed": seed, **took, "chosen_after": 850, "fine_tuning": 50, "test": other}
-        kept.write_json(f"theirs/{seed}.json", theirs)
-    page = write_page(tmp_path / "runs", tmp_path / "out").read_text()
+    keep_pieces(tmp_path, gains)
+    page = write_page(tmp_path).read_text()
     assert said_of_it in page
     assert "| the suite, 15 minutes | 100 | 5 |" in page
+    of_finalists = "10" if len(gains) == 1 else f"10 to {9 + len(gains)}"
+    assert f"in 15 minutes, 2 of the supernet, {of_finalists} of a finalist, 1 of fine-tuning." in page
     assert "| a training of 10 epochs, nothing pruned |  | 425 |" in page
     assert "On 100 test pictures." in page
     assert ("Student's t" in page) == (len(gains) > 1)

@@ -1,7 +1,8 @@
 """The suite against plain Optuna over trainings, by the clock: `suite bench wall-clock --study STUDY`.
 
 For each seed and each budget, our run comes first, then the rival's search, which has as long as our run took until
-it had chosen; both then fine-tune and test by the same recipe. Each finished piece is kept and not made again.
+it had chosen; then one hand-made network is trained for as long, by whom nothing is searched. All three fine-tune and
+test by the same recipe. Each finished piece is kept beside the page, and not made again.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.wall_clock.by_hand import run_by_hand
 from benchmarks.wall_clock.ours import run_ours
 from benchmarks.wall_clock.page import write_page
 from benchmarks.wall_clock.plan import open_plan
@@ -16,27 +18,35 @@ from benchmarks.wall_clock.theirs import run_theirs
 from suite.data import find_data, open_data
 from suite.device import open_device
 from suite.progress import Display
-from suite.run_directory import RUNS
 from suite.study import read_study
 
 
-def run(display: Display, study_file: Path, budgets: Sequence[float], seeds: int, out: Path) -> Path:
-    """Measure what is not measured yet, budgets in minutes, and write the page of all studies; returns its path.
+def run(
+    display: Display,
+    study_file: Path,
+    overrides: Sequence[str],
+    budgets: Sequence[float],
+    seeds: int,
+    out: Path,
+) -> Path:
+    """Measure what is not measured yet, budgets in minutes, and write the page of all races; returns its path.
 
     Raises:
-        RunDirectoryError: earlier pieces are of another machine or of other pictures, or another process is at it.
+        RunDirectoryError: another process is at it.
         KeyboardInterrupt: by Ctrl-C; what is finished is kept.
     """
-    study = read_study(study_file)
+    study = read_study(study_file, overrides)
     place, device = find_data(study.data), open_device("auto")
     data = open_data(study.data, place)
-    plan = open_plan(study, study_file, data)
-    with plan.kept.locked():
+    plan = open_plan(study_file, overrides, data, out)
+    with plan.runs.locked():
         for seed in range(study.seed, study.seed + seeds):
             for minutes in budgets:
                 display.say(f"Seed {seed}, {minutes:g} minutes: the suite")
-                chosen_after = run_ours(plan, minutes, seed, place, display)
+                ours = run_ours(plan, minutes, seed, place, display)
                 display.say(f"Seed {seed}, {minutes:g} minutes: Optuna over trainings")
-                run_theirs(plan, minutes, chosen_after, seed, data, device, display)
-                page = write_page(RUNS, out)  # after each pair: hours may lie between them
+                run_theirs(plan, minutes, ours, seed, data, device, display)
+                display.say(f"Seed {seed}, {minutes:g} minutes: by hand")
+                run_by_hand(plan, minutes, ours, seed, data, device, display)
+                page = write_page(out)  # each time: hours may lie between them
     return page

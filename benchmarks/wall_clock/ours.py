@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.wall_clock.plan import Plan
+from benchmarks.wall_clock.plan import Plan, code_of_suite
 from suite.data import Place
 from suite.launch import InterruptedRun, Request, begin
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.study import StudySettings
+from suite.used_study import used_study
 
 
-def run_ours(plan: Plan, minutes: float, seed: int, place: Place, display: Display) -> float:
-    """The run from data to the tested winner, whose piece is then kept; returns the seconds until it had chosen.
+@dataclass(frozen=True)
+class Ours:
+    """What the rival is given: as long, and as many epochs."""
+
+    chosen_after: float  # seconds
+    finalists: int  # epochs
+    final: int  # epochs of fine-tuning
+
+
+def run_ours(plan: Plan, minutes: float, seed: int, place: Place, display: Display) -> Ours:
+    """The run from data to the tested winner, whose piece is then kept.
 
     A run that was stopped is begun anew: the seconds of what it had under way are in none of its records.
 
@@ -22,41 +33,51 @@ def run_ours(plan: Plan, minutes: float, seed: int, place: Place, display: Displ
         KeyboardInterrupt: by Ctrl-C.
     """
     piece = ours_piece(minutes, seed)
-    if (known := plan.kept.read_json(piece)) is not None:
-        return float(known["chosen_after"])
-    run = RunDirectory((plan.kept.path / piece).with_suffix(""))
-    results = run.read_json("results.json") or _run(plan.within(minutes, seed), run, place, display)
+    if (known := plan.pieces.read_json(piece)) is None:
+        known = _piece(plan, minutes, seed, place, display)
+        plan.pieces.write_json(piece, known)
+    return Ours(known["chosen_after"], known["epochs"]["finalists"], known["epochs"]["final"])
+
+
+def ours_piece(minutes: float, seed: int) -> str:
+    """Where the piece of a budget and a seed is kept; its run is in the folder of that name among the runs."""
+    return f"ours/{minutes:g}-minutes-seed-{seed}.json"
+
+
+def _piece(plan: Plan, minutes: float, seed: int, place: Place, display: Display) -> dict[str, Any]:
+    piece = ours_piece(minutes, seed)
+    run = RunDirectory((plan.runs.path / piece).with_suffix(""))
+    results = run.read_json("results.json") or _run(plan.asked(seed), 60 * minutes, run, place, display)
+    used = used_study(run)
     spent = results["search"]["seconds"]
     # From the first phase to the last finalist, and to the last result: what is between phases too.
     begun, chosen, ended = (
         (run.path / name).stat().st_mtime for name in ("run.json", "results/finalists.json", "results.json")
     )
-    chosen_after = chosen - begun
-    plan.kept.write_json(
-        piece,
-        {
-            "minutes": minutes,
-            "seed": seed,
-            "seconds": ended - begun,
-            "chosen_after": chosen_after,
-            "fine_tuning": float(spent["final"]),
-            "evaluating": spent["supernet"] + spent["search"],
-            "evaluated": results["search"]["unique_genomes"],
-            "genome": results["winner"]["genome"],
-            "test": results["test"],
+    return {
+        "minutes": minutes,
+        "seed": seed,
+        "code": code_of_suite(),
+        "epochs": {
+            "supernet": used.supernet.epochs,
+            "finalists": used.finalists.epochs,
+            "final": used.final.epochs,
         },
-    )
-    return chosen_after
+        "seconds": ended - begun,
+        "chosen_after": chosen - begun,
+        "fine_tuning": float(spent["final"]),
+        "evaluating": spent["supernet"] + spent["search"],
+        "evaluated": results["search"]["unique_genomes"],
+        "genome": results["winner"]["genome"],
+        "test": results["test"],
+    }
 
 
-def ours_piece(minutes: float, seed: int) -> str:
-    """Where the piece of a budget and a seed is kept; its run is in the folder of that name."""
-    return f"ours/{minutes:g}-minutes-seed-{seed}.json"
-
-
-def _run(study: StudySettings, run: RunDirectory, place: Place, display: Display) -> dict[str, Any]:
+def _run(
+    study: StudySettings, seconds: float, run: RunDirectory, place: Place, display: Display
+) -> dict[str, Any]:
     shutil.rmtree(run.path, ignore_errors=True)
     try:
-        return begin(Request(study, place, "auto", None, None, None), run.path, display).results
+        return begin(Request(study, place, "auto", None, seconds, None), run.path, display).results
     except InterruptedRun:
         raise KeyboardInterrupt from None

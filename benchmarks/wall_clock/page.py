@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,26 +11,45 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from benchmarks.remark import remarked
-from benchmarks.wall_clock.race import SURE, AtBudget, Race, Side, Values, read_races
+from benchmarks.wall_clock.race import SURE, AtBudget, Lead, Race, Side, Values, read_races
 from suite.escaping import code, escaped
-from suite.report.style import BLUE, ORANGE, OVER_DATA, STYLE, Figures, table
+from suite.report.style import BLUE, GREEN, ORANGE, OVER_DATA, STYLE, Figures, table
 from suite.run_directory import write_atomically
 from suite.wording import count, plural
 
 _NEAR = 0.1  # of a budget: what a run may miss it by without a word
-_OURS, _THEIRS = "the suite", "Optuna over trainings"
+_OURS, _THEIRS, _BY_HAND = "the suite", "Optuna over trainings", "by hand"
+
+_METHOD = (
+    "The suite's side is a whole run, its epochs and generations shortened to the budget as `--time-budget` "
+    "does. The rival is what a practitioner would write with Optuna: its TPE sampler over all genes together "
+    "proposes a network of the same space, trained by itself by the same recipe (pictures, augmentation, "
+    "Adam, batch), its accuracy on val-B reported after every epoch to the Hyperband pruner. A network counts "
+    "with its weights after its best epoch, pruned or not; a finalist of the suite with those after its last. "
+    "At each budget the rival searches anew, with the same seed, for as many seconds as the suite took until it "
+    "had chosen; both then fine-tune what they chose by the same recipe and test it once, through the sealed "
+    "test. By hand is what whoever does not search has after as long: the base CNN of the reference networks, "
+    "32k3max-64k3max-fc128, trained by the same recipe for all of that time, with its weights after its best epoch "
+    "on val-B, fine-tuned and tested alike.\n\n"
+    "Not alike: the suite scores on val-A and spreads its finalists along the front of the study's objectives, "
+    "of which latency may be one; the rival looks for accuracy alone, and has no use for val-A. A trial is at "
+    "most as long as a finalist of the suite at that budget, so the rival trains nothing longer than that until "
+    "it fine-tunes; longer trials were not tried. Within Hyperband, Optuna's TPE learns from trials of the same "
+    "bracket only, and draws at random until a bracket has ten: in a short budget it is little more than random "
+    "search with pruning, as it is for whoever writes it so."
+)
 
 
-def write_page(runs: Path, folder: Path) -> Path:
-    """Write report.md and its figures from all pieces kept under `runs`; returns the page's path."""
-    figures, races = Figures(folder / "figures"), read_races(runs)
+def write_page(folder: Path) -> Path:
+    """Write report.md and its figures from all pieces kept in `folder`; returns the page's path."""
+    figures, races = Figures(folder / "figures"), read_races(folder)
     with matplotlib.rc_context(STYLE):
         parts = [
             "# The suite against plain Optuna over trainings, by the clock",
             *map(_conclusion, races),
             *remarked(folder),
             *(_section(race, figures) for race in races),
-            "## How it was run\n\n" + _method(races),
+            f"## How it was run\n\n{_METHOD}",
         ]
     figures.remove_others()
     page = folder / "report.md"
@@ -39,23 +59,39 @@ def write_page(runs: Path, folder: Path) -> Path:
 
 def _conclusion(race: Race) -> str:
     """Budget by budget, who is ahead and whether that is sure; in bold who surely wins."""
-    return "\n".join([f"**{escaped(race.study.name)}**", "", *map(_verdict, race.budgets)])
+    return "\n".join([f"**{_title(race)}**", "", *map(_verdict, race.budgets)])
+
+
+def _title(race: Race) -> str:
+    """The study, what was laid over it, and the machine."""
+    return escaped(", ".join([race.study.name, *race.overrides, race.device["name"]]))
 
 
 def _verdict(at: AtBudget) -> str:
-    mean, seeds, taken = float(at.ahead.mean()), len(at.seeds), float(at.ours.minutes.mean())
+    taken = float(at.ours.minutes.mean())
     missed = abs(taken - at.minutes) > _NEAR * at.minutes
     budget = f"- {at.minutes:g} minutes{f' ({taken:.3g} taken)' if missed else ''}"
-    leader, in_front = (_OURS, at.ahead > 0) if mean > 0 else (_THEIRS, at.ahead < 0)
-    if at.winner is not None:
-        return f"{budget}: **{leader} wins** by {100 * abs(mean):.2f} points."
-    if mean == 0:
-        return f"{budget}: both reach the same."
-    if seeds == 1:
-        return f"{budget}: {leader} is ahead by {100 * abs(mean):.2f} points, in one seed, which decides nothing."
+    against = f"{budget}: {_compared(at.ahead, _THEIRS)}."
+    if at.ahead_of_hand is None:
+        return against
     return (
-        f"{budget}: no sure difference; {leader} is ahead by {100 * abs(mean):.2f} points, in "
-        f"{int(in_front.sum())} of {plural(seeds, 'seed')}."
+        f"{against} Against one network trained by hand for as long: {_compared(at.ahead_of_hand, _BY_HAND)}."
+    )
+
+
+def _compared(ahead: Lead, rival: str) -> str:
+    """Who is ahead and whether that is sure; in bold who surely wins."""
+    mean, seeds = ahead.mean, len(ahead.values)
+    leader, in_front = (_OURS, ahead.values > 0) if mean > 0 else (rival, ahead.values < 0)
+    if ahead.sure:
+        return f"**{leader} wins** by {100 * abs(mean):.2f} points"
+    if mean == 0:
+        return "both reach the same"
+    if seeds == 1:
+        return f"{leader} is ahead by {100 * abs(mean):.2f} points, in one seed, which decides nothing"
+    return (
+        f"no sure difference; {leader} is ahead by {100 * abs(mean):.2f} points, in "
+        f"{int(in_front.sum())} of {plural(seeds, 'seed')}"
     )
 
 
@@ -65,19 +101,22 @@ def _section(race: Race, figures: Figures) -> str:
     for name, sides, colour in (
         (_OURS, [at.ours for at in budgets], BLUE),
         (_THEIRS, [at.theirs for at in budgets], ORANGE),
+        (_BY_HAND, [at.by_hand for at in budgets if at.by_hand is not None], GREEN),
     ):
-        _curve(axes, name, sides, colour)
+        if sides:
+            _curve(axes, name, sides, colour)
     axes.set(xlabel="minutes in all", ylabel="test accuracy (%)")
     axes.legend(loc="upper left", **OVER_DATA)  # where curves that rise leave room
-    alt = f"Test accuracy on {race.study.name} over minutes: the suite and Optuna over trainings, mean and each seed"
+    alt = f"Test accuracy on {race.study.name} over minutes: the suite and its rivals, mean and each seed"
     return "\n\n".join(
         [
-            f"## {escaped(race.study.name)}",
+            f"## {_title(race)}",
             figures.save(figure, race.name, alt),
             *(["One budget, so a dot is all there is of each curve."] if len(budgets) == 1 else []),
             _accuracies(budgets, race.test_pictures),
             *(f"> {escaped(note)}" for note in race.notes),
             _seconds_a_genome(race),
+            _made_by(race),
         ]
     )
 
@@ -90,13 +129,15 @@ def _curve(axes: Axes, name: str, sides: Sequence[Side], colour: str) -> None:
 
 
 def _accuracies(budgets: Sequence[AtBudget], pictures: int) -> str:
+    by_hand = any(at.by_hand is not None for at in budgets)
     rows = [
         [
             f"{at.minutes:g}",
             str(len(at.seeds)),
             _mean_and_deviation(at.ours.accuracy),
             _mean_and_deviation(at.theirs.accuracy),
-            _difference(at),
+            _difference(at.ahead),
+            *(_hand_cells(at) if by_hand else ()),
             f"{at.ours.minutes.mean():.2f}",
             f"{at.theirs.minutes.mean():.2f}",
         ]
@@ -108,10 +149,11 @@ def _accuracies(budgets: Sequence[AtBudget], pictures: int) -> str:
         f"Test accuracy (%), {_OURS}",
         _THEIRS,
         "Ahead by (points)",
+        *(["By hand", "Ahead by (points)"] if by_hand else []),
         f"Minutes it took, {_OURS}",
         _THEIRS,
     ]
-    note = f"On {count(pictures)} test pictures."
+    note = f"On {count(pictures)} test pictures. {_shortened(budgets)}"
     if any(len(at.seeds) > 1 for at in budgets):
         note += (
             f" Mean and standard deviation over seeds. Differences are paired by seed, with the {1 - SURE:.0%} "
@@ -121,16 +163,37 @@ def _accuracies(budgets: Sequence[AtBudget], pictures: int) -> str:
     return f"{table(header, rows)}\n\n{note}"
 
 
+def _shortened(budgets: Sequence[AtBudget]) -> str:
+    """How the suite laid out each budget."""
+    of_each = (
+        f"in {at.minutes:g} minutes, {_one_or_more(at.epochs['supernet'])} of the supernet, "
+        f"{_one_or_more(at.epochs['finalists'])} of a finalist, {_one_or_more(at.epochs['final'])} of fine-tuning"
+        for at in budgets
+    )
+    return f"The suite's epochs: {'; '.join(of_each)}."
+
+
+def _one_or_more(epochs: Sequence[int]) -> str:
+    least, most = min(epochs), max(epochs)
+    return f"{least}" if least == most else f"{least} to {most}"
+
+
 def _mean_and_deviation(accuracy: Values) -> str:
     deviation = f" ± {100 * accuracy.std(ddof=1):.2f}" if len(accuracy) > 1 else ""
     return f"{100 * accuracy.mean():.2f}{deviation}"
 
 
-def _difference(at: AtBudget) -> str:
-    mean = _points(at.ahead.mean())
-    if at.interval is None:
+def _hand_cells(at: AtBudget) -> tuple[str, str]:
+    if at.by_hand is None or at.ahead_of_hand is None:
+        return "", ""
+    return _mean_and_deviation(at.by_hand.accuracy), _difference(at.ahead_of_hand)
+
+
+def _difference(ahead: Lead) -> str:
+    mean = _points(ahead.mean)
+    if ahead.interval is None:
         return mean
-    return f"{mean} ({_points(at.interval[0])} to {_points(at.interval[1])})"
+    return f"{mean} ({_points(ahead.interval[0])} to {_points(ahead.interval[1])})"
 
 
 def _points(fraction: float) -> str:
@@ -166,36 +229,18 @@ def _seconds_a_genome(race: Race) -> str:
     return table(["Side", "Networks evaluated", "Seconds a network"], rows) + f"\n\n{note}"
 
 
-def _method(races: Sequence[Race]) -> str:
-    devices = "; ".join(
-        dict.fromkeys(
-            f"{escaped(race.device['name'])}, {plural(race.device['threads'], 'thread')}, "
-            f"torch {escaped(race.device['torch'])}"
-            for race in races
-        )
-    )
-    commands = "; ".join(code(command) for race in races for command in _commands(race))
-    return (
-        "The suite's side is a whole run, its epochs and generations shortened to the budget as `--time-budget` "
-        "does. The rival is what a practitioner would write with Optuna: its TPE sampler over all genes together "
-        "proposes a network of the same space, trained by itself by the same recipe (pictures, augmentation, "
-        "Adam, batch), its accuracy on val-B reported after every epoch to the Hyperband pruner. A network counts "
-        "with its weights after its best epoch, pruned or not; a finalist of the suite with those after its last. "
-        "At each budget the rival searches anew, with the same seed, for as many seconds as the suite took until it "
-        "had chosen; both then fine-tune what they chose by the same recipe and test it once, through the sealed "
-        "test.\n\n"
-        "Not alike: the suite scores on val-A and spreads its finalists along the front of the study's objectives, "
-        "of which latency may be one; the rival looks for accuracy alone, and has no use for val-A. A trial is at "
-        "most as long as a finalist of the suite at that budget, so the rival trains nothing longer than that until "
-        "it fine-tunes; longer trials were not tried. Within Hyperband, Optuna's TPE learns from trials of the same "
-        "bracket only, and draws at random until a bracket has ten: in a short budget it is little more than random "
-        "search with pruning, as it is for whoever writes it so.\n\n"
-        f"Made by {commands} on {devices}."
-    )
+def _made_by(race: Race) -> str:
+    device = race.device
+    where = f"{device['name']}, {plural(device['threads'], 'thread')}, torch {device['torch']}"
+    codes = len({piece.get("code") for piece in (*race.ours, *race.theirs, *race.by_hand)})
+    mixed = f" Its pieces were made by {codes} versions of the suite's code." if codes > 1 else ""
+    return f"Made by {'; '.join(map(code, _commands(race)))} on {escaped(where)}.{mixed}"
 
 
 def _commands(race: Race) -> list[str]:
     """One for all budgets of as many seeds."""
     seeds = sorted({len(at.seeds) for at in race.budgets}, reverse=True)
     budgets = {n: ",".join(f"{at.minutes:g}" for at in race.budgets if len(at.seeds) == n) for n in seeds}
-    return [f"suite bench wall-clock --study {race.file} --budgets {budgets[n]} --seeds {n}" for n in seeds]
+    asked = ["suite", "bench", "wall-clock", "--study", race.file]
+    asked += [word for override in race.overrides for word in ("--set", override)]
+    return [shlex.join([*asked, "--budgets", budgets[n], "--seeds", str(n)]) for n in seeds]

@@ -1,59 +1,62 @@
-"""What both sides of the race are given: a study, and how it is shortened to each budget on this machine."""
+"""What both sides of the race are given: a study, on this machine."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import suite
 from suite.data import Data
 from suite.device import device_facts, open_device
-from suite.errors import RunDirectoryError
-from suite.forecast import Pace, fit_to_budget, measure_pace
-from suite.run_directory import RUNS, RunDirectory
-from suite.space import SearchSpace
-from suite.study import StudySettings
+from suite.run_directory import RUNS, RunDirectory, from_here
+from suite.study import StudySettings, read_study
 
-FOLDERS = "benchmark-wall-clock-*"
 PLAN_FILE = "plan.json"
+_SUITE = Path(suite.__file__).parent
+_SAME_MACHINE = ("device", "name", "threads", "torch")  # of device facts: where seconds compare
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A study and this machine's pace, measured once: every seed of a budget is shortened alike."""
+    """A study, and where its race is kept."""
 
-    kept: RunDirectory  # where all pieces are; a folder of the benchmark's, and no run
+    runs: RunDirectory  # ours and the rival's while they are under way; not needed once their pieces are kept
+    pieces: RunDirectory  # what came of them, beside the page that is made of it
     study: StudySettings
-    pace: Pace
 
-    def within(self, minutes: float, seed: int) -> StudySettings:
-        """The study of a seed as `--time-budget` would shorten it."""
-        study = self.study.model_copy(update={"seed": seed})
-        return fit_to_budget(study, self.pace, 60 * minutes)
+    def asked(self, seed: int) -> StudySettings:
+        """The study of a seed, before any budget shortens it."""
+        return self.study.model_copy(update={"seed": seed})
 
 
-def open_plan(study: StudySettings, study_file: Path, data: Data) -> Plan:
-    """The plan for a study on this machine, made or found again.
+def open_plan(study_file: Path, overrides: Sequence[str], data: Data, folder: Path) -> Plan:
+    """The plan for a study on this machine, made or found again in the page's `folder`.
 
-    Raises:
-        RunDirectoryError: it was made on another machine, with other versions or on other pictures: seconds would
-            not compare.
+    Another machine, another version of torch or other pictures make another plan, and so a race of their own.
     """
-    sha256 = hashlib.sha256(study.model_dump_json().encode()).hexdigest()
-    kept = RunDirectory(RUNS / FOLDERS.replace("*", f"{study.name}-{sha256[:8]}"))
-    device = open_device("auto")
-    facts = {"device": device_facts(device).to_json(), "data": data.provenance.sha256}
-    known = kept.read_json(PLAN_FILE)
-    if known is None:
-        space = SearchSpace(study.space, data.picture_shape, len(data.classes))
-        pace = asdict(measure_pace(study, space, data, device))
-        of_page = {"file": study_file.as_posix(), "notes": data.provenance.notes}
-        known = {**facts, **of_page, "study": study.model_dump(mode="json"), "pace": pace}
-        kept.write_json(PLAN_FILE, known)
-    elif {name: known[name] for name in facts} != facts:
-        raise RunDirectoryError(
-            "was begun on another machine, with other versions, or on other pictures.",
-            where=str(kept.path),
-            remedy="Go on with it there, or take it away to begin anew.",
-        )
-    return Plan(kept, study, Pace(**known["pace"]))
+    study = read_study(study_file, overrides)
+    facts = device_facts(open_device("auto")).to_json()
+    alike = [study.model_dump(mode="json"), data.provenance.sha256, *(facts[name] for name in _SAME_MACHINE)]
+    name = f"{study.name}-{hashlib.sha256(json.dumps(alike).encode()).hexdigest()[:8]}"
+    pieces = RunDirectory(folder / name)
+    if pieces.read_json(PLAN_FILE) is None:
+        plan = {
+            "file": from_here(study_file.resolve()).as_posix(),
+            "overrides": list(overrides),
+            "study": study.model_dump(mode="json"),
+            "notes": data.provenance.notes,
+            "device": facts,
+        }
+        pieces.write_json(PLAN_FILE, plan)
+    return Plan(RunDirectory(RUNS / f"benchmark-wall-clock-{name}"), pieces, study)
+
+
+def code_of_suite() -> str:
+    """What tells this code from any other: pieces of one race may be made by several."""
+    digest = hashlib.sha256()
+    for file in sorted(_SUITE.rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from benchmarks.wall_clock.plan import FOLDERS, PLAN_FILE
+from benchmarks.wall_clock.plan import PLAN_FILE
 from suite.run_directory import RunDirectory
 from suite.study import StudySettings, validate_study
 
@@ -30,101 +30,142 @@ class Side:
 
 
 @dataclass(frozen=True)
+class Lead:
+    """By how much we are ahead of a rival, paired by seed."""
+
+    values: Values  # (seeds,) of accuracy
+
+    @property
+    def mean(self) -> float:
+        """Over seeds."""
+        return float(self.values.mean())
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Where the mean is, with 95 % confidence, by Student's t; None of one seed."""
+        count = len(self.values)
+        if count < 2:
+            return None
+        reach = stats.t.ppf(1 - SURE / 2, count - 1) * float(self.values.std(ddof=1)) / np.sqrt(count)
+        return self.mean - reach, self.mean + reach
+
+    @property
+    def sure(self) -> bool:
+        """Whether who is ahead is no chance; never of fewer than three seeds."""
+        if self.interval is None or len(self.values) < _ENOUGH:
+            return False
+        low, high = self.interval
+        return low > 0 or high < 0
+
+
+@dataclass(frozen=True)
 class AtBudget:
-    """Both sides at one budget, from the same seeds."""
+    """All sides at one budget, from the same seeds."""
 
     minutes: float
     seeds: tuple[int, ...]
     ours: Side
     theirs: Side
+    by_hand: Side | None  # None until each of the seeds has its piece
+    epochs: Mapping[str, tuple[int, ...]]  # (seeds,) of our side, by phase
 
     @property
-    def ahead(self) -> Values:
-        """(seeds,) accuracy by which we are ahead of the rival."""
-        return self.ours.accuracy - self.theirs.accuracy
+    def ahead(self) -> Lead:
+        """Of the rival."""
+        return Lead(self.ours.accuracy - self.theirs.accuracy)
 
     @property
-    def interval(self) -> tuple[float, float] | None:
-        """Where the mean of `ahead` is, with 95 % confidence, by Student's t; None of one seed."""
-        count, mean = len(self.ahead), float(self.ahead.mean())
-        if count < 2:
-            return None
-        reach = stats.t.ppf(1 - SURE / 2, count - 1) * float(self.ahead.std(ddof=1)) / np.sqrt(count)
-        return mean - reach, mean + reach
-
-    @property
-    def winner(self) -> str | None:
-        """`ours` or `theirs`, if it is no chance; None of fewer than three seeds."""
-        if self.interval is None or len(self.seeds) < _ENOUGH:
-            return None
-        low, high = self.interval
-        return "ours" if low > 0 else "theirs" if high < 0 else None
+    def ahead_of_hand(self) -> Lead | None:
+        """Of the network that was made and trained by hand."""
+        return None if self.by_hand is None else Lead(self.ours.accuracy - self.by_hand.accuracy)
 
 
 @dataclass(frozen=True)
 class Race:
-    """One study's pieces."""
+    """One study's pieces on one machine."""
 
-    name: str  # of the study, and what tells its settings from others
+    name: str  # of the study, and what tells its settings and machine from others
     file: str  # of the study
+    overrides: Sequence[str]  # laid over it
     study: StudySettings
     notes: Sequence[str]  # on the pictures
     device: dict[str, Any]
     test_pictures: int
     ours: Sequence[dict[str, Any]]
     theirs: Sequence[dict[str, Any]]
+    by_hand: Sequence[dict[str, Any]]
 
     @property
     def budgets(self) -> list[AtBudget]:
-        """Every budget that both sides have a seed of, the shortest first."""
-        ours = {(piece["minutes"], piece["seed"]): piece for piece in self.ours}
-        theirs = {(piece["minutes"], piece["seed"]): piece for piece in self.theirs}
+        """Every budget that we and the rival have a seed of, the shortest first."""
+        ours, theirs, by_hand = map(_by_place, (self.ours, self.theirs, self.by_hand))
         both = sorted(ours.keys() & theirs.keys())
         return [
-            _at_budget(budget, [(seed, ours[m, seed], theirs[m, seed]) for m, seed in both if m == budget])
+            _at_budget(budget, [seed for minutes, seed in both if minutes == budget], ours, theirs, by_hand)
             for budget in sorted({minutes for minutes, _ in both})
         ]
 
 
-def read_races(runs: Path) -> list[Race]:
-    """Every study's race as far as it has come; those without a pair of pieces are left out."""
-    folders = [RunDirectory(path.parent) for path in sorted(runs.glob(f"{FOLDERS}/{PLAN_FILE}"))]
+def read_races(folder: Path) -> list[Race]:
+    """Every race as far as it has come; those without a pair of pieces are left out."""
+    folders = [RunDirectory(path.parent) for path in sorted(folder.glob(f"*/{PLAN_FILE}"))]
     return [race for race in map(_race, folders) if race.budgets]
 
 
 def _race(kept: RunDirectory) -> Race:
     plan = kept.read_json(PLAN_FILE) or {}
-    ours, theirs = (list(_pieces(kept, side)) for side in ("ours", "theirs"))
+    ours, theirs, by_hand = (list(_pieces(kept, side)) for side in ("ours", "theirs", "by-hand"))
     pictures = {
         round(piece["test"]["eval_runtime"] * piece["test"]["eval_samples_per_second"]) for piece in ours
     }
     study = validate_study(plan["study"], where=str(kept.path / PLAN_FILE))
-    name = kept.path.name.removeprefix(FOLDERS.rstrip("*"))
     return Race(
-        name=name,
+        name=kept.path.name,
         file=plan["file"],
+        overrides=plan["overrides"],
         study=study,
         notes=plan["notes"],
         device=plan["device"],
         test_pictures=max(pictures, default=0),
         ours=ours,
         theirs=theirs,
+        by_hand=by_hand,
     )
 
 
 def _pieces(kept: RunDirectory, side: str) -> Iterator[dict[str, Any]]:
     for path in sorted((kept.path / side).glob("*.json")):
-        piece = kept.read_json(f"{side}/{path.name}") or {}
-        if "minutes" in piece:  # older ones of the rival's were of several budgets
-            yield piece
+        yield kept.read_json(f"{side}/{path.name}") or {}
 
 
-def _at_budget(minutes: float, pairs: Sequence[tuple[int, dict[str, Any], dict[str, Any]]]) -> AtBudget:
-    seeds, ours, theirs = zip(*pairs, strict=True)
-    return AtBudget(minutes, seeds, _side(ours), _side(theirs))
+_Places = Mapping[tuple[float, int], dict[str, Any]]
+
+
+def _by_place(pieces: Sequence[dict[str, Any]]) -> _Places:
+    """By minutes and seed."""
+    return {(piece["minutes"], piece["seed"]): piece for piece in pieces}
+
+
+def _at_budget(
+    minutes: float, seeds: Sequence[int], ours: _Places, theirs: _Places, by_hand: _Places
+) -> AtBudget:
+    one, other = ([side[minutes, seed] for seed in seeds] for side in (ours, theirs))
+    hand = [by_hand[minutes, seed] for seed in seeds if (minutes, seed) in by_hand]
+    return AtBudget(
+        minutes,
+        tuple(seeds),
+        _side(one),
+        _side(other),
+        _side(hand) if len(hand) == len(seeds) else None,
+        _epochs(one),
+    )
 
 
 def _side(pieces: Sequence[dict[str, Any]]) -> Side:
     seconds = [piece["chosen_after"] + piece["fine_tuning"] for piece in pieces]
     accuracy = [piece["test"]["eval_accuracy"] for piece in pieces]
     return Side(np.array(seconds) / 60, np.array(accuracy))
+
+
+def _epochs(pieces: Sequence[dict[str, Any]]) -> dict[str, tuple[int, ...]]:
+    return {phase: tuple(piece["epochs"][phase] for piece in pieces) for phase in pieces[0]["epochs"]}

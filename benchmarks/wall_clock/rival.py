@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -17,6 +17,7 @@ import torch
 from optuna.pruners import HyperbandPruner
 from optuna.trial import TrialState
 
+from benchmarks.wall_clock.in_hand import InHand
 from suite.data import Data
 from suite.errors import TrainingError
 from suite.methods.optuna_samplers import suggest_chromosome, tpe
@@ -30,17 +31,6 @@ from suite.trials import open_storage
 
 _PHASE = "rival"
 _SEEDS_APART = 1_000_000  # of samplers: a search that is gone on with has a sampler with a seed of its own
-
-
-@dataclass(frozen=True)
-class InHand:
-    """A network after an epoch."""
-
-    genome: str
-    trial: int
-    epoch: int = 0
-    val_accuracy: float = 0.0
-    network: dict[str, torch.Tensor] = field(default_factory=dict)  # its weights then, if it was the best
 
 
 class Rival:

@@ -12,7 +12,7 @@ from suite.cli.options import Run, interruptible, opened, starting
 from suite.errors import RunDirectoryError, StudyFileError
 from suite.progress import Display
 
-COSTS = ("recording", "evaluation", "durability", "start", "dashboard", "explorer")
+COSTS = ("recording", "evaluation", "durability", "start", "dashboard", "explorer", "drift")
 CONTESTS = ("tabular", "supernet", "wall-clock")
 BENCHMARKS = (*COSTS, *CONTESTS)
 OF_A_RUN = ("start", "supernet")
@@ -22,6 +22,7 @@ EXAMPLES = (
     "suite bench recording --storage postgresql://ME@HOST/DB",
     "suite bench dashboard",
     "suite bench explorer",
+    "suite bench drift",
     "suite bench tabular --table nas-bench-macro_cifar10.json",
     "suite bench supernet runs/cifar10/20260101-120000",
     "suite bench wall-clock --study studies/cifar10.toml --budgets 15,30",
@@ -53,6 +54,10 @@ def bench(
             help="What the suite and its rival are given to do (wall-clock), or what is run in pairs (durability; "
             "studies/cifar10-quick.toml when left out).",
         ),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the study (wall-clock)."),
     ] = None,
     budgets: Annotated[
         str, typer.Option(metavar="MINUTES", help="For the whole search, each of them (wall-clock).")
@@ -95,12 +100,12 @@ def bench(
                 print(benchmark.run(display, opened(run), seeds or 30, page))
             case "wall-clock":
                 asked = _given(study, what, "--study STUDY")
-                print(benchmark.run(display, asked, _minutes(budgets), seeds or 3, page))
+                print(benchmark.run(display, asked, overrides or [], _minutes(budgets), seeds or 3, page))
             case "durability":
                 print(benchmark.show(benchmark.run(display, storage or [], study, seeds or 1)))
             case "start":
                 print(benchmark.show(benchmark.run(display, opened(run))))
-            case "explorer":
+            case "explorer" | "drift":
                 print(benchmark.show(benchmark.run(display)))
             case _:
                 print(benchmark.show(benchmark.run(display, urls=storage or [])))

@@ -1,0 +1,111 @@
+"""What whoever does not search has after as long: the hand-made CNN, trained for all of that time."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+import torch
+
+from benchmarks.wall_clock.in_hand import InHand, finish
+from benchmarks.wall_clock.ours import Ours
+from benchmarks.wall_clock.plan import Plan, code_of_suite
+from suite.data import Data
+from suite.progress import Display
+from suite.reference_networks import BASE_GENOME
+from suite.run_directory import RunDirectory
+from suite.space import SearchSpace
+from suite.standalone import standalone_training
+from suite.study import StudySettings
+from suite.training import evaluate
+from suite.used_study import with_epochs
+
+_WITHOUT_END = 10**6  # epochs: the clock ends the training
+
+
+def run_by_hand(
+    plan: Plan,
+    minutes: float,
+    ours: Ours,
+    seed: int,
+    data: Data,
+    device: torch.device,
+    display: Display,
+) -> None:
+    """The base CNN of the reference networks, trained by the study's recipe; its piece is then kept.
+
+    It has as many seconds as our run of that budget and seed took until it had chosen, counts with its weights after
+    its best epoch on val-B, and is fine-tuned and tested as the winner is. A training that was stopped is begun anew.
+
+    Raises:
+        SearchError: it had no epoch behind it by then.
+    """
+    piece = by_hand_piece(minutes, seed)
+    if plan.pieces.read_json(piece) is not None:
+        return
+    folder = RunDirectory((plan.runs.path / piece).with_suffix(""))
+    shutil.rmtree(folder.path, ignore_errors=True)
+    study = _without_choices(with_epochs(plan.asked(seed), ours.finalists, ours.final))
+    space = SearchSpace(study.space, data.picture_shape, len(data.classes))
+    (folder.path / "checkpoints").mkdir(parents=True)
+    with folder.locked():
+        epochs, in_hand = _train(study, space, data, device, ours.chosen_after, display)
+        finished = finish(in_hand, minutes, study, space, data, device, folder, display)
+    plan.pieces.write_json(
+        piece,
+        {
+            "minutes": minutes,
+            "seed": seed,
+            "code": code_of_suite(),
+            "epochs": epochs,
+            "chosen_after": ours.chosen_after,
+            **finished,
+        },
+    )
+
+
+def by_hand_piece(minutes: float, seed: int) -> str:
+    """Where the piece of a budget and a seed is kept; its files are in the folder of that name among the runs."""
+    return f"by-hand/{minutes:g}-minutes-seed-{seed}.json"
+
+
+def _train(
+    study: StudySettings,
+    space: SearchSpace,
+    data: Data,
+    device: torch.device,
+    until: float,
+    display: Display,
+) -> tuple[int, InHand | None]:
+    """Epochs that ended within so many seconds, and the network after the best of them."""
+    began = time.monotonic()
+    training = standalone_training(study, space, BASE_GENOME, data, device, study.seed, epochs=_WITHOUT_END)
+    best: InHand | None = None
+    with display.phase("By hand", round(until), "seconds") as phase:
+        while True:
+            training.run_epoch()
+            accuracy = evaluate(training.network, data, data.val_choice, device).accuracy
+            seconds = time.monotonic() - began
+            if seconds >= until:  # what this epoch has brought came too late
+                break
+            if best is None or accuracy > best.val_accuracy:
+                weights = {
+                    name: value.detach().clone() for name, value in training.network.state_dict().items()
+                }
+                best = InHand(BASE_GENOME.text, 0, training.epoch, accuracy, weights)
+            phase.update(round(seconds), f"{best.val_accuracy:.4f} on val-B")
+        phase.finish(round(until))
+    return training.epoch - 1, best
+
+
+def _without_choices(study: StudySettings) -> StudySettings:
+    """The study with a space that the hand-made CNN is in, whatever the study's own is."""
+    choices = {
+        "depth": (2,),
+        "filters": (32, 64),
+        "kernel": (3,),
+        "pool": ("max",),
+        "fc_layers": (1,),
+        "fc_units": (128,),
+    }
+    return study.model_copy(update={"space": study.space.model_copy(update=choices)})
