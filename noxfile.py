@@ -114,7 +114,7 @@ def benchmark_supernet(session: nox.Session) -> None:
 
 @nox.session(name="benchmark-wall-clock")
 def benchmark_wall_clock(session: nox.Session) -> None:
-    """The suite against plain Optuna by the clock: `-- --study STUDY --budgets 15,30 --seeds 3`; hours."""
+    """The suite, plain Optuna and no search by the clock: `-- --study STUDY --budgets 15,30 --seeds 3`; hours."""
     _suite(session, "bench", "wall-clock", *session.posargs)
 
 

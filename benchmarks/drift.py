@@ -1,7 +1,7 @@
 """How far timed networks drift from block to block, and what of it the anchors take off: `suite bench drift`.
 
-Networks of studies/cifar10.toml, random weights, are timed over and over as a search times its generations: in
-blocks, with whom by chance. How far one network's times lie apart is said twice: as the clock had them, and scaled by
+Networks of studies/cifar10.toml, random weights, are timed over and over, in blocks of 30 (a search has up to 50),
+with whom by chance. How far one network's times lie apart is said twice: as the clock had them, and scaled by
 the anchors of their blocks.
 """
 

@@ -108,7 +108,7 @@ def forecast(study: StudySettings, pace: Pace) -> Forecast:
 
 
 def fit_to_budget(study: StudySettings, pace: Pace, seconds: float) -> StudySettings:
-    """The study with epochs and generations shortened by one common factor, the supernet's by more, until it fits.
+    """The study with epochs and generations shortened by one factor, the supernet's by a power of it, until it fits.
 
     Nothing goes below one epoch and no generation; a budget too small even for that gets that.
     """

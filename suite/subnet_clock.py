@@ -82,8 +82,7 @@ class SubnetClock:
         Raises:
             OutOfMemoryError: there is too little memory for even one.
         """
-        network = self._anchors[ANCHORS // 2]
-        repeats: list[_Build] = [lambda: network] * FLOOR_REPEATS
+        repeats: list[_Build] = [lambda: self._anchors[ANCHORS // 2]] * FLOOR_REPEATS
         return noise_floor_ms(self._time(repeats, settings, rng, anchored=False))
 
     @cached_property
@@ -114,7 +113,7 @@ class SubnetClock:
                     settings,
                     rng,
                     lambda done, behind=behind: progress(behind + done),  # type: ignore[misc]
-                    self._anchors if anchored else (),
+                    anchored=anchored,
                 )
             except OutOfMemoryError:
                 if len(block) == 1:
@@ -132,15 +131,16 @@ class SubnetClock:
         settings: LatencySettings,
         rng: random.Random,
         progress: Callable[[int], None],
-        anchors: Sequence[nn.Module],
+        *,
+        anchored: bool,
     ) -> list[Latency]:
-        """All of a block in memory, and timed side by side with the anchors."""
+        """All of a block in memory, and timed side by side, with the anchors if it is scaled by them."""
         with too_little_memory(
             f"time networks, {len(block)} at once on batches of {settings.batch}",
             where="timing",
             remedy="Free memory, lower latency.batch in a new run, or search a smaller space.",
         ):
-            networks = [*(build() for build in block), *anchors]
+            networks = [*(build() for build in block), *(self._anchors if anchored else ())]
             timed = measure(
                 networks,
                 self._supernet.space.shape,

@@ -26,12 +26,13 @@ from suite.training import evaluate
 from suite.used_study import TIME_LEFT, with_fitted_epochs
 from suite.wording import duration, plural
 
+_FEW = 1 / 4  # of the epochs asked for: where a search was behind one network trained by hand
 _LOOKED_AT = 1_000  # pictures of val-B, for the pace
 
 
 @dataclass(frozen=True)
 class TimeBudget:
-    """What a user gave a run, and asked of it before it was shortened to that."""
+    """How long a run may take, and the study before it was shortened to that."""
 
     seconds: float
     asked: StudySettings
@@ -65,6 +66,11 @@ def fit_finalists(
             f"In the {duration(max(left, 0))} left: {plural(epochs['finalists'], 'epoch')} of finalists, "
             f"{epochs['final']} of fine-tuning."
         )
+        if epochs["finalists"] < _FEW * budget.asked.finalists.epochs:
+            display.say(
+                "Note: these are few of the epochs asked for. One network trained by hand for all of the time may be "
+                "better then, as on CIFAR-10 in a quarter of an hour (reports/benchmark-wall-clock)."
+            )
     fitted = with_fitted_epochs(study, run)
     write_atomically(run.path / "study.toml", study_toml(fitted).encode())
     return fitted
@@ -77,7 +83,7 @@ def _under_way(run: RunDirectory, finalists: int) -> bool:
 def _epochs_within(
     asked: StudySettings, seconds: float, an_epoch: Sequence[float], larger: float
 ) -> dict[str, int]:
-    """The most epochs that fit, one at least; fine-tuning is as much shorter, on `larger` times the pictures.
+    """The most epochs that fit, one at least; fine-tuning, on `larger` times the pictures, in proportion.
 
     Nobody knows who will be left after each rung: they are reckoned as dear as all on average.
     """

@@ -10,7 +10,7 @@ TIME_LEFT = "time_left"  # results of this name: what a time budget left for the
 
 
 def used_study(run: RunDirectory) -> StudySettings:
-    """A run's study.toml.
+    """The study that a run was made with, its finalists' epochs as they were fitted.
 
     Raises:
         RunDirectoryError: it is not what run.json says that the run was made with.

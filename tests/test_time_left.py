@@ -37,7 +37,9 @@ def run(tmp_path: Path) -> RunDirectory:
     return run
 
 
-def fitted(run: RunDirectory, seconds: float, spent: float, patch: pytest.MonkeyPatch) -> StudySettings:
+def fitted(
+    run: RunDirectory, seconds: float, spent: float, patch: pytest.MonkeyPatch, *, quiet: bool = True
+) -> StudySettings:
     data = open_data(ASKED.data, find_data(ASKED.data))
     space = space_of()
     genomes = list(itertools.islice(space, len(PACES)))
@@ -48,7 +50,7 @@ def fitted(run: RunDirectory, seconds: float, spent: float, patch: pytest.Monkey
     patch.setattr(time_left, "time", SimpleNamespace(monotonic=lambda: 0.0))
     budget = TimeBudget(seconds, ASKED)
     return fit_finalists(
-        SHORT, budget, spent, genomes, space, data, torch.device("cpu"), run, Display(quiet=True)
+        SHORT, budget, spent, genomes, space, data, torch.device("cpu"), run, Display(quiet=quiet)
     )
 
 
@@ -90,3 +92,15 @@ def test_finalists_that_an_older_suite_began_keep_their_epochs(
     run.save_checkpoint("finalist-3", {"genome": "a"})
     assert fitted(run, 1e6, 0, monkeypatch) == SHORT
     assert run.read_result("time_left") is None
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(1e6, False), (60, True)])
+def test_few_epochs_are_told_with_what_may_be_better(
+    seconds: float,
+    told: bool,
+    run: RunDirectory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fitted(run, seconds, 0, monkeypatch, quiet=False)
+    assert ("trained by hand" in capsys.readouterr().err) == told

@@ -17,17 +17,19 @@ import torch
 
 from benchmarks.wall_clock import rival as rival_of
 from benchmarks.wall_clock import run
-from benchmarks.wall_clock.in_hand import InHand, _note
+from benchmarks.wall_clock.by_hand import _train, _without_choices
+from benchmarks.wall_clock.in_hand import InHand, note
 from benchmarks.wall_clock.page import write_page
 from benchmarks.wall_clock.plan import PLAN_FILE, open_plan
 from benchmarks.wall_clock.rival import Rival
 from suite.data import Data, Split, find_data, open_data, read_ledger
 from suite.device import device_facts
-from suite.errors import RunDirectoryError, SearchError
+from suite.errors import RunDirectoryError, SearchError, TrainingError
 from suite.progress import Display
 from suite.run_directory import RUNS, EverySeconds, RunDirectory, latest_run
 from suite.space import SearchSpace
 from suite.study import StudySettings, read_study, study_toml, validate_study
+from suite.training import Training
 from suite.trials import open_storage
 from tests.conftest import refusal, rewrite_json, said, space_of, tiny_table
 
@@ -165,12 +167,13 @@ def test_the_page_and_that_nothing_is_done_twice(raced: Path) -> None:
 
 
 def test_another_machine_has_a_race_of_its_own(raced: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = open_data(read_study(Path("tiny.toml")).data, find_data(read_study(Path("tiny.toml")).data))
+    study = read_study(Path("tiny.toml"), OVERRIDES)
+    data = open_data(study.data, find_data(study.data))
     folder = raced / "reports" / "benchmark-wall-clock"
-    assert open_plan(Path("tiny.toml"), OVERRIDES, data, folder).pieces.path == kept_of(raced)
+    assert open_plan(study, Path("tiny.toml"), OVERRIDES, data, folder).pieces.path == kept_of(raced)
     here = device_facts(torch.device("cpu"))
     monkeypatch.setattr("benchmarks.wall_clock.plan.device_facts", lambda _: replace(here, name="another"))
-    elsewhere = open_plan(Path("tiny.toml"), OVERRIDES, data, raced / "elsewhere")
+    elsewhere = open_plan(study, Path("tiny.toml"), OVERRIDES, data, raced / "elsewhere")
     assert elsewhere.pieces.path.name != kept_of(raced).name
     assert elsewhere.runs.path != runs_of(raced)
 
@@ -188,7 +191,7 @@ def test_a_page_has_a_section_of_each_race_that_has_a_pair_of_pieces(raced: Path
     page = write_page(folder).read_text()
     one, other = re.findall(r"^## tiny, .*$", page, flags=re.M)
     assert one.removeprefix("## tiny, search.generations=1, ") == other.removeprefix("## tiny, ")
-    assert page.count("Its pieces were made by 2 versions of the suite's code.") == 1
+    assert page.count("Its pieces were made by at least 2 versions of the code.") == 1
 
 
 @pytest.mark.parametrize("budgets", ["soon", "", "0,15", "-1", "15,inf", "nan"])
@@ -283,9 +286,43 @@ def test_a_stopped_rival_goes_on_and_its_clock_with_it(
     assert [t.intermediate_values for t in stopped.trials] == [t.intermediate_values for t in whole.trials]
 
 
+def test_a_race_of_the_same_words_is_told_by_its_name(tmp_path: Path) -> None:
+    keep_pieces(tmp_path, [0.01])
+    shutil.copytree(tmp_path / "tiny-0", tmp_path / "tiny-1")
+    page = write_page(tmp_path).read_text()
+    assert re.findall(r"^## tiny, .*$", page, flags=re.M) == [
+        f"## tiny, a machine (tiny-{i})" for i in (0, 1)
+    ]
+
+
+def test_only_the_race_takes_settings() -> None:
+    assert "takes no --set" in refusal("bench", "recording", "--set", "seed=1")
+
+
+def test_a_training_by_hand_that_diverges_leaves_what_was_best(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = _without_choices(validate_study(tiny_table(), where="tiny"))
+    data = open_data(study.data, find_data(study.data))
+    space = SearchSpace(study.space, data.picture_shape, len(data.classes))
+    real, left = Training.run_epoch, [None, None]
+
+    def run_epoch(training: Training, *words: Any) -> float:
+        if not left:
+            raise TrainingError("the loss is no number.", where="by hand")
+        left.pop()
+        return real(training, *words)
+
+    monkeypatch.setattr(Training, "run_epoch", run_epoch)
+    epochs, best = _train(study, space, data, torch.device("cpu"), 1e6, Display(quiet=True))
+    assert epochs == 2
+    assert best is not None
+    assert best.epoch in (1, 2)
+
+
 def test_a_budget_too_short_for_an_epoch_says_so(tmp_path: Path) -> None:
     with pytest.raises(SearchError, match=r"within 0\.5 minutes"):
-        _note(RunDirectory(tmp_path), space_of(), None, 0.5)
+        note(RunDirectory(tmp_path), space_of(), None, 0.5, {})
 
 
 @pytest.mark.parametrize(

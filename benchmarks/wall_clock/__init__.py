@@ -1,8 +1,8 @@
 """The suite against plain Optuna over trainings, by the clock: `suite bench wall-clock --study STUDY`.
 
 For each seed and each budget, our run comes first, then the rival's search, which has as long as our run took until
-it had chosen; then one hand-made network is trained for as long, by whom nothing is searched. All three fine-tune and
-test by the same recipe. Each finished piece is kept beside the page, and not made again.
+it had chosen; then one hand-made network is trained for as long, with nothing searched. All three fine-tune and test
+by the same recipe. Each finished piece is kept beside the page, and not made again.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from pathlib import Path
 from benchmarks.wall_clock.by_hand import run_by_hand
 from benchmarks.wall_clock.ours import run_ours
 from benchmarks.wall_clock.page import write_page
-from benchmarks.wall_clock.plan import open_plan
+from benchmarks.wall_clock.plan import code_of_race, open_plan
 from benchmarks.wall_clock.theirs import run_theirs
 from suite.data import find_data, open_data
 from suite.device import open_device
 from suite.progress import Display
 from suite.study import read_study
+from suite.wording import duration, plural
 
 
 def run(
@@ -38,7 +39,12 @@ def run(
     study = read_study(study_file, overrides)
     place, device = find_data(study.data), open_device("auto")
     data = open_data(study.data, place)
-    plan = open_plan(study_file, overrides, data, out)
+    plan = open_plan(study, study_file, overrides, data, out)
+    code_of_race()  # as it is now, however long the race takes
+    longest = 3 * seeds * sum(budgets)
+    display.say(
+        f"Three sides of {plural(seeds, 'seed')}: up to {duration(60 * longest)}, what is kept left out."
+    )
     with plan.runs.locked():
         for seed in range(study.seed, study.seed + seeds):
             for minutes in budgets:
@@ -46,7 +52,8 @@ def run(
                 ours = run_ours(plan, minutes, seed, place, display)
                 display.say(f"Seed {seed}, {minutes:g} minutes: Optuna over trainings")
                 run_theirs(plan, minutes, ours, seed, data, device, display)
+                write_page(out)  # each time: hours may lie between them
                 display.say(f"Seed {seed}, {minutes:g} minutes: by hand")
                 run_by_hand(plan, minutes, ours, seed, data, device, display)
-                page = write_page(out)  # each time: hours may lie between them
+                page = write_page(out)
     return page

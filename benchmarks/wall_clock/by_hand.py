@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 
 import torch
 
-from benchmarks.wall_clock.in_hand import InHand, finish
+from benchmarks.wall_clock.in_hand import InHand, finish, note, noted_before
 from benchmarks.wall_clock.ours import Ours
-from benchmarks.wall_clock.plan import Plan, code_of_suite
+from benchmarks.wall_clock.plan import Plan, code_of_race
 from suite.data import Data
+from suite.errors import TrainingError
 from suite.progress import Display
 from suite.reference_networks import BASE_GENOME
 from suite.run_directory import RunDirectory
@@ -35,7 +35,8 @@ def run_by_hand(
     """The base CNN of the reference networks, trained by the study's recipe; its piece is then kept.
 
     It has as many seconds as our run of that budget and seed took until it had chosen, counts with its weights after
-    its best epoch on val-B, and is fine-tuned and tested as the winner is. A training that was stopped is begun anew.
+    its best epoch on val-B, and is fine-tuned and tested as the winner is. A training that was stopped before its
+    time was over is begun anew.
 
     Raises:
         SearchError: it had no epoch behind it by then.
@@ -44,20 +45,21 @@ def run_by_hand(
     if plan.pieces.read_json(piece) is not None:
         return
     folder = RunDirectory((plan.runs.path / piece).with_suffix(""))
-    shutil.rmtree(folder.path, ignore_errors=True)
-    study = _without_choices(with_epochs(plan.asked(seed), ours.finalists, ours.final))
+    study = _without_choices(with_epochs(plan.asked(seed), ours.finalist_epochs, ours.final_epochs))
     space = SearchSpace(study.space, data.picture_shape, len(data.classes))
-    (folder.path / "checkpoints").mkdir(parents=True)
+    (folder.path / "checkpoints").mkdir(parents=True, exist_ok=True)
     with folder.locked():
-        epochs, in_hand = _train(study, space, data, device, ours.chosen_after, display)
-        finished = finish(in_hand, minutes, study, space, data, device, folder, display)
+        noted = noted_before(folder)
+        if noted is None:
+            epochs, in_hand = _train(study, space, data, device, ours.chosen_after, display)
+            noted = note(folder, space, in_hand, minutes, {"epochs": epochs})
+        finished = finish(noted, study, space, data, device, folder, display)
     plan.pieces.write_json(
         piece,
         {
             "minutes": minutes,
             "seed": seed,
-            "code": code_of_suite(),
-            "epochs": epochs,
+            "code": code_of_race(),
             "chosen_after": ours.chosen_after,
             **finished,
         },
@@ -80,14 +82,18 @@ def _train(
     """Epochs that ended within so many seconds, and the network after the best of them."""
     began = time.monotonic()
     training = standalone_training(study, space, BASE_GENOME, data, device, study.seed, epochs=_WITHOUT_END)
-    best: InHand | None = None
+    best, epochs = None, 0
     with display.phase("By hand", round(until), "seconds") as phase:
         while True:
-            training.run_epoch()
+            try:
+                training.run_epoch()
+            except TrainingError:  # what was best before is in hand
+                break
             accuracy = evaluate(training.network, data, data.val_choice, device).accuracy
             seconds = time.monotonic() - began
             if seconds >= until:  # what this epoch has brought came too late
                 break
+            epochs = training.epoch
             if best is None or accuracy > best.val_accuracy:
                 weights = {
                     name: value.detach().clone() for name, value in training.network.state_dict().items()
@@ -95,7 +101,7 @@ def _train(
                 best = InHand(BASE_GENOME.text, 0, training.epoch, accuracy, weights)
             phase.update(round(seconds), f"{best.val_accuracy:.4f} on val-B")
         phase.finish(round(until))
-    return training.epoch - 1, best
+    return epochs, best
 
 
 def _without_choices(study: StudySettings) -> StudySettings:

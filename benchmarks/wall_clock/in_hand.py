@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,35 +32,19 @@ class InHand:
     network: dict[str, torch.Tensor] = field(default_factory=dict)  # its weights then, if it was the best
 
 
-def finish(
-    in_hand: InHand | None,
-    minutes: float,
-    study: StudySettings,
-    space: SearchSpace,
-    data: Data,
-    device: torch.device,
-    folder: RunDirectory,
-    display: Display,
+def noted_before(folder: RunDirectory) -> dict[str, Any] | None:
+    """What `note` wrote before a stop: the search is over then, and its network may have been tested."""
+    return folder.read_result(_NOTED)
+
+
+def note(
+    run: RunDirectory, space: SearchSpace, in_hand: InHand | None, minutes: float, took: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Fine-tune and test what is in hand; returns the part of a piece that says how that went.
+    """Keep a network as a chosen finalist is kept, which is what can be fine-tuned and tested; and what it `took`.
 
     Raises:
         SearchError: nothing is in hand.
     """
-    noted = folder.read_result(_NOTED) or _note(folder, space, in_hand, minutes)
-    final = folder.read_result(FINAL) or finish_winner(study, space, noted, data, device, folder, display)
-    folder.drop_checkpoint(FINAL)
-    return {
-        "fine_tuning": final["seconds"],
-        "genome": final["genome"],
-        "epochs_behind": noted["epochs"],
-        "val_accuracy": noted["val_accuracy"],
-        "test": final["test"],
-    }
-
-
-def _note(run: RunDirectory, space: SearchSpace, in_hand: InHand | None, minutes: float) -> dict[str, Any]:
-    """Keep a network as a chosen finalist is kept, which is what can be fine-tuned and tested."""
     if in_hand is None:
         raise SearchError(
             f"within {minutes:g} minutes, no network had an epoch behind it.",
@@ -78,6 +63,31 @@ def _note(run: RunDirectory, space: SearchSpace, in_hand: InHand | None, minutes
         "trial": in_hand.trial,
         "epochs": in_hand.epoch,
         "val_accuracy": in_hand.val_accuracy,
+        "took": dict(took),
     }
     run.write_result(_NOTED, noted)
     return noted
+
+
+def finish(
+    noted: Mapping[str, Any],
+    study: StudySettings,
+    space: SearchSpace,
+    data: Data,
+    device: torch.device,
+    folder: RunDirectory,
+    display: Display,
+) -> dict[str, Any]:
+    """Fine-tune and test what was noted; returns the part of a piece that says what it took and how it went."""
+    final = folder.read_result(FINAL) or finish_winner(
+        study, space, dict(noted), data, device, folder, display
+    )
+    folder.drop_checkpoint(FINAL)
+    return {
+        **noted["took"],
+        "fine_tuning": final["seconds"],
+        "genome": final["genome"],
+        "epochs_behind": noted["epochs"],
+        "val_accuracy": noted["val_accuracy"],
+        "test": final["test"],
+    }

@@ -6,9 +6,9 @@ import shutil
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.wall_clock.plan import Plan, code_of_suite
+from benchmarks.wall_clock.plan import Plan, code_of_race
 from suite.data import Place
-from suite.launch import InterruptedRun, Request, begin
+from suite.launch import InterruptedRun, Request, begin, go_on
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.study import StudySettings
@@ -17,17 +17,18 @@ from suite.used_study import used_study
 
 @dataclass(frozen=True)
 class Ours:
-    """What the rival is given: as long, and as many epochs."""
+    """What the others are given: as long, and as many epochs."""
 
     chosen_after: float  # seconds
-    finalists: int  # epochs
-    final: int  # epochs of fine-tuning
+    finalist_epochs: int
+    final_epochs: int  # of fine-tuning
 
 
 def run_ours(plan: Plan, minutes: float, seed: int, place: Place, display: Display) -> Ours:
     """The run from data to the tested winner, whose piece is then kept.
 
-    A run that was stopped is begun anew: the seconds of what it had under way are in none of its records.
+    A run that was stopped before it had chosen is begun anew: the seconds of what it had under way are in none of its
+    records.
 
     Raises:
         KeyboardInterrupt: by Ctrl-C.
@@ -57,7 +58,7 @@ def _piece(plan: Plan, minutes: float, seed: int, place: Place, display: Display
     return {
         "minutes": minutes,
         "seed": seed,
-        "code": code_of_suite(),
+        "code": code_of_race(),
         "epochs": {
             "supernet": used.supernet.epochs,
             "finalists": used.finalists.epochs,
@@ -76,8 +77,11 @@ def _piece(plan: Plan, minutes: float, seed: int, place: Place, display: Display
 def _run(
     study: StudySettings, seconds: float, run: RunDirectory, place: Place, display: Display
 ) -> dict[str, Any]:
-    shutil.rmtree(run.path, ignore_errors=True)
+    request = Request(study, place, "auto", None, seconds, None)
     try:
-        return begin(Request(study, place, "auto", None, seconds, None), run.path, display).results
+        if run.read_result("finalists") is not None:  # it had chosen, and may have been tested
+            return go_on(request, run, display).results
+        shutil.rmtree(run.path, ignore_errors=True)
+        return begin(request, run.path, display).results
     except InterruptedRun:
         raise KeyboardInterrupt from None

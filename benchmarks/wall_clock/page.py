@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from matplotlib.axes import Axes
 from benchmarks.remark import remarked
 from benchmarks.wall_clock.race import SURE, AtBudget, Lead, Race, Side, Values, read_races
 from suite.escaping import code, escaped
+from suite.reference_networks import BASE_GENOME
 from suite.report.style import BLUE, GREEN, ORANGE, OVER_DATA, STYLE, Figures, table
 from suite.run_directory import write_atomically
 from suite.wording import count, plural
@@ -21,20 +23,20 @@ _NEAR = 0.1  # of a budget: what a run may miss it by without a word
 _OURS, _THEIRS, _BY_HAND = "the suite", "Optuna over trainings", "by hand"
 
 _METHOD = (
-    "The suite's side is a whole run, its epochs and generations shortened to the budget as `--time-budget` "
-    "does. The rival is what a practitioner would write with Optuna: its TPE sampler over all genes together "
-    "proposes a network of the same space, trained by itself by the same recipe (pictures, augmentation, "
-    "Adam, batch), its accuracy on val-B reported after every epoch to the Hyperband pruner. A network counts "
-    "with its weights after its best epoch, pruned or not; a finalist of the suite with those after its last. "
-    "At each budget the rival searches anew, with the same seed, for as many seconds as the suite took until it "
-    "had chosen; both then fine-tune what they chose by the same recipe and test it once, through the sealed "
-    "test. By hand is what whoever does not search has after as long: the base CNN of the reference networks, "
-    "32k3max-64k3max-fc128, trained by the same recipe for all of that time, with its weights after its best epoch "
-    "on val-B, fine-tuned and tested alike.\n\n"
-    "Not alike: the suite scores on val-A and spreads its finalists along the front of the study's objectives, "
-    "of which latency may be one; the rival looks for accuracy alone, and has no use for val-A. A trial is at "
-    "most as long as a finalist of the suite at that budget, so the rival trains nothing longer than that until "
-    "it fine-tunes; longer trials were not tried. Within Hyperband, Optuna's TPE learns from trials of the same "
+    "The suite's side is a whole run under `--time-budget`, which shortens epochs and generations; its time "
+    "begins after the forecast, of some ten seconds. The rival is what a practitioner would write with Optuna: "
+    "its TPE sampler over all genes together proposes a network of the same space, trained by itself by the same "
+    "recipe (pictures, augmentation, Adam, batch), its accuracy on val-B reported after every epoch to the "
+    "Hyperband pruner. A network counts with its weights after its best epoch, pruned or not; a finalist of the "
+    "suite with those after its last. At each budget the rival searches anew, with the same seed, for as many "
+    "seconds as the suite took until it had chosen; both then fine-tune what they chose by the same recipe and "
+    "test it once, through the sealed test. By hand, nothing is searched: the base CNN of the reference networks, "
+    f"{BASE_GENOME.text}, is trained by the same recipe for all of that time, counts with its weights after its "
+    "best epoch on val-B, and is fine-tuned and tested alike.\n\n"
+    "Not alike: the suite scores on val-A and spreads its finalists along the front of the study's objectives, of "
+    "which latency may be one; the rival looks for accuracy alone, and has no use for val-A. A trial is at most "
+    "as long as a finalist of the suite at that budget, so the rival trains nothing longer than that until it "
+    "fine-tunes; longer trials were not tried. Within Hyperband, Optuna's TPE learns from trials of the same "
     "bracket only, and draws at random until a bracket has ten: in a short budget it is little more than random "
     "search with pruning, as it is for whoever writes it so."
 )
@@ -43,12 +45,13 @@ _METHOD = (
 def write_page(folder: Path) -> Path:
     """Write report.md and its figures from all pieces kept in `folder`; returns the page's path."""
     figures, races = Figures(folder / "figures"), read_races(folder)
+    titles = _titles(races)
     with matplotlib.rc_context(STYLE):
         parts = [
             "# The suite against plain Optuna over trainings, by the clock",
-            *map(_conclusion, races),
+            *(_conclusion(race, titles[race.name]) for race in races),
             *remarked(folder),
-            *(_section(race, figures) for race in races),
+            *(_section(race, titles[race.name], figures) for race in races),
             f"## How it was run\n\n{_METHOD}",
         ]
     figures.remove_others()
@@ -57,14 +60,16 @@ def write_page(folder: Path) -> Path:
     return page
 
 
-def _conclusion(race: Race) -> str:
+def _conclusion(race: Race, title: str) -> str:
     """Budget by budget, who is ahead and whether that is sure; in bold who surely wins."""
-    return "\n".join([f"**{_title(race)}**", "", *map(_verdict, race.budgets)])
+    return "\n".join([f"**{title}**", "", *map(_verdict, race.budgets)])
 
 
-def _title(race: Race) -> str:
-    """The study, what was laid over it, and the machine."""
-    return escaped(", ".join([race.study.name, *race.overrides, race.device["name"]]))
+def _titles(races: Sequence[Race]) -> dict[str, str]:
+    """By name of a race: its study, what was laid over it, the machine; and its name where that is another's too."""
+    texts = {race.name: ", ".join([race.study.name, *race.overrides, race.device["name"]]) for race in races}
+    taken = Counter(texts.values())
+    return {name: escaped(text if taken[text] == 1 else f"{text} ({name})") for name, text in texts.items()}
 
 
 def _verdict(at: AtBudget) -> str:
@@ -95,7 +100,7 @@ def _compared(ahead: Lead, rival: str) -> str:
     )
 
 
-def _section(race: Race, figures: Figures) -> str:
+def _section(race: Race, title: str, figures: Figures) -> str:
     figure, (axes,) = figures.axes()
     budgets = race.budgets
     for name, sides, colour in (
@@ -110,7 +115,7 @@ def _section(race: Race, figures: Figures) -> str:
     alt = f"Test accuracy on {race.study.name} over minutes: the suite and its rivals, mean and each seed"
     return "\n\n".join(
         [
-            f"## {_title(race)}",
+            f"## {title}",
             figures.save(figure, race.name, alt),
             *(["One budget, so a dot is all there is of each curve."] if len(budgets) == 1 else []),
             _accuracies(budgets, race.test_pictures),
@@ -149,7 +154,7 @@ def _accuracies(budgets: Sequence[AtBudget], pictures: int) -> str:
         f"Test accuracy (%), {_OURS}",
         _THEIRS,
         "Ahead by (points)",
-        *(["By hand", "Ahead by (points)"] if by_hand else []),
+        *(["By hand", "Ahead of that by"] if by_hand else []),
         f"Minutes it took, {_OURS}",
         _THEIRS,
     ]
@@ -233,7 +238,7 @@ def _made_by(race: Race) -> str:
     device = race.device
     where = f"{device['name']}, {plural(device['threads'], 'thread')}, torch {device['torch']}"
     codes = len({piece.get("code") for piece in (*race.ours, *race.theirs, *race.by_hand)})
-    mixed = f" Its pieces were made by {codes} versions of the suite's code." if codes > 1 else ""
+    mixed = f" Its pieces were made by at least {codes} versions of the code." if codes > 1 else ""
     return f"Made by {'; '.join(map(code, _commands(race)))} on {escaped(where)}.{mixed}"
 
 

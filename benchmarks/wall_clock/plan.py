@@ -1,4 +1,4 @@
-"""What both sides of the race are given: a study, on this machine."""
+"""What all sides of the race are given: a study, on this machine."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import suite
 from suite.data import Data
 from suite.device import device_facts, open_device
-from suite.run_directory import RUNS, RunDirectory, from_here
-from suite.study import StudySettings, read_study
+from suite.run_directory import RUNS, RunDirectory
+from suite.study import StudySettings
 
 PLAN_FILE = "plan.json"
-_SUITE = Path(suite.__file__).parent
+_CODE = (Path(suite.__file__).parent, Path(__file__).parent)
 _SAME_MACHINE = ("device", "name", "threads", "torch")  # of device facts: where seconds compare
 
 
@@ -23,7 +24,7 @@ _SAME_MACHINE = ("device", "name", "threads", "torch")  # of device facts: where
 class Plan:
     """A study, and where its race is kept."""
 
-    runs: RunDirectory  # ours and the rival's while they are under way; not needed once their pieces are kept
+    runs: RunDirectory  # of all sides, while they are under way; not needed once their pieces are kept
     pieces: RunDirectory  # what came of them, beside the page that is made of it
     study: StudySettings
 
@@ -32,19 +33,20 @@ class Plan:
         return self.study.model_copy(update={"seed": seed})
 
 
-def open_plan(study_file: Path, overrides: Sequence[str], data: Data, folder: Path) -> Plan:
+def open_plan(
+    study: StudySettings, study_file: Path, overrides: Sequence[str], data: Data, folder: Path
+) -> Plan:
     """The plan for a study on this machine, made or found again in the page's `folder`.
 
     Another machine, another version of torch or other pictures make another plan, and so a race of their own.
     """
-    study = read_study(study_file, overrides)
     facts = device_facts(open_device("auto")).to_json()
     alike = [study.model_dump(mode="json"), data.provenance.sha256, *(facts[name] for name in _SAME_MACHINE)]
     name = f"{study.name}-{hashlib.sha256(json.dumps(alike).encode()).hexdigest()[:8]}"
     pieces = RunDirectory(folder / name)
     if pieces.read_json(PLAN_FILE) is None:
         plan = {
-            "file": from_here(study_file.resolve()).as_posix(),
+            "file": study_file.as_posix(),
             "overrides": list(overrides),
             "study": study.model_dump(mode="json"),
             "notes": data.provenance.notes,
@@ -54,9 +56,8 @@ def open_plan(study_file: Path, overrides: Sequence[str], data: Data, folder: Pa
     return Plan(RunDirectory(RUNS / f"benchmark-wall-clock-{name}"), pieces, study)
 
 
-def code_of_suite() -> str:
-    """What tells this code from any other: pieces of one race may be made by several."""
-    digest = hashlib.sha256()
-    for file in sorted(_SUITE.rglob("*.py")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
+@cache
+def code_of_race() -> str:
+    """What tells this code, the suite's and the race's, from any other: pieces of one race may be made by several."""
+    files = (file for folder in _CODE for file in sorted(folder.rglob("*.py")))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from benchmarks.wall_clock.in_hand import finish
+from benchmarks.wall_clock.in_hand import finish, note, noted_before
 from benchmarks.wall_clock.ours import Ours
-from benchmarks.wall_clock.plan import Plan, code_of_suite
+from benchmarks.wall_clock.plan import Plan, code_of_race
 from benchmarks.wall_clock.rival import Rival
 from suite.data import Data
 from suite.progress import Display
@@ -36,19 +36,21 @@ def run_theirs(
     if plan.pieces.read_json(piece) is not None:
         return
     folder = RunDirectory((plan.runs.path / piece).with_suffix(""))
-    study = with_epochs(plan.asked(seed), ours.finalists, ours.final)
+    study = with_epochs(plan.asked(seed), ours.finalist_epochs, ours.final_epochs)
     space = SearchSpace(study.space, data.picture_shape, len(data.classes))
     (folder.path / "checkpoints").mkdir(parents=True, exist_ok=True)
     with folder.locked():
-        took, in_hand = Rival(study, space, data, device, folder, ours.chosen_after).search(display)
-        finished = finish(in_hand, minutes, study, space, data, device, folder, display)
+        noted = noted_before(folder)
+        if noted is None:
+            took, in_hand = Rival(study, space, data, device, folder, ours.chosen_after).search(display)
+            noted = note(folder, space, in_hand, minutes, took)
+        finished = finish(noted, study, space, data, device, folder, display)
     plan.pieces.write_json(
         piece,
         {
             "minutes": minutes,
             "seed": seed,
-            "code": code_of_suite(),
-            **took,
+            "code": code_of_race(),
             "chosen_after": ours.chosen_after,
             **finished,
         },

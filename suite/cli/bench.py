@@ -60,7 +60,11 @@ def bench(
         typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the study (wall-clock)."),
     ] = None,
     budgets: Annotated[
-        str, typer.Option(metavar="MINUTES", help="For the whole search, each of them (wall-clock).")
+        str,
+        typer.Option(
+            metavar="MINUTES",
+            help="For the whole search; each takes three times as long, for three sides (wall-clock).",
+        ),
     ] = "15,30,60,120",
     seeds: Annotated[
         int | None,
@@ -82,6 +86,8 @@ def bench(
         )
     if run is not None and what not in OF_A_RUN:
         raise StudyFileError("takes no RUN.", where=f"suite bench {what}", remedy="Leave it out.")
+    if overrides and what != "wall-clock":
+        raise StudyFileError("takes no --set.", where=f"suite bench {what}", remedy="Leave it out.")
     try:
         with starting():
             benchmark = import_module(f"benchmarks.{what.replace('-', '_')}")

@@ -61,8 +61,8 @@ def _times(search: dict[str, Any]) -> str:
     """What latency in the figure is."""
     floor = search["noise_floor_ms"]
     steps = (
-        f" The figure has them in steps of {1000 * floor:.1f} µs, below which differences of one block are noise, "
-        "the table as they were measured."
+        f" The figure has them in steps of {1000 * floor:.1f} µs, below which differences of networks timed together "
+        "are noise, the table as they were measured."
         if floor
         else ""
     )

@@ -31,8 +31,8 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
             f"\n\n```\n{chr(10).join(commands)}\n```\n\n"
             f"{_truth(record)}Pictures that were given by `--data` or by a relative folder must be given again. "
             "The same seed on the same machine gives the same genomes and accuracies where latency is no objective; "
-            "measured latencies differ from run to run, by more than the noise floor, which is that of one block, "
-            "and the search follows them."
+            "measured latencies differ from run to run, by more than the noise floor, which is that of networks "
+            "timed together, and the search follows them."
         ),
     )
 

@@ -131,8 +131,8 @@ def _text(record: RunRecord, search: dict[str, Any]) -> str:
     failed = f" {count(search['failed'])} evaluations failed." if search["failed"] else ""
     floor = search["noise_floor_ms"]
     noise = (
-        f" Latency differences under {1000 * floor:.1f} µs are noise on this machine, even side by side and in one "
-        "block, and count as ties."
+        f" Latency differences under {1000 * floor:.1f} µs are noise on this machine, even of networks timed "
+        "together, and count as ties."
         if floor
         else ""
     )
