@@ -20,6 +20,7 @@ from suite.study import StudySettings
 from suite.subnet_clock import ANCHORS, MOST_TOGETHER
 from suite.supernet import Scorer, Supernet, new_training
 from suite.training import Training
+from suite.used_study import with_epochs
 from suite.wording import roughly
 
 _STEPS = 25
@@ -155,16 +156,15 @@ def _shortened(study: StudySettings, factor: float) -> StudySettings:
 
     of_supernet = max(1, round(study.supernet.epochs * factor**_SUPERNET_POWER))
     pool = max(study.search.population, int(study.search.random_pool * max(factor, 0.25)))
-    return study.model_copy(
+    searched = study.model_copy(
         update={
             "supernet": study.supernet.model_copy(update={"epochs": of_supernet}),
             "search": study.search.model_copy(
                 update={"generations": int(study.search.generations * factor), "random_pool": pool}
             ),
-            "finalists": study.finalists.model_copy(update={"epochs": epochs(study.finalists.epochs)}),
-            "final": study.final.model_copy(update={"epochs": epochs(study.final.epochs)}),
         }
     )
+    return with_epochs(searched, epochs(study.finalists.epochs), epochs(study.final.epochs))
 
 
 def _seconds_per_walk(space: SearchSpace, supernet: Supernet, data: Data, device: torch.device) -> float:

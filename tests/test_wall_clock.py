@@ -18,7 +18,7 @@ import torch
 from benchmarks.wall_clock import rival as rival_of
 from benchmarks.wall_clock import run
 from benchmarks.wall_clock.by_hand import _train, _without_choices
-from benchmarks.wall_clock.in_hand import InHand, note
+from benchmarks.wall_clock.in_hand import InHand, _note
 from benchmarks.wall_clock.page import write_page
 from benchmarks.wall_clock.plan import PLAN_FILE, open_plan
 from benchmarks.wall_clock.rival import Rival
@@ -322,7 +322,7 @@ def test_a_training_by_hand_that_diverges_leaves_what_was_best(
 
 def test_a_budget_too_short_for_an_epoch_says_so(tmp_path: Path) -> None:
     with pytest.raises(SearchError, match=r"within 0\.5 minutes"):
-        note(RunDirectory(tmp_path), space_of(), None, 0.5, {})
+        _note(RunDirectory(tmp_path), space_of(), None, 0.5, {})
 
 
 @pytest.mark.parametrize(

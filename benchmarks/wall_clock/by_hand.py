@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import torch
 
-from benchmarks.wall_clock.in_hand import InHand, finish, note, noted_before
+from benchmarks.wall_clock.in_hand import InHand, run_side
 from benchmarks.wall_clock.ours import Ours
-from benchmarks.wall_clock.plan import Plan, code_of_race
+from benchmarks.wall_clock.plan import Plan
 from suite.data import Data
 from suite.errors import TrainingError
 from suite.progress import Display
@@ -41,34 +42,13 @@ def run_by_hand(
     Raises:
         SearchError: it had no epoch behind it by then.
     """
-    piece = by_hand_piece(minutes, seed)
-    if plan.pieces.read_json(piece) is not None:
-        return
-    folder = RunDirectory((plan.runs.path / piece).with_suffix(""))
     study = _without_choices(with_epochs(plan.asked(seed), ours.finalist_epochs, ours.final_epochs))
-    space = SearchSpace(study.space, data.picture_shape, len(data.classes))
-    (folder.path / "checkpoints").mkdir(parents=True, exist_ok=True)
-    with folder.locked():
-        noted = noted_before(folder)
-        if noted is None:
-            epochs, in_hand = _train(study, space, data, device, ours.chosen_after, display)
-            noted = note(folder, space, in_hand, minutes, {"epochs": epochs})
-        finished = finish(noted, study, space, data, device, folder, display)
-    plan.pieces.write_json(
-        piece,
-        {
-            "minutes": minutes,
-            "seed": seed,
-            "code": code_of_race(),
-            "chosen_after": ours.chosen_after,
-            **finished,
-        },
-    )
 
+    def search(space: SearchSpace, folder: RunDirectory) -> tuple[dict[str, Any], InHand | None]:
+        epochs, in_hand = _train(study, space, data, device, ours.chosen_after, display)
+        return {"epochs": epochs}, in_hand
 
-def by_hand_piece(minutes: float, seed: int) -> str:
-    """Where the piece of a budget and a seed is kept; its files are in the folder of that name among the runs."""
-    return f"by-hand/{minutes:g}-minutes-seed-{seed}.json"
+    run_side("by-hand", plan, minutes, ours, study, data, device, display, search)
 
 
 def _train(
@@ -95,10 +75,8 @@ def _train(
                 break
             epochs = training.epoch
             if best is None or accuracy > best.val_accuracy:
-                weights = {
-                    name: value.detach().clone() for name, value in training.network.state_dict().items()
-                }
-                best = InHand(BASE_GENOME.text, 0, training.epoch, accuracy, weights)
+                reached = InHand(BASE_GENOME.text, 0, training.epoch, accuracy)
+                best = reached.with_weights_of(training.network)
             phase.update(round(seconds), f"{best.val_accuracy:.4f} on val-B")
         phase.finish(round(until))
     return epochs, best

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+from torch import nn
 
+from benchmarks.wall_clock.ours import Ours
+from benchmarks.wall_clock.plan import Plan, code_of_race, piece_name
 from suite.data import Data
 from suite.errors import SearchError
 from suite.finalists import checkpoint_name
@@ -31,13 +34,63 @@ class InHand:
     val_accuracy: float = 0.0
     network: dict[str, torch.Tensor] = field(default_factory=dict)  # its weights then, if it was the best
 
+    def with_weights_of(self, network: nn.Module) -> InHand:
+        """The same with a copy of the network's weights as they are now."""
+        weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
+        return replace(self, network=weights)
 
-def noted_before(folder: RunDirectory) -> dict[str, Any] | None:
-    """What `note` wrote before a stop: the search is over then, and its network may have been tested."""
-    return folder.read_result(_NOTED)
+
+Search = Callable[[SearchSpace, RunDirectory], tuple[Mapping[str, Any], InHand | None]]
+"""A side's own part of the race, in a space and a folder: what it took, and what is in hand when its time is over."""
 
 
-def note(
+def run_side(
+    side: str,
+    plan: Plan,
+    minutes: float,
+    ours: Ours,
+    study: StudySettings,
+    data: Data,
+    device: torch.device,
+    display: Display,
+    search: Search,
+) -> None:
+    """Search, then fine-tune and test what is in hand as the winner is; the piece is then kept, and not made again.
+
+    Raises:
+        SearchError: nothing is in hand.
+    """
+    piece = piece_name(side, minutes, study.seed)
+    if plan.pieces.read_json(piece) is not None:
+        return
+    folder = RunDirectory((plan.runs.path / piece).with_suffix(""))
+    space = SearchSpace(study.space, data.picture_shape, len(data.classes))
+    (folder.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+    with folder.locked():
+        noted = folder.read_result(_NOTED)  # the search is over then, and its network may have been tested
+        if noted is None:
+            took, in_hand = search(space, folder)
+            noted = _note(folder, space, in_hand, minutes, took)
+        final = folder.read_result(FINAL) or finish_winner(study, space, noted, data, device, folder, display)
+        folder.drop_checkpoint(FINAL)
+    plan.pieces.write_json(
+        piece,
+        {
+            "minutes": minutes,
+            "seed": study.seed,
+            "code": code_of_race(),
+            "chosen_after": ours.chosen_after,
+            **noted["took"],
+            "fine_tuning": final["seconds"],
+            "genome": final["genome"],
+            "epochs_behind": noted["epochs"],
+            "val_accuracy": noted["val_accuracy"],
+            "test": final["test"],
+        },
+    )
+
+
+def _note(
     run: RunDirectory, space: SearchSpace, in_hand: InHand | None, minutes: float, took: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Keep a network as a chosen finalist is kept, which is what can be fine-tuned and tested; and what it `took`.
@@ -67,27 +120,3 @@ def note(
     }
     run.write_result(_NOTED, noted)
     return noted
-
-
-def finish(
-    noted: Mapping[str, Any],
-    study: StudySettings,
-    space: SearchSpace,
-    data: Data,
-    device: torch.device,
-    folder: RunDirectory,
-    display: Display,
-) -> dict[str, Any]:
-    """Fine-tune and test what was noted; returns the part of a piece that says what it took and how it went."""
-    final = folder.read_result(FINAL) or finish_winner(
-        study, space, dict(noted), data, device, folder, display
-    )
-    folder.drop_checkpoint(FINAL)
-    return {
-        **noted["took"],
-        "fine_tuning": final["seconds"],
-        "genome": final["genome"],
-        "epochs_behind": noted["epochs"],
-        "val_accuracy": noted["val_accuracy"],
-        "test": final["test"],
-    }

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.wall_clock.plan import Plan, code_of_race
+from benchmarks.wall_clock.plan import Plan, code_of_race, piece_name
 from suite.data import Place
 from suite.launch import InterruptedRun, Request, begin, go_on
 from suite.progress import Display
@@ -33,21 +33,17 @@ def run_ours(plan: Plan, minutes: float, seed: int, place: Place, display: Displ
     Raises:
         KeyboardInterrupt: by Ctrl-C.
     """
-    piece = ours_piece(minutes, seed)
+    piece = piece_name("ours", minutes, seed)
     if (known := plan.pieces.read_json(piece)) is None:
-        known = _piece(plan, minutes, seed, place, display)
+        run = RunDirectory((plan.runs.path / piece).with_suffix(""))
+        known = _piece(plan, minutes, seed, place, run, display)
         plan.pieces.write_json(piece, known)
     return Ours(known["chosen_after"], known["epochs"]["finalists"], known["epochs"]["final"])
 
 
-def ours_piece(minutes: float, seed: int) -> str:
-    """Where the piece of a budget and a seed is kept; its run is in the folder of that name among the runs."""
-    return f"ours/{minutes:g}-minutes-seed-{seed}.json"
-
-
-def _piece(plan: Plan, minutes: float, seed: int, place: Place, display: Display) -> dict[str, Any]:
-    piece = ours_piece(minutes, seed)
-    run = RunDirectory((plan.runs.path / piece).with_suffix(""))
+def _piece(
+    plan: Plan, minutes: float, seed: int, place: Place, run: RunDirectory, display: Display
+) -> dict[str, Any]:
     results = run.read_json("results.json") or _run(plan.asked(seed), 60 * minutes, run, place, display)
     used = used_study(run)
     spent = results["search"]["seconds"]

@@ -33,6 +33,11 @@ class Plan:
         return self.study.model_copy(update={"seed": seed})
 
 
+def piece_name(side: str, minutes: float, seed: int) -> str:
+    """Where the piece of a budget and a seed is kept; its files are in the folder of that name among the runs."""
+    return f"{side}/{minutes:g}-minutes-seed-{seed}.json"
+
+
 def open_plan(
     study: StudySettings, study_file: Path, overrides: Sequence[str], data: Data, folder: Path
 ) -> Plan:

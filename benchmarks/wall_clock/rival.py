@@ -140,8 +140,7 @@ class Rival:
     def _take_in_hand(self, reached: InHand, training: Training) -> None:
         """Keep the network if it is the best so far."""
         if self._in_hand is None or reached.val_accuracy > self._in_hand.val_accuracy:
-            weights = {name: value.detach().clone() for name, value in training.network.state_dict().items()}
-            self._in_hand = replace(reached, network=weights)
+            self._in_hand = reached.with_weights_of(training.network)
 
     def _save(self, reached: InHand, training: Training) -> None:
         self._run.save_checkpoint(
