@@ -21,7 +21,7 @@ from suite.progress import Display
 from suite.run_directory import EverySeconds, RunDirectory
 from suite.space import Genome, SearchSpace
 from suite.standalone import standalone_training
-from suite.study import Start, StudySettings
+from suite.study import Start, Stop, StudySettings
 from suite.supernet import Scorer
 from suite.training import evaluate
 from suite.trials import genes_of, study_of_trainings
@@ -41,22 +41,22 @@ def train_finalists(
     run: RunDirectory,
     display: Display,
 ) -> dict[str, Any]:
-    """Train the candidates in step, halving their number at each rung; returns results/finalists.json.
+    """Train the candidates in step, all but the best stopping at each rung; returns results/finalists.json.
 
     Each is a trial of the Optuna study `name`, its curve of val-B accuracy reported epoch by epoch. The last epoch
     counts, never the best one.
     """
-    pruner = SynchronousHalving(rungs(study.finalists.epochs, len(candidates)))
+    pruner = SynchronousHalving(rungs(study.finalists.epochs, len(candidates), study.finalists.stop))
     optuna_study = study_of_trainings(storage, name, pruner=pruner, owner=run.token)
     finalists = [
         Finalist(i, genome, study, space, scorer, data, device, run, _trial_of(optuna_study, space, genome))
         for i, genome in enumerate(candidates)
     ]
-    epochs = study.finalists.epochs
+    epochs, stop = study.finalists.epochs, study.finalists.stop
     with display.phase("Finalists", unit="epochs") as phase:
 
         def say() -> None:
-            done, total = _epochs_done(finalists), _epochs_expected(finalists, epochs)
+            done, total = _epochs_done(finalists), _epochs_expected(finalists, epochs, stop)
             phase.update(done, _leader(finalists, epochs), total=total)
 
         for epoch in range(1, epochs + 1):
@@ -282,12 +282,12 @@ def _epochs_done(finalists: Sequence[Finalist]) -> int:
     return sum(finalist.epoch for finalist in finalists)
 
 
-def _epochs_expected(finalists: Sequence[Finalist], epochs: int) -> int:
-    """How many it will be in all: known once the last rung is behind us, where ties may leave more than half."""
-    last = max(rungs(epochs, len(finalists)), default=0)
+def _epochs_expected(finalists: Sequence[Finalist], epochs: int, stop: Stop) -> int:
+    """How many it will be in all: known once the last rung is behind us, where ties may leave more than it says."""
+    last = max(rungs(epochs, len(finalists), stop), default=0)
     racing = [finalist for finalist in finalists if not finalist.pruned]
     if min(finalist.epoch for finalist in racing) <= last:
-        return racing_epochs(epochs, len(finalists))
+        return racing_epochs(epochs, len(finalists), stop)
     return sum(finalist.epoch if finalist.pruned else epochs for finalist in finalists)
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
+import numpy as np
 import torch
 
 from suite.data import Data
-from suite.fitness import needs_latency
+from suite.fitness import needs_latency, within_size_limits
 from suite.halving import racing_epochs
 from suite.methods import evaluations_at_most
-from suite.space import SearchSpace
+from suite.space import Genome, SearchSpace
 from suite.standalone import standalone_training
 from suite.study import StudySettings
 from suite.subnet_clock import ANCHORS, MOST_TOGETHER
@@ -23,15 +26,23 @@ from suite.training import Training
 from suite.used_study import with_epochs
 from suite.wording import roughly
 
+FEW = 1 / 3
+"""Of the epochs asked for; with fewer, a search may be worth less than one network trained by hand. A judgement."""
+
 _STEPS = 25
 _DRAWN = 16  # networks
-_TRAINED_ALONE = (
-    4  # of them, the dearest, as finalists are: 31 s an epoch on CIFAR-10, where any of them took 12 s
-)
+_TRAINED_ALONE = 4  # of them, from the cheapest to the dearest; what others take lies between
+_TRIES = 50  # to draw one that the study's limits allow
+_DEAR = 1 / 4  # of them: finalists are dear, 31 s an epoch on CIFAR-10 where any network took 12 s
+_SHARES = (3 / 4, 1 / 2)  # of them, the cheapest: what a short budget searches
+_WORTH_IT = 1.1  # times the epochs: for less, as timings differ, nobody stops early and nothing is left out
+_LATE_ENOUGH = 1 / 2  # of the epochs asked for: with fewer, finalists stop early
 _SCORED = 32  # networks together, or as many as a generation has
-# A supernet's order gains little by its time, which finalists make more of: on CIFAR-10 four times as much gives 0.06
-# of Kendall's tau, where a finalist of ten epochs has 5 points on one of four (benchmarks/RANKING.md).
-_SUPERNET_POWER = 1.5
+# A supernet's order gains little by its time, and a search little by going on under such an order; finalists gain
+# more. On CIFAR-10 four times as long a supernet gives 0.06 of Kendall's tau, where a finalist of ten epochs has 5
+# points on one of four (benchmarks/RANKING.md).
+_SUPERNET_POWER = 3
+_SEARCH_POWER = 2
 _WARM_UP = 1.1  # of what timing a network is given
 _RECORDING_SECONDS = 0.02  # a trial on SQLite; `suite bench recording` measures it
 
@@ -41,10 +52,16 @@ class Pace:
     """What was measured on this machine, in seconds."""
 
     supernet_epoch: float
-    standalone_epoch: float
+    alone: Sequence[tuple[int, float]]  # MACs of networks drawn, the cheapest first, and their epoch on train
     evaluation: float  # one genome: scored, timed, recorded
-    all_training_epoch: float
+    larger: float = 1.0  # all training pictures, as a multiple of train
     walk: float = 0.0  # of the whole space, where the method needs it
+
+    def finalist_epoch(self, most_macs: int | None) -> float:
+        """Of the dear ones among the networks of at most so many MACs, on average."""
+        seconds = [seconds for macs, seconds in self.alone if most_macs is None or macs <= most_macs]
+        seconds = seconds or [self.alone[0][1]]
+        return statistics.fmean(seconds[-math.ceil(_DEAR * len(seconds)) :])
 
 
 @dataclass(frozen=True)
@@ -71,24 +88,25 @@ def measure_pace(
 ) -> Pace:
     """Time a few steps of each kind, on throw-away networks; seconds in all, with `progress(done, total)` between."""
     say = progress or (lambda done, total: None)
-    genomes = [space.sample(random.Random(study.seed + i)) for i in range(_DRAWN)]
-    dear = sorted(genomes, key=space.macs, reverse=True)[:_TRAINED_ALONE]
-    kinds = 2 + _TRAINED_ALONE
+    genomes = _drawn(study, space)
+    ranks = np.linspace(0, len(genomes) - 1, _TRAINED_ALONE).round().astype(int)
+    kinds = 2 + len(ranks)
     supernet_training = new_training(study, space, data, device)
     supernet_step = seconds_per_step(supernet_training)
     say(1, kinds)
     steps = []
-    for genome in dear:
-        steps.append(seconds_per_step(standalone_training(study, space, genome, data, device, study.seed)))
+    for rank in ranks:
+        training = standalone_training(study, space, genomes[rank], data, device, study.seed)
+        steps.append(seconds_per_step(training) * training.steps_per_epoch)
         say(1 + len(steps), kinds)
-    standalone_step = sum(steps) / len(steps)
-    batch = study.supernet.batch_size
+    macs = [space.macs(genome) for genome in genomes]
+    epochs = np.interp(macs, [macs[rank] for rank in ranks], steps)
     assert isinstance(supernet_training.network, Supernet)
     pace = Pace(
         supernet_epoch=supernet_step * supernet_training.steps_per_epoch,
-        standalone_epoch=standalone_step * supernet_training.steps_per_epoch,
+        alone=tuple(zip(macs, map(float, epochs), strict=True)),
         evaluation=_seconds_per_evaluation(study, supernet_training.network, data, device),
-        all_training_epoch=standalone_step * (len(data.all_training) // batch),
+        larger=len(data.all_training) / len(data.train),
         walk=_seconds_per_walk(space, supernet_training.network, data, device)
         if study.search.method == "exhaustive"
         else 0.0,
@@ -100,37 +118,64 @@ def measure_pace(
 def forecast(study: StudySettings, pace: Pace) -> Forecast:
     """Seconds per phase."""
     search, finalists = study.search, study.finalists
+    an_epoch = pace.finalist_epoch(search.limits.max_macs)
+    racing = finalists.seeds * racing_epochs(finalists.epochs, finalists.count, finalists.stop)
     return Forecast(
         supernet=pace.supernet_epoch * study.supernet.epochs,
         search=pace.walk + pace.evaluation * evaluations_at_most(search),
-        finalists=pace.standalone_epoch * finalists.seeds * racing_epochs(finalists.epochs, finalists.count),
-        final=pace.all_training_epoch * study.final.epochs,
+        finalists=an_epoch * racing,
+        final=an_epoch * pace.larger * study.final.epochs,
     )
 
 
 def fit_to_budget(study: StudySettings, pace: Pace, seconds: float) -> StudySettings:
-    """The study with epochs and generations shortened by one factor, the supernet's by a power of it, until it fits.
+    """The study shortened until it fits: finalists' epochs by a factor, generations and the supernet's by its powers.
 
-    Nothing goes below one epoch and no generation; a budget too small even for that gets that.
+    Nothing goes below one epoch and no generation; a budget too small even for that gets that. Where finalists would
+    have few of their epochs, they stop early; and where that is not enough, dear networks are left out of the search,
+    if it brings more.
     """
-    shortest, longest = 0.0, 1.0
-    if forecast(study, pace).total <= seconds:
+    best = _fit(study, pace, seconds)
+    if is_enough_if_late(best.finalists.epochs, study):
+        return best
+    early = early_if_allowed(study)
+    for candidate in (early, *(_without_the_dearest(early, pace, share) for share in _SHARES)):
+        fit = _fit(candidate, pace, seconds)
+        if fit.finalists.epochs > _WORTH_IT * best.finalists.epochs:
+            best = fit
+        if best.finalists.epochs >= FEW * study.finalists.epochs:
+            break
+    return best
+
+
+def is_enough_if_late(epochs: int, asked: StudySettings) -> bool:
+    """Whether finalists with so many epochs can do without stopping early."""
+    return epochs >= _LATE_ENOUGH * asked.finalists.epochs
+
+
+def early_if_allowed(study: StudySettings) -> StudySettings:
+    """The study with finalists that stop early, if one is enough to choose from.
+
+    A rule that weighs cost and accuracy needs two.
+    """
+    if study.finalists.choose != "accuracy":
         return study
-    for _ in range(30):
-        middle = (shortest + longest) / 2
-        fits = forecast(_shortened(study, middle), pace).total <= seconds
-        shortest, longest = (middle, longest) if fits else (shortest, middle)
-    return _shortened(study, shortest)
+    return with_epochs(study, study.finalists.epochs, study.final.epochs, stop="early")
 
 
 def plan_in_words(study: StudySettings, size: int, pictures: int, device: str, expected: Forecast) -> str:
     """What a search of a space of `size` networks will do, phase by phase, and about how long each takes."""
     search, finalists = study.search, study.finalists
     evaluated = size if search.method == "exhaustive" else min(size, evaluations_at_most(search))
+    up_to = "up to " if finalists.stop == "early" else ""
     rows = [
         ("supernet", f"{study.supernet.epochs} epochs of {pictures} pictures", expected.supernet),
         ("search", f"{search.method}, up to {evaluated:,} of {size:,} networks", expected.search),
-        ("finalists", f"{finalists.count} networks, {finalists.epochs} epochs each", expected.finalists),
+        (
+            "finalists",
+            f"{finalists.count} networks, {up_to}{finalists.epochs} epochs each",
+            expected.finalists,
+        ),
         ("final", f"fine-tuning ({study.final.epochs} epochs), one test", expected.final),
         ("in all", "", expected.total),
     ]
@@ -150,17 +195,49 @@ def seconds_per_step(training: Training) -> float:
     return statistics.median(spent)
 
 
+def _drawn(study: StudySettings, space: SearchSpace) -> list[Genome]:
+    """Networks that the study may search, the cheapest first; the same for all seeds."""
+    rng = random.Random(0)
+    genomes = [space.sample(rng) for _ in range(_DRAWN)]
+    more = (space.sample(rng) for _ in range(_DRAWN * _TRIES))
+    allowed = (genome for genome in chain(genomes, more) if within_size_limits(study, space, genome))
+    return sorted(list(islice(allowed, _DRAWN)) or genomes, key=space.macs)
+
+
+def _without_the_dearest(study: StudySettings, pace: Pace, share: float) -> StudySettings:
+    """The study limited to a share of the networks drawn, the cheapest; MACs in two digits, as a limit is read."""
+    most = pace.alone[math.ceil(share * len(pace.alone)) - 1][0]
+    step = 10 ** max(0, len(str(most)) - 2)
+    limits = study.search.limits
+    macs = min(-(-most // step) * step, limits.max_macs or math.inf)
+    search = study.search.model_copy(update={"limits": limits.model_copy(update={"max_macs": int(macs)})})
+    return study.model_copy(update={"search": search})
+
+
+def _fit(study: StudySettings, pace: Pace, seconds: float) -> StudySettings:
+    """Shortened by the largest factor that fits, or the smallest there is."""
+    if forecast(study, pace).total <= seconds:
+        return study
+    shortest, longest = 0.0, 1.0
+    for _ in range(30):
+        middle = (shortest + longest) / 2
+        fits = forecast(_shortened(study, middle), pace).total <= seconds
+        shortest, longest = (middle, longest) if fits else (shortest, middle)
+    return _shortened(study, shortest)
+
+
 def _shortened(study: StudySettings, factor: float) -> StudySettings:
     def epochs(whole: int) -> int:
         return max(1, int(whole * factor))
 
     of_supernet = max(1, round(study.supernet.epochs * factor**_SUPERNET_POWER))
-    pool = max(study.search.population, int(study.search.random_pool * max(factor, 0.25)))
+    of_search = factor**_SEARCH_POWER
+    pool = max(study.search.population, int(study.search.random_pool * max(of_search, 0.25)))
     searched = study.model_copy(
         update={
             "supernet": study.supernet.model_copy(update={"epochs": of_supernet}),
             "search": study.search.model_copy(
-                update={"generations": int(study.search.generations * factor), "random_pool": pool}
+                update={"generations": int(study.search.generations * of_search), "random_pool": pool}
             ),
         }
     )
@@ -181,16 +258,20 @@ def _seconds_per_walk(space: SearchSpace, supernet: Supernet, data: Data, device
 def _seconds_per_evaluation(
     study: StudySettings, supernet: Supernet, data: Data, device: torch.device
 ) -> float:
-    """Scoring extrapolated from a few pictures, timing by its budget, recording by its known cost."""
-    few = min(250, len(data.val_search))
-    part = data.val_search.part(0, few)
+    """Scoring extrapolated from some pictures, timing by its budget, recording by its known cost."""
     rng = random.Random(study.seed)
     genomes = [supernet.space.sample(rng) for _ in range(min(_SCORED, study.search.per_generation))]
-    scorer = Scorer(supernet, data, device)
-    scorer.score(genomes, part.part(0, 8))  # what is paid once
-    start = time.perf_counter()
-    scorer.score(genomes, part)
-    scoring = (time.perf_counter() - start) / len(genomes) * len(data.val_search) / few
+    scorer, every = Scorer(supernet, data, device), len(data.val_search)
+    few, more = min(250, every), min(750, every)
+    scorer.score(genomes, data.val_search.part(0, 8))  # what is paid once a process
+    spent = []
+    for pictures in (few, more):
+        start = time.perf_counter()
+        scorer.score(genomes, data.val_search.part(0, pictures))
+        spent.append(time.perf_counter() - start)
+    # What is paid once a call, such as taking weights out, is most of what a few pictures cost.
+    a_picture = max(0.0, spent[1] - spent[0]) / (more - few) if more > few else 0.0
+    scoring = (spent[1] + a_picture * (every - more)) / len(genomes)
     a_network = study.latency.budget_ms / 1000 * _WARM_UP
     anchors = 1 + ANCHORS / min(MOST_TOGETHER, study.search.per_generation)
     timing = a_network * anchors if needs_latency(study) else 0.0

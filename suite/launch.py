@@ -32,7 +32,7 @@ from suite.study import StudySettings, read_study, study_toml, validate_study
 from suite.time_left import TimeBudget
 from suite.trials import open_storage
 from suite.used_study import study_at_start, with_fitted_epochs
-from suite.wording import duration, listed
+from suite.wording import duration, in_short, listed
 
 
 @dataclass(frozen=True)
@@ -208,6 +208,12 @@ def _plan(request: Request, data: Data, device: torch.device, display: Display) 
         display.say(
             f"Shortened to fit {duration(budget or 0)}; study.toml in the run directory says to what. Finalists are "
             "fitted to the time that is left when they are chosen."
+        )
+    most_macs = study.search.limits.max_macs
+    if most_macs is not None and most_macs != asked.search.limits.max_macs:
+        display.say(
+            f"Networks of more than {in_short(most_macs)} MACs are left out: a finalist would have less than a third "
+            "of the epochs asked for."
         )
     return study
 

@@ -15,7 +15,7 @@ import torch
 
 from suite.data import Data
 from suite.finalists import checkpoint_name
-from suite.forecast import seconds_per_step
+from suite.forecast import FEW, early_if_allowed, is_enough_if_late, seconds_per_step
 from suite.halving import racing_epochs
 from suite.progress import Display
 from suite.run_directory import RunDirectory, write_atomically
@@ -23,11 +23,11 @@ from suite.space import Genome, SearchSpace
 from suite.standalone import standalone_training
 from suite.study import StudySettings, study_toml
 from suite.training import evaluate
-from suite.used_study import TIME_LEFT, with_fitted_epochs
+from suite.used_study import TIME_LEFT, with_epochs, with_fitted_epochs
 from suite.wording import duration, plural
 
-_FEW = 1 / 4  # of the epochs asked for: where a search was behind one network trained by hand
 _LOOKED_AT = 1_000  # pictures of val-B, for the pace
+_PLANNED = 0.9  # of the time left: a machine's speed drifts by as much within minutes (`suite bench drift`)
 
 
 @dataclass(frozen=True)
@@ -52,24 +52,31 @@ def fit_finalists(
     """The study with as many epochs as fit after `spent` seconds, and no more than were asked for.
 
     It is written down before it is used, so that an execution that goes on trains for as many. Finalists that an
-    older suite has begun to train keep what they were begun with.
+    older suite has begun to train keep their epochs.
     """
     begun = time.monotonic()
     if run.read_result(TIME_LEFT) is None and not _under_way(run, len(candidates)):
         an_epoch = _seconds_an_epoch(study, candidates, space, data, device, display)
         left = budget.seconds - spent - (time.monotonic() - begun)
-        epochs = _epochs_within(budget.asked, left, an_epoch, len(data.all_training) / len(data.train))
+        fitted = _fitted(budget.asked, left, an_epoch, len(data.all_training) / len(data.train))
+        epochs = {"finalists": fitted.finalists.epochs, "final": fitted.final.epochs}
         run.write_result(
-            TIME_LEFT, {"seconds": left, "epochs": epochs, "seconds_of_an_epoch": list(an_epoch)}
+            TIME_LEFT,
+            {
+                "seconds": left,
+                "epochs": epochs,
+                "stop": fitted.finalists.stop,
+                "seconds_of_an_epoch": list(an_epoch),
+            },
         )
         display.say(
-            f"In the {duration(max(left, 0))} left: {plural(epochs['finalists'], 'epoch')} of finalists, "
-            f"{epochs['final']} of fine-tuning."
+            f"In the {duration(max(left, 0))} left: {plural(epochs['finalists'], 'epoch')} of finalists"
+            f"{', which stop early' if fitted.finalists.stop == 'early' else ''}; {epochs['final']} of fine-tuning."
         )
-        if epochs["finalists"] < _FEW * budget.asked.finalists.epochs:
+        if epochs["finalists"] < FEW * budget.asked.finalists.epochs:
             display.say(
                 "Note: these are few of the epochs asked for. One network trained by hand for all of the time may be "
-                "better then, as on CIFAR-10 in a quarter of an hour (reports/benchmark-wall-clock)."
+                "better, as it was on CIFAR-10 where they had 4 to 7 of 50 epochs (reports/benchmark-wall-clock)."
             )
     fitted = with_fitted_epochs(study, run)
     write_atomically(run.path / "study.toml", study_toml(fitted).encode())
@@ -80,20 +87,32 @@ def _under_way(run: RunDirectory, finalists: int) -> bool:
     return any(run.load_checkpoint(checkpoint_name(i)) is not None for i in range(finalists))
 
 
-def _epochs_within(
+def _fitted(asked: StudySettings, seconds: float, an_epoch: Sequence[float], larger: float) -> StudySettings:
+    """The most epochs that fit, by the rungs that were asked for or by early ones where these would leave few.
+
+    Fine-tuning, on `larger` times the pictures, is shortened alike.
+    """
+    late = _most_epochs(asked, seconds, an_epoch, larger)
+    if is_enough_if_late(late.finalists.epochs, asked):
+        return late
+    early = _most_epochs(early_if_allowed(asked), seconds, an_epoch, larger)
+    return early if early.finalists.epochs > late.finalists.epochs else late
+
+
+def _most_epochs(
     asked: StudySettings, seconds: float, an_epoch: Sequence[float], larger: float
-) -> dict[str, int]:
-    """The most epochs that fit, one at least; fine-tuning, on `larger` times the pictures, in proportion.
+) -> StudySettings:
+    """As many as fit and no more than were asked for, one at least.
 
     Nobody knows who will be left after each rung: they are reckoned as dear as all on average.
     """
     pace = fmean(an_epoch)
-    for finalists in range(asked.finalists.epochs, 0, -1):
-        final = max(1, round(asked.final.epochs * finalists / asked.finalists.epochs))
-        racing = asked.finalists.seeds * racing_epochs(finalists, len(an_epoch))
-        if pace * (racing + larger * final) <= seconds:
+    for epochs in range(asked.finalists.epochs, 0, -1):
+        final = max(1, round(asked.final.epochs * epochs / asked.finalists.epochs))
+        racing = asked.finalists.seeds * racing_epochs(epochs, len(an_epoch), asked.finalists.stop)
+        if pace * (racing + larger * final) <= _PLANNED * seconds:
             break
-    return {"finalists": finalists, "final": final}
+    return with_epochs(asked, epochs, final)
 
 
 def _seconds_an_epoch(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from suite.errors import RunDirectoryError
 from suite.run_directory import RunDirectory
-from suite.study import StudySettings, read_study, validate_study
+from suite.study import Stop, StudySettings, read_study, validate_study
 
 TIME_LEFT = "time_left"  # results of this name: what a time budget left for the finalists
 
@@ -36,14 +36,17 @@ def study_at_start(run: RunDirectory) -> StudySettings | None:
 def with_fitted_epochs(study: StudySettings, run: RunDirectory) -> StudySettings:
     """The study with the epochs that a time budget left for the finalists, as soon as that is known."""
     fitted = run.read_result(TIME_LEFT)
-    return study if fitted is None else with_epochs(study, **fitted["epochs"])
+    if fitted is None:
+        return study
+    return with_epochs(study, **fitted["epochs"], stop=fitted.get("stop", study.finalists.stop))
 
 
-def with_epochs(study: StudySettings, finalists: int, final: int) -> StudySettings:
-    """The study with other epochs of finalists and of fine-tuning."""
+def with_epochs(study: StudySettings, finalists: int, final: int, stop: Stop | None = None) -> StudySettings:
+    """The study with other epochs of finalists and of fine-tuning, and with finalists that `stop` so, if given."""
+    of_finalists = {"epochs": finalists, "stop": stop or study.finalists.stop}
     return study.model_copy(
         update={
-            "finalists": study.finalists.model_copy(update={"epochs": finalists}),
+            "finalists": study.finalists.model_copy(update=of_finalists),
             "final": study.final.model_copy(update={"epochs": final}),
         }
     )

@@ -6,12 +6,14 @@ from typing import Any
 
 import optuna
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from optuna.trial import TrialState
 
 from suite.choice import candidates_of_each_depth, choose_candidates, choose_winner
-from suite.halving import SynchronousHalving, racing_epochs, rungs
+from suite.halving import Rungs, SynchronousHalving, racing_epochs, rungs
 from suite.space import Genome
-from suite.study import validate_study
+from suite.study import Stop, validate_study
 from tests.conftest import tiny_table
 
 
@@ -69,9 +71,9 @@ def test_of_equally_cheap_ones_the_most_accurate_wins(rule: str) -> None:
     assert choose_winner(study, result, {"poor": 1.0, "good": 1.0, "best": 2.0})["genome"] == "good"
 
 
-def race(values: list[list[float]], rungs: list[int]) -> list[int]:
+def race(values: list[list[float]], stays: Rungs) -> list[int]:
     """How many epochs each of these curves is trained, all of them in step."""
-    study = optuna.create_study(direction="maximize", pruner=SynchronousHalving(rungs))
+    study = optuna.create_study(direction="maximize", pruner=SynchronousHalving(stays))
     trials = [study.ask() for _ in values]
     trained = [0] * len(values)
     racing = list(range(len(values)))
@@ -86,18 +88,18 @@ def race(values: list[list[float]], rungs: list[int]) -> list[int]:
     return trained
 
 
-def test_halving_stops_the_worse_half_at_each_rung() -> None:
+def test_halving_stops_all_but_the_best_at_each_rung() -> None:
     curves = [[value] * 8 for value in (0.1, 0.5, 0.3, 0.4, 0.2)]
-    assert race(curves, [2, 4]) == [2, 8, 4, 8, 2]
+    assert race(curves, {2: 3, 4: 2}) == [2, 8, 4, 8, 2]
+    assert race(curves, {1: 1}) == [1, 8, 1, 1, 1]
 
 
-def test_halving_can_prune_so_few_but_leaves_a_choice() -> None:
-    assert race([[0.1] * 8, [0.2] * 8, [0.3] * 8], [2, 4]) == [2, 8, 8]
-    assert race([[0.1] * 8, [0.2] * 8], [2, 4]) == [8, 8]
+def test_no_more_go_on_than_there_are() -> None:
+    assert race([[0.1] * 8, [0.2] * 8], {2: 3, 4: 2}) == [8, 8]
 
 
 def test_ties_are_not_pruned() -> None:
-    assert race([[0.5] * 4] * 5, [2]) == [4] * 5
+    assert race([[0.5] * 4] * 5, {2: 3}) == [4] * 5
 
 
 def test_one_se_over_seeds_pairs_pictures_not_counts() -> None:
@@ -112,22 +114,42 @@ def test_one_se_over_seeds_pairs_pictures_not_counts() -> None:
 
 
 def test_the_last_epoch_is_no_rung() -> None:
-    assert rungs(1, 5) == []
-    assert rungs(2, 5) == [1]
-    assert rungs(8, 5) == [2, 4]
+    assert rungs(1, 5, "late") == rungs(1, 5, "early") == {}
+    assert rungs(2, 5, "late") == {1: 2}
+    assert rungs(8, 5, "late") == {2: 3, 4: 2}
 
 
 def test_many_are_halved_earlier_until_two_are_left() -> None:
-    assert rungs(50, 2) == []
-    assert rungs(50, 3) == [25]
-    assert rungs(48, 20) == [3, 6, 12, 24]
-    assert rungs(10, 50) == [1, 2, 5]  # epochs are whole
+    assert rungs(50, 2, "late") == {}
+    assert rungs(50, 3, "late") == {25: 2}
+    assert rungs(48, 20, "late") == {3: 10, 6: 5, 12: 3, 24: 2}
 
 
-@pytest.mark.parametrize(("epochs", "count"), [(8, 1), (8, 2), (8, 5), (50, 20), (10, 50)])
-def test_the_forecast_counts_the_epochs_that_a_race_trains(epochs: int, count: int) -> None:
+def test_where_epochs_are_fewer_than_halvings_several_are_made_at_once() -> None:
+    assert rungs(10, 50, "late") == {1: 7, 2: 4, 5: 2}
+
+
+def test_early_one_has_most_of_the_epochs() -> None:
+    assert rungs(16, 5, "early") == {2: 2, 4: 1}
+    assert racing_epochs(16, 5, "early") == 26
+    assert racing_epochs(16, 5, "late") == 48
+    assert rungs(16, 20, "early") == {1: 7, 2: 3, 4: 1}
+    assert rungs(3, 5, "early") == {1: 1}
+    assert rungs(16, 1, "early") == {}
+
+
+@given(st.integers(1, 100), st.integers(1, 60))
+def test_early_is_never_dearer_than_late(epochs: int, count: int) -> None:
+    assert racing_epochs(epochs, count, "early") <= racing_epochs(epochs, count, "late")
+
+
+@pytest.mark.parametrize("stop", ["late", "early"])
+@pytest.mark.parametrize(("epochs", "count"), [(8, 1), (8, 2), (8, 5), (50, 20), (10, 50), (2, 9)])
+def test_the_forecast_counts_the_epochs_that_a_race_trains(epochs: int, count: int, stop: Stop) -> None:
+    stays = rungs(epochs, count, stop)
+    assert list(stays) == sorted(stays)
     curves = [[i / 100] * epochs for i in range(count)]
-    assert racing_epochs(epochs, count) == sum(race(curves, rungs(epochs, count)))
+    assert racing_epochs(epochs, count, stop) == sum(race(curves, stays))
 
 
 SEARCHED: dict[str, Any] = {

@@ -194,6 +194,7 @@ class TestRefusals:
             ("supernet.step_rule=branch", "'single-path', 'sandwich' or 'tree'"),
             ("space.pool=['min']", "'avg'"),
             ("search.objectives=['speed']", "'latency'"),
+            ("finalists.stop=soon", "'early'"),
             ("finalists.choose=best", '"one_se"'),
             ("finalists.choose=cheapest_above:80", '"cheapest_above:0.75"'),
         ],
@@ -205,6 +206,10 @@ class TestRefusals:
 
     def test_a_pool_smaller_than_the_population(self, refusal: Refusal) -> None:
         assert "random_pool (10) is smaller than population (50)" in refusal("search.random_pool=10")
+
+    def test_a_rule_that_weighs_several_where_one_is_left(self, file: Path, refusal: Refusal) -> None:
+        assert "leaves one finalist" in refusal("finalists.stop=early", "finalists.choose=one_se")
+        read_study(file, ["finalists.stop=early"])
 
     def test_two_objectives_that_are_one(self, file: Path, refusal: Refusal) -> None:
         both = "search.objectives=['accuracy', 'loss']"

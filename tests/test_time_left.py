@@ -15,7 +15,7 @@ from suite.errors import RunDirectoryError
 from suite.halving import racing_epochs
 from suite.progress import Display
 from suite.run_directory import RunDirectory, write_atomically
-from suite.study import StudySettings, read_study, study_toml, validate_study
+from suite.study import Stop, StudySettings, read_study, study_toml, validate_study
 from suite.time_left import TimeBudget, fit_finalists
 from suite.used_study import used_study, with_epochs
 from tests.conftest import space_of, tiny_table
@@ -38,7 +38,13 @@ def run(tmp_path: Path) -> RunDirectory:
 
 
 def fitted(
-    run: RunDirectory, seconds: float, spent: float, patch: pytest.MonkeyPatch, *, quiet: bool = True
+    run: RunDirectory,
+    seconds: float,
+    spent: float,
+    patch: pytest.MonkeyPatch,
+    *,
+    asked: StudySettings = ASKED,
+    quiet: bool = True,
 ) -> StudySettings:
     data = open_data(ASKED.data, find_data(ASKED.data))
     space = space_of()
@@ -48,32 +54,64 @@ def fitted(
     patch.setattr(time_left, "seconds_per_step", lambda _: next(paces) / steps)
     patch.setattr(time_left, "evaluate", lambda *_: None)
     patch.setattr(time_left, "time", SimpleNamespace(monotonic=lambda: 0.0))
-    budget = TimeBudget(seconds, ASKED)
+    budget = TimeBudget(seconds, asked)
     return fit_finalists(
         SHORT, budget, spent, genomes, space, data, torch.device("cpu"), run, Display(quiet=quiet)
     )
 
 
-@pytest.mark.parametrize(("more", "finalists"), [(1e6, 40), (0.01, 20), (-0.01, 19), (-350, 1), (-1e6, 1)])
-def test_as_many_epochs_as_fit_what_is_left_and_no_more_than_were_asked_for(
-    more: float, finalists: int, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def seconds_of(epochs: int, stop: Stop) -> float:
+    """What finalists of the asked study and its fine-tuning are given, at the paces above."""
     data = open_data(ASKED.data, find_data(ASKED.data))
     larger = len(data.all_training) / len(data.train)
-    of_twenty = sum(PACES) / 5 * (2 * racing_epochs(20, 5) + 5 * larger)
-    study = fitted(run, 100 + of_twenty + more, 100, monkeypatch)
-    assert study.finalists.epochs == finalists
+    return sum(PACES) / 5 * (2 * racing_epochs(epochs, 5, stop) + larger * round(epochs / 4)) / 0.9
+
+
+@pytest.mark.parametrize(
+    ("seconds", "finalists", "stop"),
+    [
+        (1e6, 40, "late"),
+        (seconds_of(30, "late") + 0.01, 30, "late"),
+        (seconds_of(30, "late") - 0.01, 29, "late"),
+        (seconds_of(20, "late") + 0.01, 20, "late"),
+        (seconds_of(20, "late") - 0.01, 36, "early"),
+        (seconds_of(12, "early") + 0.01, 12, "early"),
+        (seconds_of(12, "early") - 0.01, 11, "early"),
+        (0.01, 1, "late"),
+        (-1e6, 1, "late"),
+    ],
+)
+def test_as_many_epochs_as_fit_what_is_left_and_no_more_than_were_asked_for(
+    seconds: float, finalists: int, stop: Stop, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = fitted(run, 100 + seconds, 100, monkeypatch)
+    assert (study.finalists.epochs, study.finalists.stop) == (finalists, stop)
     assert study.final.epochs == max(1, round(finalists / 4))
-    assert with_epochs(study, 3, 1) == SHORT, "nothing else is changed"
+    assert with_epochs(study, 3, 1, stop="late") == SHORT, "nothing else is changed"
     assert used_study(run) == study
 
 
+def test_a_rule_that_weighs_cost_keeps_two_to_the_end(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finalists = ASKED.finalists.model_copy(update={"choose": "one_se"})
+    asked = ASKED.model_copy(update={"finalists": finalists})
+    study = fitted(run, seconds_of(12, "late") + 0.01, 0, monkeypatch, asked=asked)
+    assert (study.finalists.epochs, study.finalists.stop) == (12, "late")
+
+
 def test_what_was_written_down_holds(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
-    study = fitted(run, 1e6, 0, monkeypatch)
+    study = fitted(run, 200, 0, monkeypatch)
+    assert study.finalists.stop == "early"
     write_atomically(run.path / "study.toml", study_toml(SHORT).encode())  # stopped before it was written
     assert used_study(run) == study
     assert fitted(run, 10, 0, monkeypatch) == study, "not fitted twice"
     assert read_study(run.path / "study.toml") == study
+
+
+def test_a_run_of_an_older_suite_keeps_its_rungs(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.write_result("time_left", {"seconds": 5.0, "epochs": {"finalists": 8, "final": 2}})
+    assert fitted(run, 1e6, 0, monkeypatch) == with_epochs(SHORT, 8, 2, stop="late")
 
 
 def test_any_other_change_of_the_study_is_still_told(

@@ -64,8 +64,8 @@ def search(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="Shorten epochs and generations to fit, the finalists' once they are known: 90s, 30m, 2h; "
-            "with --seeds, for each.",
+            help="Shorten epochs and generations to fit, the finalists' once they are known, and leave out networks "
+            "that could not be trained for long: 90s, 30m, 2h; with --seeds, for each.",
         ),
     ] = None,
     resume: Annotated[

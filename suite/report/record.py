@@ -13,7 +13,7 @@ from suite.references.train import WINNER
 from suite.report.walked_space import WalkedSpace, read_walked_space
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace, space_of_run
-from suite.study import StudySettings, read_study
+from suite.study import StudySettings, read_study, validate_study
 from suite.winner import LEDGER_FILE
 
 
@@ -46,6 +46,17 @@ class RunRecord:
     def classes(self) -> list[str]:
         """Class names in label order."""
         return list(self.facts["dataset"]["classes"])
+
+    @cached_property
+    def asked(self) -> StudySettings:
+        """The study before a time budget shortened it; keys newer than the run have their defaults."""
+        return validate_study(self.facts["asked"], where=str(self.run.path / "run.json"))
+
+    @property
+    def left_out_above(self) -> int | None:
+        """MACs that a time budget limited the search to; None where the limit, if any, is the study's own."""
+        most = self.study.search.limits.max_macs
+        return None if most == self.asked.search.limits.max_macs else most
 
     @property
     def search_seconds(self) -> float:

@@ -16,7 +16,7 @@ from suite.wording import count
 
 @dataclass(frozen=True)
 class WalkedSpace:
-    """Columns of oracle.parquet, one entry per network that keeps to the study's limits on size."""
+    """Columns of oracle.parquet, one entry per network that keeps to the search's limits on size."""
 
     everything: Table  # networks beyond the limits as well, in the order of the space
     columns: Table
@@ -48,7 +48,7 @@ class WalkedSpace:
         """Which networks are compared, where not all are; otherwise empty."""
         words = ""
         if self.networks < len(self.everything["genome"]):
-            words += f" Compared are the {count(self.networks)} networks within the study's limits on size."
+            words += f" Compared are the {count(self.networks)} networks within the search's limits on size."
         if self.limits.max_latency_ms is not None:
             words += " The study's limit on latency is not applied here: it holds for measured times."
         return words

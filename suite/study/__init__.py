@@ -12,6 +12,7 @@ from suite.study.settings import (
     SpaceSettings,
     Start,
     StepRule,
+    Stop,
     StudySettings,
 )
 from suite.study.writing import study_toml
@@ -27,6 +28,7 @@ __all__ = [
     "SpaceSettings",
     "Start",
     "StepRule",
+    "Stop",
     "StudySettings",
     "read_study",
     "study_toml",

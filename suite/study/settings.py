@@ -13,6 +13,7 @@ StepRule = Literal["single-path", "sandwich", "tree"]
 FirstFc = Literal["per-depth", "per-depth-and-count"]
 Candidates = Literal["search", "predicted"]
 Start = Literal["scratch", "supernet"]
+Stop = Literal["late", "early"]
 MethodName = Literal["evolution", "random", "local", "aging", "tpe", "nsga2", "exhaustive"]
 
 # Where a number ends is where nobody would train: beyond, genomes have no text and spaces no size to print.
@@ -176,14 +177,27 @@ class LatencySettings(Settings):
 
 
 class FinalistSettings(Settings):
-    """Which genomes are trained on their own, from what weights, how long, and how the winner is chosen on val-B."""
+    """Which genomes are trained on their own, from what weights, how long, and how the winner is chosen on val-B.
+
+    `stop` is when those behind leave: "early" trains one to the end, and is what a short time budget makes of "late".
+    """
 
     count: Count = 5
     candidates: Candidates = "search"
     start: Start = "scratch"
     epochs: Count = 50
+    stop: Stop = "late"
     seeds: Count = 1
     choose: Annotated[str, AfterValidator(_known_rule)] = "accuracy"
+
+    @model_validator(mode="after")
+    def _rule_has_a_choice(self) -> FinalistSettings:
+        if self.stop == "early" and self.choose != "accuracy":
+            raise ValueError(
+                f'stop = "early" leaves one finalist, and choose = "{self.choose}" weighs several; '
+                'set stop = "late", or choose = "accuracy"'
+            )
+        return self
 
 
 class FinalSettings(Settings):

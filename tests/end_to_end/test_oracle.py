@@ -154,7 +154,7 @@ def test_only_networks_within_the_limits_are_compared(walked: RunDirectory, tmp_
     page = (run.path / "report" / "report.md").read_text()
     kept = int((table["params"] <= limit).sum())
     assert kept < 432
-    assert f"Compared are the {kept} networks within the study's limits on size." in page
+    assert f"Compared are the {kept} networks within the search's limits on size." in page
     assert f" of {kept} on val-A" in page
 
 

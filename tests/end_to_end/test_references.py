@@ -180,6 +180,7 @@ def test_a_run_that_declares_no_references_is_refused(finished: Path, tmp_path: 
     run = copied(finished, tmp_path)
     path = run.path / CHOICE_FILE
     choice = WrittenChoice.read(path)
+    assert "stop" not in choice.recipe["finalists"], "as older suites wrote it: what they chose still stands"
     path.unlink()
     WrittenChoice(choice.genome, (0,), choice.recipe, ("winner",)).write(path)
     done = suite("references", run.path, cwd=tmp_path)

@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 
 from suite.data import find_data, open_data
 from suite.report.record import RunRecord, read_record
-from suite.report.sections import evaluated_choices, limits, oracle_effort, search_history
+from suite.report.sections import evaluated_choices, limits, oracle_effort, search_history, settings
 from suite.report.style import Figures
 from suite.run_directory import RunDirectory
-from suite.study import read_study
+from suite.study import Limits, Stop, read_study
+from suite.used_study import with_epochs
 from tests.end_to_end.conftest import suite, write_study
 
 POOL = "end of random pool"
@@ -143,3 +144,48 @@ def test_how_far_the_machine_s_speed_moved_is_told(
     section = search_history.section(timed, _Kept(tmp_path))
     assert section is not None
     assert (told in section.body) if told else ("anchors" not in section.body)
+
+
+def under_budget(record: RunRecord, *, stop: Stop, max_macs: int | None) -> RunRecord:
+    """The same run as if a time budget had made so much of its study."""
+    study = with_epochs(record.study, 2, 1, stop=stop)
+    within = Limits(max_macs=max_macs)
+    study = study.model_copy(update={"search": study.search.model_copy(update={"limits": within})})
+    return replace(record, study=study, facts=record.facts | {"time_budget_seconds": 90})
+
+
+@pytest.mark.parametrize("max_macs", [None, 6_600_000])
+@pytest.mark.parametrize("stop", ["late", "early"])
+def test_the_report_says_what_a_time_budget_made_of_the_study(
+    stop: Stop, max_macs: int | None, record: RunRecord, tmp_path: Path
+) -> None:
+    short = under_budget(record, stop=stop, max_macs=max_macs)
+    used, claim = settings.section(short, Figures(tmp_path)), limits.section(short, Figures(tmp_path))
+    assert used is not None
+    assert claim is not None
+    assert "shortened to fit `--time-budget` of 90.0 s" in used.body
+    assert ("Finalists that were behind stopped early." in used.body) == (stop == "early")
+    assert ("Networks of more than 6.60 M MACs were left out." in used.body) == (max_macs is not None)
+    assert ("more than 6.60 M MACs were not searched" in claim.body) == (max_macs is not None)
+
+
+def test_a_limit_that_was_asked_for_is_no_doing_of_the_budget(record: RunRecord, tmp_path: Path) -> None:
+    short = under_budget(record, stop="late", max_macs=6_600_000)
+    search = short.facts["asked"]["search"] | {"limits": {"max_macs": 6_600_000}}
+    short = replace(short, facts=short.facts | {"asked": short.facts["asked"] | {"search": search}})
+    used, claim = settings.section(short, Figures(tmp_path)), limits.section(short, Figures(tmp_path))
+    assert used is not None
+    assert claim is not None
+    assert "shortened to fit" in used.body
+    assert "left out" not in used.body
+    assert "not searched" not in claim.body
+
+
+def test_a_budget_that_was_enough_shortened_nothing(record: RunRecord, tmp_path: Path) -> None:
+    """An older suite did not write all of today's keys into run.json."""
+    finalists = {key: value for key, value in record.facts["asked"]["finalists"].items() if key != "stop"}
+    asked = record.facts["asked"] | {"finalists": finalists}
+    enough = replace(record, facts=record.facts | {"asked": asked, "time_budget_seconds": 36_000})
+    used = settings.section(enough, Figures(tmp_path))
+    assert used is not None
+    assert "shortened" not in used.body

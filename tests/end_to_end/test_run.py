@@ -10,12 +10,14 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
 
+from suite.halving import rungs
 from suite.run_directory import RunDirectory
 from suite.study import read_study
 from suite.trials import open_storage
@@ -224,6 +226,8 @@ def test_a_time_budget_shortens_the_run_and_is_recorded(tmp_path: Path) -> None:
     assert 0 < left["seconds"] < 8
     assert left["epochs"] == {"finalists": finalists["epochs"], "final": used.final.epochs}
     assert used.finalists.epochs == finalists["epochs"] < 400
+    assert left["stop"] == used.finalists.stop == "early"
+    assert stops(finalists) <= rungs(finalists["epochs"], 3, "early").keys()
     again = suite("search", study, "--run-dir", "run", "--time-budget", "8s", "--resume", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
 
@@ -252,7 +256,38 @@ suite.time_left.write_atomically = write
     used = read_study(run.path / "study.toml")
     assert left["epochs"] == {"finalists": finalists["epochs"], "final": used.final.epochs}
     assert used.finalists.epochs == finalists["epochs"] < 400
+    assert stops(finalists) <= rungs(finalists["epochs"], 3, left["stop"]).keys()
     assert run.read_result("time_left") == left
+
+
+def test_what_a_budget_left_out_of_the_search_stays_out_of_it(tmp_path: Path) -> None:
+    """Where the dearest networks are slow to train; stopped in the search and gone on with."""
+    study = write_study(tmp_path, finalists={"epochs": 40})
+    slow = """
+import suite.launch
+from suite.forecast import Pace
+alone = tuple((1_000 * n, n * n / 100) for n in range(1, 101))
+suite.launch.measure_pace = lambda *words: Pace(supernet_epoch=0.1, alone=alone, evaluation=0.01)
+at(Trials, "record", 4, kill)
+"""
+    budget = ("--time-budget", "300s")
+    stopped = search_with(slow, study, tmp_path, *budget)
+    assert stopped.returncode == -signal.SIGKILL, stopped.stderr
+    assert "Networks of more than 50.0 k MACs are left out" in stopped.stderr
+    done = suite("search", study, "--run-dir", "run", *budget, "--resume", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    run = RunDirectory(tmp_path / "run")
+    assert read_study(run.path / "study.toml").search.limits.max_macs == 50_000
+    searched = run.read_result("search")
+    assert searched is not None
+    assert all(row["macs"] <= 50_000 for row in searched["evaluated"])
+    page = (run.path / "report" / "report.md").read_text()
+    assert page.count("Networks of more than 50.0 k MACs were") == 2, "left out, and what that means"
+
+
+def stops(finalists: Mapping[str, Any]) -> set[int]:
+    """After which epochs some finalists stopped; none of them after one where all were level."""
+    return {row["epochs"] for row in finalists["finalists"] if row["pruned"]}
 
 
 def test_latency_limits_and_the_journal(tmp_path: Path) -> None:

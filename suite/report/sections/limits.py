@@ -11,7 +11,7 @@ from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures
 from suite.run_directory import searched_on
-from suite.wording import count, plural, threads_in_words
+from suite.wording import count, in_short, plural, threads_in_words
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -23,6 +23,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         _test(record),
         _latency(record),
         _search(record),
+        _left_out(record),
         _ranking(record),
         _rivals(record),
     ]
@@ -75,10 +76,20 @@ def _latency(record: RunRecord) -> str:
 def _search(record: RunRecord) -> str:
     assert record.search is not None
     if record.oracle is not None:
-        return "What the search missed by the supernet's scores is known, as every network was scored; see above."
+        scored = "every network" if record.left_out_above is None else "every network that it was limited to"
+        return f"What the search missed by the supernet's scores is known, as {scored} was scored; see above."
     return (
         f"{count(record.search['evaluations'])} of {count(record.space.size)} networks were looked at. What the "
         "others would have scored is not known; `suite oracle` tells."
+    )
+
+
+def _left_out(record: RunRecord) -> str:
+    if record.left_out_above is None:
+        return ""
+    return (
+        f"Networks of more than {in_short(record.left_out_above)} MACs were not searched: in the time that the run "
+        "was given, they could not be trained for long. With more time, one of them may be better."
     )
 
 

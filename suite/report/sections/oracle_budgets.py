@@ -28,7 +28,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     header += ["Predicted latency (ms)"] if "latency_ms" in walked.prices else []
     header += ["Val-A accuracy", "Val-B accuracy"]
     lead = (
-        f"The best by supernet {walked.score} on val-A of all networks within each budget, none left out; val-B has "
+        f"The best by supernet {walked.score} on val-A of all networks within each budget; val-B has "
         f"pictures the choice was not made on.{walked.limits_in_words}"
     )
     return Section("The best network for each size", Markdown(f"{lead}\n\n{table(header, rows, left=2)}"))

@@ -54,7 +54,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
             "alone. Pooled by the maximum they may be more accurate."
         )
     if any(record.study.search.limits.model_dump().values()):
-        texts.append("The study's limits hold for the winner alone.")
+        texts.append("The limits of the search hold for the winner alone.")
     return Section("Against rivals", Markdown("\n\n".join(texts)))
 
 
