@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -23,7 +24,7 @@ from benchmarks.wall_clock.page import write_page
 from benchmarks.wall_clock.plan import PLAN_FILE, open_plan
 from benchmarks.wall_clock.rival import Rival
 from suite.data import Data, Split, find_data, open_data, read_ledger
-from suite.device import device_facts
+from suite.device import device_facts, open_device
 from suite.errors import RunDirectoryError, SearchError, TrainingError
 from suite.progress import Display
 from suite.run_directory import RUNS, EverySeconds, RunDirectory, latest_run
@@ -31,6 +32,7 @@ from suite.space import SearchSpace
 from suite.study import StudySettings, read_study, study_toml, validate_study
 from suite.training import Training
 from suite.trials import open_storage
+from suite.used_study import with_epochs
 from tests.conftest import refusal, rewrite_json, said, space_of, tiny_table
 
 BUDGETS = (0.01, 10.0)  # minutes: too few for anything but the least, and enough for all of the study
@@ -348,7 +350,53 @@ def test_what_is_trained_by_hand_is_told_once_every_seed_has_it(
         assert "by hand" not in page.split("## How")[0]
 
 
-def keep_pieces(folder: Path, gains: Sequence[float], by_hand: Sequence[float] = ()) -> None:
+@pytest.mark.parametrize(
+    ("changes", "said_of_it"),
+    [
+        ([{}, {}], "1 of fine-tuning."),
+        ([{"stop": "late", "max_macs": None}] * 2, "1 of fine-tuning."),
+        (
+            [{"stop": "early", "max_macs": 6_600_000}] * 2,
+            "1 of fine-tuning, finalists that stop early, networks of at most 6.60 M MACs.",
+        ),
+        (
+            [{}, {"stop": "early", "max_macs": 8_400}, {"max_macs": 6_600}],
+            "1 of fine-tuning, finalists that stop early (in 1 of 3 seeds), networks of at most 6.60 k to 8.40 k "
+            "MACs (in 2 of 3 seeds).",
+        ),
+    ],
+)
+def test_what_else_a_budget_changed_is_told(
+    changes: list[dict[str, Any]], said_of_it: str, tmp_path: Path
+) -> None:
+    keep_pieces(tmp_path, [0.01] * len(changes), changes=changes)
+    assert said_of_it in write_page(tmp_path).read_text()
+
+
+def test_a_race_keeps_its_name_where_finalists_stop_late(tmp_path: Path) -> None:
+    """As races had that were begun before there was a choice."""
+    study = validate_study(tiny_table(), where="tiny")
+    data = open_data(study.data, find_data(study.data))
+    facts = device_facts(open_device("auto")).to_json()
+    settings = study.model_dump(mode="json")
+    del settings["finalists"]["stop"]
+    alike = [
+        settings,
+        data.provenance.sha256,
+        *(facts[key] for key in ("device", "name", "threads", "torch")),
+    ]
+    name = f"tiny-{hashlib.sha256(json.dumps(alike).encode()).hexdigest()[:8]}"
+    assert open_plan(study, Path("tiny.toml"), [], data, tmp_path).pieces.path.name == name
+    early = with_epochs(study, 4, 1, stop="early")
+    assert open_plan(early, Path("tiny.toml"), [], data, tmp_path).pieces.path.name != name
+
+
+def keep_pieces(
+    folder: Path,
+    gains: Sequence[float],
+    by_hand: Sequence[float] = (),
+    changes: Sequence[dict[str, Any]] | None = None,
+) -> None:
     """A race of fifteen minutes: by how much each seed of ours, and by hand, is above the rival's 80 %."""
     kept = RunDirectory(folder / "tiny-0")
     study = validate_study(tiny_table(), where="tiny").model_dump(mode="json")
@@ -363,7 +411,8 @@ def keep_pieces(folder: Path, gains: Sequence[float], by_hand: Sequence[float] =
     for seed, gain in enumerate(gains):
         epochs = {"supernet": 2, "finalists": 10 + seed, "final": 1}
         ours = {"seconds": 900, "evaluating": 500, "evaluated": 100, "epochs": epochs}
-        kept.write_json(f"ours/{seed}.json", {**piece(seed, gain), **ours})
+        changed = changes[seed] if changes else {}
+        kept.write_json(f"ours/{seed}.json", {**piece(seed, gain), **ours, **changed})
         took = {"seconds": 850, "trials": 5, "pruned": 2, "epochs": 20, "epochs_of_a_trial": 10}
         kept.write_json(f"theirs/{seed}.json", {**piece(seed, 0.0), **took})
     for seed, gain in enumerate(by_hand):

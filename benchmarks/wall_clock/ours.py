@@ -60,6 +60,8 @@ def _piece(
             "finalists": used.finalists.epochs,
             "final": used.final.epochs,
         },
+        "stop": used.finalists.stop,
+        "max_macs": used.search.limits.max_macs,
         "seconds": ended - begun,
         "chosen_after": chosen - begun,
         "fine_tuning": float(spent["final"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -17,15 +17,16 @@ from suite.escaping import code, escaped
 from suite.reference_networks import BASE_GENOME
 from suite.report.style import BLUE, GREEN, ORANGE, OVER_DATA, STYLE, Figures, table
 from suite.run_directory import write_atomically
-from suite.wording import count, plural
+from suite.wording import count, in_short, plural
 
 _NEAR = 0.1  # of a budget: what a run may miss it by without a word
 _OURS, _THEIRS, _BY_HAND = "the suite", "Optuna over trainings", "by hand"
 
 _METHOD = (
-    "The suite's side is a whole run under `--time-budget`, which shortens epochs and generations; its time "
-    "begins after the forecast, of some ten seconds. The rival is what a practitioner would write with Optuna: "
-    "its TPE sampler over all genes together proposes a network of the same space, trained by itself by the same "
+    "The suite's side is a whole run under `--time-budget`, which shortens epochs and generations, and may stop "
+    "finalists early and leave the dearest networks out of the search; its time begins after the forecast, of ten "
+    "to fifteen seconds. The rival is what a practitioner would write with Optuna: its TPE sampler over all genes "
+    "together proposes a network of the whole space, trained by itself by the same "
     "recipe (pictures, augmentation, Adam, batch), its accuracy on val-B reported after every epoch to the "
     "Hyperband pruner. A network counts with its weights after its best epoch, pruned or not; a finalist of the "
     "suite with those after its last. At each budget the rival searches anew, with the same seed, for as many "
@@ -173,14 +174,29 @@ def _shortened(budgets: Sequence[AtBudget]) -> str:
     of_each = (
         f"in {at.minutes:g} minutes, {_one_or_more(at.epochs['supernet'])} of the supernet, "
         f"{_one_or_more(at.epochs['finalists'])} of a finalist, {_one_or_more(at.epochs['final'])} of fine-tuning"
+        f"{_cut_short(at)}"
         for at in budgets
     )
     return f"The suite's epochs: {'; '.join(of_each)}."
 
 
-def _one_or_more(epochs: Sequence[int]) -> str:
-    least, most = min(epochs), max(epochs)
-    return f"{least}" if least == most else f"{least} to {most}"
+def _cut_short(at: AtBudget) -> str:
+    """What else the budget changed, and in how many seeds if not in all."""
+    limited = [macs for macs in at.most_macs if macs is not None]
+    changes = []
+    if at.early:
+        changes.append((at.early, "finalists that stop early"))
+    if limited:
+        changes.append((len(limited), f"networks of at most {_one_or_more(limited, in_short)} MACs"))
+    return "".join(
+        f", {words}" + (f" (in {seeds} of {plural(len(at.seeds), 'seed')})" if seeds < len(at.seeds) else "")
+        for seeds, words in changes
+    )
+
+
+def _one_or_more(numbers: Sequence[int], in_words: Callable[[int], str] = str) -> str:
+    least, most = min(numbers), max(numbers)
+    return in_words(least) if least == most else f"{in_words(least)} to {in_words(most)}"
 
 
 def _mean_and_deviation(accuracy: Values) -> str:

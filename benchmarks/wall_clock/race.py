@@ -68,6 +68,8 @@ class AtBudget:
     theirs: Side
     by_hand: Side | None  # None until each of the seeds has its piece
     epochs: Mapping[str, tuple[int, ...]]  # (seeds,) of our side, by phase
+    early: int  # seeds whose finalists stopped early
+    most_macs: tuple[int | None, ...]  # (seeds,) that our side searched; None where it was not limited
 
     @property
     def ahead(self) -> Lead:
@@ -158,6 +160,8 @@ def _at_budget(
         _side(other),
         _side(hand) if len(hand) == len(seeds) else None,
         _epochs(one),
+        sum(piece.get("stop") == "early" for piece in one),  # pieces of older suites: none, and not limited
+        tuple(piece.get("max_macs") for piece in one),
     )
 
 
