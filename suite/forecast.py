@@ -1,4 +1,4 @@
-"""Before a run starts: what it will do, about how long each phase takes, and how to fit it into a time budget."""
+"""Before a run starts: what it will do, and about how long each phase takes."""
 
 from __future__ import annotations
 
@@ -23,26 +23,14 @@ from suite.study import StudySettings
 from suite.subnet_clock import ANCHORS, MOST_TOGETHER
 from suite.supernet import Scorer, Supernet, new_training
 from suite.training import Training
-from suite.used_study import with_epochs
 from suite.wording import roughly
-
-FEW = 1 / 3
-"""Of the epochs asked for; with fewer, a search may be worth less than one network trained by hand. A judgement."""
 
 _STEPS = 25
 _DRAWN = 16  # networks
 _TRAINED_ALONE = 4  # of them, from the cheapest to the dearest; what others take lies between
 _TRIES = 50  # to draw one that the study's limits allow
 _DEAR = 1 / 4  # of them: finalists are dear, 31 s an epoch on CIFAR-10 where any network took 12 s
-_SHARES = (3 / 4, 1 / 2)  # of them, the cheapest: what a short budget searches
-_WORTH_IT = 1.1  # times the epochs: for less, as timings differ, nobody stops early and nothing is left out
-_LATE_ENOUGH = 1 / 2  # of the epochs asked for: with fewer, finalists stop early
 _SCORED = 32  # networks together, or as many as a generation has
-# A supernet's order gains little by its time, and a search little by going on under such an order; finalists gain
-# more. On CIFAR-10 four times as long a supernet gives 0.06 of Kendall's tau, where a finalist of ten epochs has 5
-# points on one of four (benchmarks/RANKING.md).
-_SUPERNET_POWER = 3
-_SEARCH_POWER = 2
 _WARM_UP = 1.1  # of what timing a network is given
 _RECORDING_SECONDS = 0.02  # a trial on SQLite; `suite bench recording` measures it
 
@@ -128,41 +116,6 @@ def forecast(study: StudySettings, pace: Pace) -> Forecast:
     )
 
 
-def fit_to_budget(study: StudySettings, pace: Pace, seconds: float) -> StudySettings:
-    """The study shortened until it fits: finalists' epochs by a factor, generations and the supernet's by its powers.
-
-    Nothing goes below one epoch and no generation; a budget too small even for that gets that. Where finalists would
-    have few of their epochs, they stop early; and where that is not enough, dear networks are left out of the search,
-    if it brings more.
-    """
-    best = _fit(study, pace, seconds)
-    if is_enough_if_late(best.finalists.epochs, study):
-        return best
-    early = early_if_allowed(study)
-    for candidate in (early, *(_without_the_dearest(early, pace, share) for share in _SHARES)):
-        fit = _fit(candidate, pace, seconds)
-        if fit.finalists.epochs > _WORTH_IT * best.finalists.epochs:
-            best = fit
-        if best.finalists.epochs >= FEW * study.finalists.epochs:
-            break
-    return best
-
-
-def is_enough_if_late(epochs: int, asked: StudySettings) -> bool:
-    """Whether finalists with so many epochs can do without stopping early."""
-    return epochs >= _LATE_ENOUGH * asked.finalists.epochs
-
-
-def early_if_allowed(study: StudySettings) -> StudySettings:
-    """The study with finalists that stop early, if one is enough to choose from.
-
-    A rule that weighs cost and accuracy needs two.
-    """
-    if study.finalists.choose != "accuracy":
-        return study
-    return with_epochs(study, study.finalists.epochs, study.final.epochs, stop="early")
-
-
 def plan_in_words(study: StudySettings, size: int, pictures: int, device: str, expected: Forecast) -> str:
     """What a search of a space of `size` networks will do, phase by phase, and about how long each takes."""
     search, finalists = study.search, study.finalists
@@ -202,46 +155,6 @@ def _drawn(study: StudySettings, space: SearchSpace) -> list[Genome]:
     more = (space.sample(rng) for _ in range(_DRAWN * _TRIES))
     allowed = (genome for genome in chain(genomes, more) if within_size_limits(study, space, genome))
     return sorted(list(islice(allowed, _DRAWN)) or genomes, key=space.macs)
-
-
-def _without_the_dearest(study: StudySettings, pace: Pace, share: float) -> StudySettings:
-    """The study limited to a share of the networks drawn, the cheapest; MACs in two digits, as a limit is read."""
-    most = pace.alone[math.ceil(share * len(pace.alone)) - 1][0]
-    step = 10 ** max(0, len(str(most)) - 2)
-    limits = study.search.limits
-    macs = min(-(-most // step) * step, limits.max_macs or math.inf)
-    search = study.search.model_copy(update={"limits": limits.model_copy(update={"max_macs": int(macs)})})
-    return study.model_copy(update={"search": search})
-
-
-def _fit(study: StudySettings, pace: Pace, seconds: float) -> StudySettings:
-    """Shortened by the largest factor that fits, or the smallest there is."""
-    if forecast(study, pace).total <= seconds:
-        return study
-    shortest, longest = 0.0, 1.0
-    for _ in range(30):
-        middle = (shortest + longest) / 2
-        fits = forecast(_shortened(study, middle), pace).total <= seconds
-        shortest, longest = (middle, longest) if fits else (shortest, middle)
-    return _shortened(study, shortest)
-
-
-def _shortened(study: StudySettings, factor: float) -> StudySettings:
-    def epochs(whole: int) -> int:
-        return max(1, int(whole * factor))
-
-    of_supernet = max(1, round(study.supernet.epochs * factor**_SUPERNET_POWER))
-    of_search = factor**_SEARCH_POWER
-    pool = max(study.search.population, int(study.search.random_pool * max(of_search, 0.25)))
-    searched = study.model_copy(
-        update={
-            "supernet": study.supernet.model_copy(update={"epochs": of_supernet}),
-            "search": study.search.model_copy(
-                update={"generations": int(study.search.generations * of_search), "random_pool": pool}
-            ),
-        }
-    )
-    return with_epochs(searched, epochs(study.finalists.epochs), epochs(study.final.epochs))
 
 
 def _seconds_per_walk(space: SearchSpace, supernet: Supernet, data: Data, device: torch.device) -> float:

@@ -20,7 +20,7 @@ from suite.errors import RunDirectoryError
 from suite.experiment import run_experiment
 from suite.fidelity.predicted import find_truth
 from suite.fidelity.truth_table import TRUTH
-from suite.forecast import fit_to_budget, forecast, measure_pace, plan_in_words
+from suite.forecast import forecast, measure_pace, plan_in_words
 from suite.foreign_study import refuse_taken_name
 from suite.progress import Display
 from suite.report import write_report
@@ -29,6 +29,7 @@ from suite.run_directory import RUNS, RunDirectory, utc_now, write_atomically
 from suite.space import SearchSpace
 from suite.storage_url import shown_url, storage_url, stored_url
 from suite.study import StudySettings, read_study, study_toml, validate_study
+from suite.time_budget import fit_to_budget
 from suite.time_left import TimeBudget
 from suite.trials import open_storage
 from suite.used_study import study_at_start, with_fitted_epochs

@@ -15,13 +15,14 @@ import torch
 
 from suite.data import Data
 from suite.finalists import checkpoint_name
-from suite.forecast import FEW, early_if_allowed, is_enough_if_late, seconds_per_step
+from suite.forecast import seconds_per_step
 from suite.halving import racing_epochs
 from suite.progress import Display
 from suite.run_directory import RunDirectory, write_atomically
 from suite.space import Genome, SearchSpace
 from suite.standalone import standalone_training
 from suite.study import StudySettings, study_toml
+from suite.time_budget import FEW, early_if_allowed, is_enough_if_late
 from suite.training import evaluate
 from suite.used_study import TIME_LEFT, with_epochs, with_fitted_epochs
 from suite.wording import duration, plural

@@ -72,6 +72,7 @@ ROOMS = (
     "fidelity",
     "ablation",
     "forecast",
+    "time_budget",
     "results",
     "time_left",
     "comparison",
