@@ -15,7 +15,7 @@ from benchmarks.remark import remarked
 from benchmarks.wall_clock.race import SURE, AtBudget, Lead, Race, Side, Values, read_races
 from suite.escaping import code, escaped
 from suite.reference_networks import BASE_GENOME
-from suite.report.style import BLUE, GREEN, ORANGE, OVER_DATA, STYLE, Figures, table
+from suite.report.style import BLUE, GREEN, ORANGE, STYLE, Figures, table
 from suite.run_directory import write_atomically
 from suite.wording import count, in_short, plural
 
@@ -112,7 +112,7 @@ def _section(race: Race, title: str, figures: Figures) -> str:
         if sides:
             _curve(axes, name, sides, colour)
     axes.set(xlabel="minutes in all", ylabel="test accuracy (%)")
-    axes.legend(loc="upper left", **OVER_DATA)  # where curves that rise leave room
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)  # a dot may lie anywhere
     alt = f"Test accuracy on {race.study.name} over minutes: the suite and its rivals, mean and each seed"
     return "\n\n".join(
         [
