@@ -15,7 +15,8 @@ from suite.accuracy_interval import accuracy_interval
 from suite.errors import RunDirectoryError
 from suite.paired_test import PairedTest, Right, holm, mcnemar, right_of
 from suite.run_directory import RunDirectory
-from suite.study import StudySettings, read_study, validate_study
+from suite.study import StudySettings, read_study
+from suite.used_study import study_asked_for
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ def _read(run: RunDirectory) -> FinishedRun:
             where=str(run.path),
             remedy="Let it finish (suite search STUDY --resume), or leave it out.",
         )
-    asked = validate_study(facts["asked"], where=str(run.path / "run.json"))
+    asked = study_asked_for(facts, run)
     same = [asked.model_dump(mode="json", exclude={"seed"}), facts["time_budget_seconds"]]
     return FinishedRun(
         run_id=run.run_id,

@@ -28,11 +28,11 @@ from suite.results import PHASES
 from suite.run_directory import RUNS, RunDirectory, utc_now, write_atomically
 from suite.space import SearchSpace
 from suite.storage_url import shown_url, storage_url, stored_url
-from suite.study import StudySettings, read_study, study_toml, validate_study
+from suite.study import StudySettings, read_study, study_toml
 from suite.time_budget import fit_to_budget
 from suite.time_left import TimeBudget
 from suite.trials import open_storage
-from suite.used_study import study_at_start, with_fitted_epochs
+from suite.used_study import study_asked_for, study_at_start, with_fitted_epochs
 from suite.wording import duration, in_short, listed
 
 
@@ -134,7 +134,7 @@ def check_asked_again(request: Request, run: RunDirectory) -> None:
     """
     facts = run.read_json("run.json") or {}
     begun_on = facts["device"]["device"]
-    differences = _changes(_asked(facts, run), request.study)
+    differences = _changes(study_asked_for(facts, run), request.study)
     begun_with = study_at_start(run)
     if begun_with is not None:
         now = with_fitted_epochs(read_study(run.path / "study.toml"), run)
@@ -177,7 +177,7 @@ def _run(
 def _time_budget(run: RunDirectory) -> TimeBudget | None:
     facts = run.read_json("run.json") or {}
     seconds = facts["time_budget_seconds"]
-    return None if seconds is None else TimeBudget(seconds, _asked(facts, run))
+    return None if seconds is None else TimeBudget(seconds, study_asked_for(facts, run))
 
 
 def _open_data(request: Request, display: Display) -> Data:
@@ -217,11 +217,6 @@ def _plan(request: Request, data: Data, device: torch.device, display: Display) 
             "of the epochs asked for."
         )
     return study
-
-
-def _asked(facts: dict[str, Any], run: RunDirectory) -> StudySettings:
-    """What was asked for before a time budget shortened it; keys newer than the run have their defaults."""
-    return validate_study(facts["asked"], where=str(run.path / "run.json"))
 
 
 def _changes(then: StudySettings, now: StudySettings) -> list[str]:

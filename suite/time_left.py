@@ -67,7 +67,7 @@ def fit_finalists(
                 "seconds": left,
                 "epochs": epochs,
                 "stop": fitted.finalists.stop,
-                "seconds_of_an_epoch": list(an_epoch),
+                "seconds_of_an_epoch": an_epoch,
             },
         )
         display.say(

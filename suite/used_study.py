@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from suite.errors import RunDirectoryError
 from suite.run_directory import RunDirectory
 from suite.study import Stop, StudySettings, read_study, validate_study
@@ -25,6 +28,11 @@ def used_study(run: RunDirectory) -> StudySettings:
             remedy='Restore it: run.json has it under "used".',
         )
     return with_fitted_epochs(study, run)
+
+
+def study_asked_for(facts: Mapping[str, Any], run: RunDirectory) -> StudySettings:
+    """By a run's run.json, what was asked for before a time budget shortened it; newer keys have their defaults."""
+    return validate_study(facts["asked"], where=str(run.path / "run.json"))
 
 
 def study_at_start(run: RunDirectory) -> StudySettings | None:

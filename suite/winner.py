@@ -54,7 +54,7 @@ def finish_winner(
         genome=winner["genome"],
         seeds=tuple(range(study.seed, study.seed + SEEDS)),
         recipe={
-            "finalists": study.finalists.model_dump(mode="json", exclude=_newer(study)),
+            "finalists": study.finalists.for_hashing(),
             "final": study.final.model_dump(mode="json"),
         },
         declared=("winner", *NAMES),  # trained later, by `suite references`, if at all
@@ -88,11 +88,6 @@ def finish_winner(
     }
     run.write_result(PHASE, result)
     return result
-
-
-def _newer(study: StudySettings) -> set[str]:
-    """Keys that an older suite did not write: one of its choices, stopped before the test, is the same still."""
-    return {"stop"} if study.finalists.stop == "late" else set()
 
 
 def _fine_tuning(

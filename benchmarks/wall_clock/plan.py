@@ -46,14 +46,8 @@ def open_plan(
     Another machine, another version of torch or other pictures make another plan, and so a race of their own.
     """
     facts = device_facts(open_device("auto")).to_json()
-    newer = (
-        {"finalists": {"stop"}} if study.finalists.stop == "late" else None
-    )  # races begun before are the same
-    alike = [
-        study.model_dump(mode="json", exclude=newer),
-        data.provenance.sha256,
-        *(facts[name] for name in _SAME_MACHINE),
-    ]
+    settings = {**study.model_dump(mode="json"), "finalists": study.finalists.for_hashing()}
+    alike = [settings, data.provenance.sha256, *(facts[name] for name in _SAME_MACHINE)]
     name = f"{study.name}-{hashlib.sha256(json.dumps(alike).encode()).hexdigest()[:8]}"
     pieces = RunDirectory(folder / name)
     if pieces.read_json(PLAN_FILE) is None:

@@ -13,7 +13,8 @@ from suite.references.train import WINNER
 from suite.report.walked_space import WalkedSpace, read_walked_space
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace, space_of_run
-from suite.study import StudySettings, read_study, validate_study
+from suite.study import StudySettings, read_study
+from suite.used_study import study_asked_for
 from suite.winner import LEDGER_FILE
 
 
@@ -49,8 +50,8 @@ class RunRecord:
 
     @cached_property
     def asked(self) -> StudySettings:
-        """The study before a time budget shortened it; keys newer than the run have their defaults."""
-        return validate_study(self.facts["asked"], where=str(self.run.path / "run.json"))
+        """The study before a time budget shortened it."""
+        return study_asked_for(self.facts, self.run)
 
     @property
     def left_out_above(self) -> int | None:

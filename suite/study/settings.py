@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
@@ -189,6 +189,10 @@ class FinalistSettings(Settings):
     stop: Stop = "late"
     seeds: Count = 1
     choose: Annotated[str, AfterValidator(_known_rule)] = "accuracy"
+
+    def for_hashing(self) -> dict[str, Any]:
+        """As JSON values; `stop` only where it is not "late", so that what older suites hashed is the same."""
+        return self.model_dump(mode="json", exclude={"stop"} if self.stop == "late" else None)
 
     @model_validator(mode="after")
     def _rule_has_a_choice(self) -> FinalistSettings:
