@@ -13,6 +13,7 @@ import numpy as np
 
 from suite.accuracy_interval import accuracy_interval
 from suite.errors import RunDirectoryError
+from suite.own_code import all_code_in_words
 from suite.paired_test import PairedTest, Right, holm, mcnemar, right_of
 from suite.run_directory import RunDirectory
 from suite.study import StudySettings, read_study
@@ -232,6 +233,7 @@ def _description(run: FinishedRun) -> dict[str, str]:
         "pictures (sha256)": run.facts["dataset"]["sha256"][:12],
         "machine": device["name"],
         "threads": _text(device["threads"]),
+        "code": all_code_in_words(run.facts),
         **{f"version of {name}": _text(version) for name, version in run.facts["versions"].items()},
     }
 

@@ -10,6 +10,7 @@ from suite.fitness import needs_latency
 from suite.latency_model import PHASE as LATENCY_MODEL
 from suite.progress import Display
 from suite.run_directory import RunDirectory
+from suite.run_facts import amend_facts
 from suite.search import PHASE as SEARCH
 from suite.study import StudySettings
 from suite.winner import PHASE as FINAL
@@ -44,7 +45,7 @@ def note_device(run: RunDirectory, device: torch.device, display: Display) -> No
         return
     display.say(f"Note: so far this ran on {_who(before)}; it goes on on {_who(now)}.")
     earlier = [*facts.get("earlier_devices", []), before]
-    run.write_json("run.json", {**facts, "device": now, "earlier_devices": earlier})
+    amend_facts(run, device=now, earlier_devices=earlier)
 
 
 def _who(device: dict[str, object]) -> str:

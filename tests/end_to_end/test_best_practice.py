@@ -41,6 +41,9 @@ ONCE = (("winner", 0), ("base CNN", 0), ("random 1", 0))
 TWICE = (*ONCE, ("winner", 1), ("base CNN", 1), ("random 1", 1))
 
 
+CODE = {"source": "012345678901", "commit": "abcdef" * 7, "changed": False}
+
+
 def test_a_search_alone_has_no_rivals_no_ablations_and_no_second_run(record: RunRecord) -> None:
     answers = verdicts(record)
     assert [item for item, verdict in answers.items() if verdict == "no"] == [
@@ -120,6 +123,26 @@ def test_a_second_look_at_the_test_is_told(record: RunRecord) -> None:
         "for each network and seed, but for what the ledger has twice;"
         in same(replace(beside, ledger=twice)).fact
     )
+
+
+@pytest.mark.parametrize(
+    ("facts", "verdict", "told"),
+    [
+        ({"code": CODE}, "yes", "source 012345678901, commit abcdefabcdef"),
+        ({"code": {**CODE, "changed": True}}, "partly", "changed since"),
+        ({"code": {**CODE, "commit": None}}, "partly", "source 012345678901"),
+        ({"code": CODE, "earlier_code": [None]}, "partly", "commit abcdefabcdef"),
+        ({"code": None}, "partly", "which state of it, the run does not say"),
+    ],
+)
+def test_code_is_known_by_its_commit(
+    facts: dict[str, Any], verdict: str, told: str, record: RunRecord
+) -> None:
+    made = replace(record, facts={**record.facts, **facts})
+    for item in ("Code that trains the final networks", "Code of the search space", "Code of the NAS method"):
+        answer = dict(ITEMS)[item](made)
+        assert answer.verdict == verdict
+        assert told in answer.fact
 
 
 def test_a_truth_table_that_chose_the_finalists_is_a_cost_outside_the_run(record: RunRecord) -> None:

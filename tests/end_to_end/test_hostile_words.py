@@ -92,7 +92,9 @@ def hostile(run: RunDirectory) -> RunDirectory:
     shutil.copytree(run.path, run.path.with_name("benign"))
     device = {**facts["device"], "name": CLASSES[1], "system": MILD, "python": MILD, "matmul_precision": MILD}
     versions = dict.fromkeys(facts["versions"], MILD)
-    rewrite_json(run.path / "run.json", dataset=dataset, device=device, versions=versions, started=MILD)
+    code = {"source": MILD, "commit": MILD, "changed": True}
+    made = {"device": device, "versions": versions, "code": code, "started": MILD}
+    rewrite_json(run.path / "run.json", dataset=dataset, **made)
     search = json.loads((run.path / "results" / "search.json").read_text())
     failed = {**search["evaluated"][-1], "failure": CLASSES[7]}
     rewrite_json(run.path / "results" / "search.json", evaluated=[*search["evaluated"], failed])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from suite.escaping import escaped
+from suite.own_code import code_in_words
 from suite.own_words import Markdown
 from suite.reference_networks import RANDOM
 from suite.report.record import RunRecord
@@ -44,18 +45,27 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
 
 
 def _training_code(record: RunRecord) -> Answer:
-    return Answer(
-        "yes",
-        f"nas-suite {escaped(record.facts['versions']['nas-suite'])}, `suite/standalone.py` and `suite/training.py`; "
-        'the command is under "How to repeat it"',
-    )
+    version = escaped(record.facts["versions"]["nas-suite"])
+    files = f"nas-suite {version}, `suite/standalone.py` and `suite/training.py`"
+    return _code(record, f'{files}; the command is under "How to repeat it"')
 
 
 def _space_code(record: RunRecord) -> Answer:
-    return Answer(
-        "yes",
-        f"`suite/space.py` and `suite/blocks/`: {count(record.space.size)} networks, by the choices of `[space]`",
-    )
+    files = "`suite/space.py` and `suite/blocks/`"
+    return _code(record, f"{files}: {count(record.space.size)} networks, by the choices of `[space]`")
+
+
+def _method_code(record: RunRecord) -> Answer:
+    return _code(record, f"`suite/methods/` ({record.study.search.method}) and `suite/supernet/`")
+
+
+def _code(record: RunRecord, files: str) -> Answer:
+    """The files are there for all; whether they are known as they were then is what a commit tells."""
+    code = record.facts.get("code")
+    if code is None:
+        return Answer("partly", f"{files}; which state of it, the run does not say")
+    exact = code["commit"] is not None and not code["changed"] and not record.facts.get("earlier_code")
+    return Answer("yes" if exact else "partly", f"{files}; {escaped(code_in_words(code))}")
 
 
 def _evaluation_settings(record: RunRecord) -> Answer:
@@ -65,10 +75,6 @@ def _evaluation_settings(record: RunRecord) -> Answer:
         f'`[supernet]`, `[finalists]` and `[final]` under "Settings"; finalists from seed {seeds}, the winner '
         f"fine-tuned from seed {record.study.seed}",
     )
-
-
-def _method_code(record: RunRecord) -> Answer:
-    return Answer("yes", f"`suite/methods/` ({record.study.search.method}) and `suite/supernet/`")
 
 
 def _method_settings(record: RunRecord) -> Answer:

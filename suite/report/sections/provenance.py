@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from suite.escaping import escaped, in_code
+from suite.own_code import all_code_in_words
 from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
@@ -29,6 +30,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
         ["Matmul precision setting", escaped(device["matmul_precision"])],
         ["System", f"{escaped(device['system'])}, Python {escaped(device['python'])}"],
         ["Versions", ", ".join(f"{escaped(p)} {escaped(v)}" for p, v in record.facts["versions"].items())],
+        ["Code", escaped(all_code_in_words(record.facts))],
         ["Begun", escaped(record.facts["started"])],
     ]
     return Section("Provenance", Markdown(table(["", ""], rows, left=2)))

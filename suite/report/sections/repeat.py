@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from suite.escaping import escaped, in_code, one_line
+from suite.own_code import code_in_words
 from suite.own_words import Markdown
 from suite.report.record import RunRecord
 from suite.report.section import Section
@@ -14,7 +15,8 @@ from suite.report.style import Figures
 def section(record: RunRecord, figures: Figures) -> Section | None:
     """The exact commands in order, with nothing secret in them."""
     device = record.facts["device"]
-    version = record.facts["versions"]["nas-suite"]
+    version, code = record.facts["versions"]["nas-suite"], record.facts.get("code")
+    exactly = "" if code is None else f" ({escaped(code_in_words(code))})"
     by_truth = record.fidelity is not None or "table" in (record.candidates or {})
     file = "RUN/study.toml" if by_truth else "study.toml"
     where = (
@@ -27,7 +29,7 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     return Section(
         "How to repeat it",
         Markdown(
-            f"With nas-suite {escaped(version)} and the same pictures, {where}:"
+            f"With nas-suite {escaped(version)}{exactly} and the same pictures, {where}:"
             f"\n\n```\n{chr(10).join(commands)}\n```\n\n"
             f"{_truth(record)}Pictures that were given by `--data` or by a relative folder must be given again. "
             "The same seed on the same machine gives the same genomes and accuracies where latency is no objective; "
