@@ -12,13 +12,13 @@ import numpy as np
 
 from suite.data import find_data, open_data
 from suite.device import open_device
+from suite.evaluation import evaluate
 from suite.progress import Display
 from suite.run_directory import RunDirectory, finished_phase
 from suite.space import space_of_run
 from suite.standalone import standalone_training
 from suite.study import read_study
 from suite.supernet import Scorer, load_supernet
-from suite.training import evaluate
 
 STARTS = ("scratch", "supernet")
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from suite.data import Split
 from suite.errors import RunDirectoryError
+from suite.evaluation import Outcome
 from suite.run_directory import RunDirectory, write_atomically
-from suite.training import Outcome
 
 FILE = "results/telling.npy"
 HARDEST = 12

@@ -13,7 +13,8 @@ from suite.cnn import StandaloneCNN
 from suite.data import Data, WrittenChoice, read_ledger
 from suite.data.dataset import are_unequal
 from suite.errors import RunDirectoryError
-from suite.finalists import checkpoint_name
+from suite.evaluation import Outcome, evaluate
+from suite.finalist import checkpoint_name
 from suite.latency import measure
 from suite.progress import Display
 from suite.reference_networks import NAMES, SEEDS
@@ -22,7 +23,7 @@ from suite.space import SearchSpace
 from suite.standalone import fine_tuning_recipe
 from suite.study import LatencySettings, StudySettings
 from suite.telling_pictures import write_telling_pictures
-from suite.training import Outcome, Training, evaluate, train_to_end
+from suite.training import Training, train_to_end
 
 PHASE = "final"
 CHOICE_FILE = "results/choice.json"

@@ -10,9 +10,9 @@ import torch
 
 from suite.data import Split
 from suite.errors import RunDirectoryError
+from suite.evaluation import Outcome
 from suite.run_directory import RunDirectory
 from suite.telling_pictures import FILE, HARDEST, OF_EACH, read_telling_pictures, write_telling_pictures
-from suite.training import Outcome
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import torch
 from suite.cnn import StandaloneCNN
 from suite.data import Data, Split, find_data, open_data
 from suite.errors import OutOfMemoryError, TrainingError
+from suite.evaluation import Outcome, evaluate
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
@@ -19,7 +20,7 @@ from suite.standalone import standalone_training
 from suite.study import StudySettings, validate_study
 from suite.supernet import Scorer, Supernet, load_supernet, new_training, train_supernet
 from suite.supernet.step_rules import STEP_RULES
-from suite.training import Outcome, Training, evaluate, train_to_end
+from suite.training import Training, train_to_end
 
 CPU = torch.device("cpu")
 
@@ -179,8 +180,27 @@ def test_too_little_memory_is_told_with_what_to_do(
     t.network.forward = run_out  # type: ignore[method-assign]
     with pytest.raises(OutOfMemoryError, match=r"train on 64 pictures at once.*Lower the batch size"):
         t.run_epoch()
-    with pytest.raises(OutOfMemoryError, match="look at 250 pictures at once"):
+    with pytest.raises(OutOfMemoryError, match="look at 1 picture at once"):
         evaluate(t.network, data, data.val_choice, CPU)
+
+
+def test_a_look_that_needs_too_much_memory_is_taken_at_fewer_pictures(
+    tiny_study: StudySettings, space: SearchSpace, data: Data
+) -> None:
+    network = training(tiny_study, space, data).network
+    whole, forward, seen = evaluate(network, data, data.val_choice, CPU), network.forward, []
+
+    def forward_of_few(pictures: torch.Tensor) -> torch.Tensor:
+        seen.append(len(pictures))
+        if len(pictures) > 70:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes.")
+        return forward(pictures)
+
+    network.forward = forward_of_few  # type: ignore[method-assign]
+    halved = evaluate(network, data, data.val_choice, CPU)
+    assert torch.equal(halved.predicted, whole.predicted)
+    torch.testing.assert_close(halved.losses, whole.losses, rtol=1e-5, atol=1e-7)
+    assert seen == [len(data.val_choice), 125, 62, 62, 62, len(data.val_choice) - 3 * 62]
 
 
 def test_train_to_end_resumes_from_its_checkpoint(

@@ -13,6 +13,7 @@ from suite.cnn import StandaloneCNN
 from suite.data import find_data
 from suite.device import device_facts
 from suite.errors import RunDirectoryError
+from suite.evaluation import evaluate
 from suite.latency import measure
 from suite.progress import Display
 from suite.reference_networks import as_trained
@@ -20,7 +21,7 @@ from suite.references import RunToMatch, run_to_match
 from suite.references.train import WINNER, alone_training, fine_tuning
 from suite.run_directory import RunDirectory
 from suite.space import Genome
-from suite.training import evaluate, train_to_end
+from suite.training import train_to_end
 from suite.used_study import used_study
 from suite.winner import PHASE as FINAL
 

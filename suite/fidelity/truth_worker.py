@@ -12,12 +12,13 @@ from optuna.trial import FrozenTrial
 
 from suite.data import Data, Place, open_data
 from suite.device import open_device
+from suite.evaluation import evaluate
 from suite.fidelity.truth_table import Drawn, Reading
 from suite.run_directory import EverySeconds, RunDirectory
 from suite.space import SearchSpace
 from suite.standalone import standalone_training
 from suite.study import StudySettings
-from suite.training import Training, evaluate
+from suite.training import Training
 from suite.trial_queue import still_at, work_off
 from suite.trials import open_storage
 

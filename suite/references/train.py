@@ -11,6 +11,7 @@ import torch
 from suite.data import WrittenChoice, read_ledger
 from suite.device import device_facts
 from suite.errors import RunDirectoryError
+from suite.evaluation import evaluate
 from suite.finalists import PHASE as FINALISTS
 from suite.progress import Display, Phase
 from suite.reference_networks import EXTREMES, ReferenceNetwork, as_trained, reference_networks
@@ -19,7 +20,7 @@ from suite.references.timing import timed
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
 from suite.standalone import alone_recipe, fine_tuning_recipe
-from suite.training import Training, evaluate, train_on
+from suite.training import Training, train_on
 from suite.winner import CHOICE_FILE, LEDGER_FILE
 from suite.winner import PHASE as FINAL
 from suite.wording import plural

@@ -16,12 +16,12 @@ from scipy.stats import binomtest
 
 from suite.data import Data, find_data, open_data
 from suite.errors import ExportError
+from suite.evaluation import evaluate
 from suite.export import Classifier, load_exported, read_facts
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
 from suite.study import read_study
 from suite.supernet import Scorer, load_supernet
-from suite.training import evaluate
 from tests.end_to_end.conftest import suite, write_study
 
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from suite.data import find_data, open_data
+from suite.evaluation import evaluate
 from suite.export import load_exported, read_facts
 from suite.run_directory import RunDirectory
 from suite.study import read_study
-from suite.training import evaluate
 from tests.conftest import rewrite_json
 from tests.end_to_end.conftest import suite, write_study
 from tests.end_to_end.stopping import suite_with
