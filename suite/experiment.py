@@ -20,8 +20,9 @@ from suite.choice import (
 from suite.data import Data
 from suite.fidelity.predicted import find_truth, predict_promising
 from suite.fidelity.truth_table import TRUTH
+from suite.finalist import checkpoint_name
 from suite.finalists import PHASE as FINALISTS
-from suite.finalists import checkpoint_name, train_finalists
+from suite.finalists import train_finalists
 from suite.fitness import Fitness, criteria, within_size_limits
 from suite.latency_model import PHASE as LATENCY_MODEL
 from suite.oracle import PHASE as ORACLE
@@ -36,7 +37,7 @@ from suite.space import Genome, SearchSpace
 from suite.study import StudySettings
 from suite.supernet import Scorer, train_supernet
 from suite.supernet.training import PHASE as SUPERNET
-from suite.time_left import TimeBudget, fit_finalists
+from suite.time_left import TimeBudget, fit_finalists, fit_fine_tuning
 from suite.trials import Trials, open_storage, study_of_trainings
 from suite.winner import PHASE as FINAL
 from suite.winner import finish_winner
@@ -96,9 +97,12 @@ def run_experiment(
     tested = run.read_result(FINAL)
     if tested is None:
         winner = choose_winner(study, trained, costs(searched))
+        if budget is not None:
+            study = fit_fine_tuning(study, budget, winner, trained, data, run, display)
         tested = finish_winner(study, space, winner, data, device, run, display)
     # Of finished phases, should a stop have come before they dropped their own.
-    for phase in (SUPERNET, SEARCH, FINAL, *map(checkpoint_name, range(len(trained["finalists"])))):
+    begun = len(trained["finalists"]) + len(trained.get("failed", []))
+    for phase in (SUPERNET, SEARCH, FINAL, *map(checkpoint_name, range(begun))):
         run.drop_checkpoint(phase)
 
     write_trials_csv(storage, f"{name}/search", run)

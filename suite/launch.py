@@ -12,6 +12,7 @@ import torch
 
 from suite import __version__
 from suite.clean_stop import clean_stop
+from suite.code_again import note_code
 from suite.data import Data, Place, open_data
 from suite.data.begun_on import check_begun_on
 from suite.device import device_facts, open_device
@@ -22,6 +23,7 @@ from suite.fidelity.predicted import find_truth
 from suite.fidelity.truth_table import TRUTH
 from suite.forecast import forecast, measure_pace, plan_in_words
 from suite.foreign_study import refuse_taken_name
+from suite.own_code import own_code
 from suite.progress import Display
 from suite.report import write_report
 from suite.results import PHASES
@@ -95,6 +97,7 @@ def begin(request: Request, path: Path | None, display: Display) -> Finished:
             "storage": None if request.storage is None else shown_url(request.storage),
             "device": device_facts(device).to_json(),
             "versions": _versions(),
+            "code": own_code().to_json(),
             "dataset": _dataset(data),
             "started": utc_now(),
         }
@@ -121,6 +124,7 @@ def go_on(request: Request, run: RunDirectory, display: Display) -> Finished:
             data = _open_data(request, display)
             check_begun_on(run, data)
             note_device(run, device, display)
+            note_code(run, display)
             return _run(run, study, data, device, request, display)
     except KeyboardInterrupt:
         raise InterruptedRun(run) from None

@@ -1,20 +1,23 @@
 """What a time budget leaves for the finalists, once they are known: their epochs and fine-tuning's, fitted to it.
 
 Before a run nobody knows how long its finalists take, so they are priced as dear ones then; and the supernet and the
-search never take quite what was forecast. Here each finalist's own pace is measured.
+search never take quite what was forecast. Here each finalist's own pace is measured. Nor do finalists take what they
+were priced at, so fine-tuning is fitted again to what they leave.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 import torch
 
 from suite.data import Data
-from suite.finalists import checkpoint_name
+from suite.evaluation import evaluate
+from suite.finalist import checkpoint_name
 from suite.forecast import seconds_per_step
 from suite.halving import racing_epochs
 from suite.progress import Display
@@ -23,8 +26,8 @@ from suite.space import Genome, SearchSpace
 from suite.standalone import standalone_training
 from suite.study import StudySettings, study_toml
 from suite.time_budget import FEW, early_if_allowed, is_enough_if_late
-from suite.training import evaluate
 from suite.used_study import TIME_LEFT, with_epochs, with_fitted_epochs
+from suite.winner import PHASE as FINAL
 from suite.wording import duration, plural
 
 _LOOKED_AT = 1_000  # pictures of val-B, for the pace
@@ -79,6 +82,35 @@ def fit_finalists(
                 "Note: these are few of the epochs asked for. One network trained by hand for all of the time may be "
                 "better, as it was on CIFAR-10 where they had 4 to 7 of 50 epochs (reports/benchmark-wall-clock)."
             )
+    fitted = with_fitted_epochs(study, run)
+    write_atomically(run.path / "study.toml", study_toml(fitted).encode())
+    return fitted
+
+
+def fit_fine_tuning(
+    study: StudySettings,
+    budget: TimeBudget,
+    winner: Mapping[str, Any],
+    trained: Mapping[str, Any],
+    data: Data,
+    run: RunDirectory,
+    display: Display,
+) -> StudySettings:
+    """The study with as many epochs of fine-tuning as fit what the finalists left, and no more than were asked for.
+
+    `winner` is its row of results/finalists.json, `trained`. Written down before it is used, too; fine-tuning that an
+    older suite has begun keeps its epochs.
+    """
+    planned = run.read_result(TIME_LEFT)
+    if planned is not None and "seconds_for_final" not in planned and run.load_checkpoint(FINAL) is None:
+        left = planned["seconds"] - trained["seconds"]
+        an_epoch = winner["seconds"] / (winner["epochs"] * study.finalists.seeds)
+        fits = int(_PLANNED * left / (an_epoch * len(data.all_training) / len(data.train)))
+        epochs = {**planned["epochs"], "final": min(max(1, fits), budget.asked.final.epochs)}
+        run.write_result(TIME_LEFT, {**planned, "epochs": epochs, "seconds_for_final": left})
+        if epochs != planned["epochs"]:
+            in_time = f"In the {duration(max(left, 0))} left"
+            display.say(f"{in_time}: {epochs['final']} of fine-tuning, instead of {study.final.epochs}.")
     fitted = with_fitted_epochs(study, run)
     write_atomically(run.path / "study.toml", study_toml(fitted).encode())
     return fitted

@@ -12,10 +12,13 @@ import optuna
 import pytest
 import torch
 from optuna.storages import BaseStorage
+from optuna.trial import TrialState
 
 from suite.cnn import StandaloneCNN
 from suite.data import Data, find_data, open_data
-from suite.finalists import Finalist, train_finalists
+from suite.errors import TrainingError
+from suite.finalist import Finalist
+from suite.finalists import train_finalists
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
@@ -78,7 +81,7 @@ def ranked(tiny_study: StudySettings, data: Data, monkeypatch: pytest.MonkeyPatc
         place = genomes_of(tiny_study, data).index(network.genome)
         return SimpleNamespace(accuracy=place / COUNT, loss=1.0, wrong=[], confusion=lambda classes: [])
 
-    monkeypatch.setattr("suite.finalists.evaluate", evaluate)
+    monkeypatch.setattr("suite.finalist.evaluate", evaluate)
 
 
 def genomes_of(study: StudySettings, data: Data) -> list[Genome]:
@@ -132,9 +135,9 @@ def test_seconds_of_an_epoch_that_was_cut_off_are_counted(
         save()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("suite.finalists.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("suite.finalist.time.monotonic", lambda: next(clock))
     with monkeypatch.context() as patch:
-        patch.setattr("suite.finalists.EverySeconds.due", lambda _: True)
+        patch.setattr("suite.finalist.EverySeconds.due", lambda _: True)
         patch.setattr(Training, "run_epoch", cut_off)
         for seconds in (10, 20):
             with pytest.raises(KeyboardInterrupt):
@@ -144,3 +147,59 @@ def test_seconds_of_an_epoch_that_was_cut_off_are_counted(
     race.run()
     rows = (RunDirectory(tmp_path / "run").read_result("finalists") or {})["finalists"]
     assert rows[0]["seconds"] > rows[1]["seconds"] > 0
+
+
+def diverge(genomes: list[Genome], after: int, patch: pytest.MonkeyPatch) -> None:
+    """The losses of these become no number in the epoch after so many."""
+    run_epoch = Training.run_epoch
+
+    def run_or_diverge(training: Training, **words: Any) -> float:
+        if training.epoch == after and training.network.genome in genomes:  # type: ignore[union-attr]
+            raise TrainingError("the loss became nan in epoch 3.", where="training", remedy="Lower it.")
+        return run_epoch(training, **words)
+
+    patch.setattr(Training, "run_epoch", run_or_diverge)
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_finalist_that_diverges_is_left_behind_and_the_others_go_on(
+    stopped: bool, tiny_study: StudySettings, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    race = Race(tiny_study, data, tmp_path)
+    best = race.genomes[-1]
+    diverge([best], 2, monkeypatch)
+    if stopped:
+        with monkeypatch.context() as patch:
+            patch.setattr(Finalist, "prune_if_behind", stop_at(3))
+            with pytest.raises(KeyboardInterrupt):
+                race.run()
+        monkeypatch.setattr(Finalist, "give_up", None)  # it is not tried again
+    rows = race.run()
+    assert [row["epochs"] for row in rows] == [1, 1, 1, 1, 2, 2, 4]
+    assert [row["pruned"] for row in rows] == [True] * 6 + [False]
+    result = RunDirectory(tmp_path / "run").read_result("finalists") or {}
+    assert result["failed"] == [{"genome": best.text, "failure": "the loss became nan in epoch 3."}]
+    trials = optuna.load_study(study_name="finalists", storage=race.storage).trials
+    assert [trial.state for trial in trials[-2:]] == [TrialState.COMPLETE, TrialState.FAIL]
+    assert trials[-1].user_attrs["failure"] == "the loss became nan in epoch 3."
+
+
+def stop_at(epoch: int) -> Callable[[Finalist], None]:
+    """Judges finalists until one has so many epochs behind it."""
+    prune_if_behind = Finalist.prune_if_behind
+
+    def prune_or_stop(finalist: Finalist) -> None:
+        if finalist.epoch == epoch:
+            raise KeyboardInterrupt
+        prune_if_behind(finalist)
+
+    return prune_or_stop
+
+
+def test_where_all_diverge_there_is_no_winner(
+    tiny_study: StudySettings, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    race = Race(tiny_study, data, tmp_path)
+    diverge(race.genomes, 2, monkeypatch)
+    with pytest.raises(TrainingError, match="Lower it"):
+        race.run()

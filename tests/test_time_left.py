@@ -16,7 +16,7 @@ from suite.halving import racing_epochs
 from suite.progress import Display
 from suite.run_directory import RunDirectory, write_atomically
 from suite.study import Stop, StudySettings, read_study, study_toml, validate_study
-from suite.time_left import TimeBudget, fit_finalists
+from suite.time_left import TimeBudget, fit_finalists, fit_fine_tuning
 from suite.used_study import used_study, with_epochs
 from tests.conftest import space_of, tiny_table
 
@@ -107,6 +107,37 @@ def test_what_was_written_down_holds(run: RunDirectory, monkeypatch: pytest.Monk
     assert used_study(run) == study
     assert fitted(run, 10, 0, monkeypatch) == study, "not fitted twice"
     assert read_study(run.path / "study.toml") == study
+
+
+# An epoch takes 2.5 s on all training pictures, and a tenth of the time is kept back.
+@pytest.mark.parametrize(("left", "epochs"), [(1e6, 10), (8.4, 3), (5.6, 2), (5.5, 1), (0.1, 1), (-5.0, 1)])
+def test_fine_tuning_is_fitted_again_to_what_the_finalists_left(
+    left: float, epochs: int, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = fitted(run, 200, 0, monkeypatch)
+    data = open_data(ASKED.data, find_data(ASKED.data))
+    larger = len(data.all_training) / len(data.train)
+    row = {"seconds": 2 * 6 * 2.5 / larger, "epochs": 6}  # from two seeds
+    budget, quiet = TimeBudget(200.0, ASKED), Display(quiet=True)
+    again = fit_fine_tuning(study, budget, row, {"seconds": 200 - left}, data, run, quiet)
+    assert again.final.epochs == epochs
+    assert with_epochs(again, study.finalists.epochs, study.final.epochs) == study, "nothing else is changed"
+    assert used_study(run) == read_study(run.path / "study.toml") == again
+    assert fit_fine_tuning(study, budget, row, {"seconds": 0.0}, data, run, quiet) == again, (
+        "not fitted twice"
+    )
+    assert fitted(run, 10, 0, monkeypatch) == again
+
+
+def test_fine_tuning_under_way_or_never_fitted_keeps_its_epochs(
+    run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = open_data(ASKED.data, find_data(ASKED.data))
+    words = (TimeBudget(200.0, ASKED), {"seconds": 1.0, "epochs": 1}, {"seconds": 199.0}, data, run)
+    assert fit_fine_tuning(SHORT, *words, Display(quiet=True)) == SHORT, "finalists of an older suite"
+    study = fitted(run, 200, 0, monkeypatch)
+    run.save_checkpoint("final", {})
+    assert fit_fine_tuning(study, *words, Display(quiet=True)) == study
 
 
 def test_a_run_of_an_older_suite_keeps_its_rungs(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -247,17 +247,18 @@ suite.time_left.write_atomically = write
 """
     assert search_with(after, study, tmp_path, *budget).returncode == -signal.SIGKILL
     run = RunDirectory(tmp_path / "run")
-    left = run.read_result("time_left")
-    assert left is not None
+    planned = run.read_result("time_left")
+    assert planned is not None
     done = suite("search", study, "--run-dir", "run", *budget, "--resume", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     finalists = run.read_result("finalists")
     assert finalists is not None
-    used = read_study(run.path / "study.toml")
-    assert left["epochs"] == {"finalists": finalists["epochs"], "final": used.final.epochs}
-    assert used.finalists.epochs == finalists["epochs"] < 400
+    used, left = read_study(run.path / "study.toml"), run.read_result("time_left") or {}
+    assert left["epochs"] == {"finalists": planned["epochs"]["finalists"], "final": used.final.epochs}
+    assert used.finalists.epochs == finalists["epochs"] == planned["epochs"]["finalists"] < 400
     assert stops(finalists) <= rungs(finalists["epochs"], 3, left["stop"]).keys()
-    assert run.read_result("time_left") == left
+    changed = {name for name in left if left[name] != planned.get(name)}
+    assert {"seconds_for_final"} <= changed <= {"seconds_for_final", "epochs"}
 
 
 def test_what_a_budget_left_out_of_the_search_stays_out_of_it(tmp_path: Path) -> None:
@@ -288,6 +289,19 @@ at(Trials, "record", 4, kill)
 def stops(finalists: Mapping[str, Any]) -> set[int]:
     """After which epochs some finalists stopped; none of them after one where all were level."""
     return {row["epochs"] for row in finalists["finalists"] if row["pruned"]}
+
+
+@pytest.mark.fault("a search is told to end, or its terminal is closed", storage="sqlite")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_search_that_is_told_to_end_is_gone_on_with_elsewhere(name: str, tmp_path: Path) -> None:
+    study = write_study(tmp_path)
+    told = f"at(RunDirectory, 'write_result', 1, lambda: os.kill(os.getpid(), signal.{name}))"
+    stopped = search_with(told, study, tmp_path)
+    assert stopped.returncode == 130, stopped.stderr
+    assert "Interrupted. What was done is kept in" in stopped.stderr
+    assert not (tmp_path / "run" / ".lock-holder.json").exists(), "or another machine would be refused"
+    done = suite("search", study, "--run-dir", "run", "--resume", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 def test_latency_limits_and_the_journal(tmp_path: Path) -> None:

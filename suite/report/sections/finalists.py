@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from suite.accuracy_interval import accuracy_interval
 from suite.choice import PRICES
-from suite.escaping import in_code
+from suite.escaping import escaped, in_code
 from suite.own_words import Markdown
 from suite.report.pictures import curves
 from suite.report.record import RunRecord
@@ -23,7 +25,8 @@ def section(record: RunRecord, figures: Figures) -> Section | None:
     image = figures.save(
         figure, "finalists", f"{len(rows)} finalists' curves; the best ends at {percent(best)}."
     )
-    return Section("The finalists", Markdown(f"{_origin(record)}\n\n{image}\n\n{_table(record)}"))
+    parts = [_origin(record), image, _table(record), *_failed(record.finalists)]
+    return Section("The finalists", Markdown("\n\n".join(parts)))
 
 
 def _origin(record: RunRecord) -> str:
@@ -82,3 +85,9 @@ def _table(record: RunRecord) -> str:
         f"Chosen by the rule `{rule}` on val-B, which the search never saw; in brackets the 95 % interval (Wilson). "
         "The last epoch counts, never the best one.\n\n" + table(header, rows)
     )
+
+
+def _failed(finalists: dict[str, Any]) -> list[str]:
+    """Who is not in the table, as its training came to nothing."""
+    failed = [f"{in_code(row['genome'])}: {escaped(row['failure'])}" for row in finalists.get("failed", [])]
+    return [f"Out of the race, as they could not be trained on: {'; '.join(failed)}"] if failed else []
