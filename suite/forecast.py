@@ -44,6 +44,7 @@ class Pace:
     evaluation: float  # one genome: scored, timed, recorded
     larger: float = 1.0  # all training pictures, as a multiple of train
     walk: float = 0.0  # of the whole space, where the method needs it
+    networks: float = math.inf  # in the space: none is evaluated twice
 
     def finalist_epoch(self, most_macs: int | None) -> float:
         """Of the dear ones among the networks of at most so many MACs, on average."""
@@ -98,6 +99,7 @@ def measure_pace(
         walk=_seconds_per_walk(space, supernet_training.network, data, device)
         if study.search.method == "exhaustive"
         else 0.0,
+        networks=space.size,
     )
     say(kinds, kinds)
     return pace
@@ -110,7 +112,7 @@ def forecast(study: StudySettings, pace: Pace) -> Forecast:
     racing = finalists.seeds * racing_epochs(finalists.epochs, finalists.count, finalists.stop)
     return Forecast(
         supernet=pace.supernet_epoch * study.supernet.epochs,
-        search=pace.walk + pace.evaluation * evaluations_at_most(search),
+        search=pace.walk + pace.evaluation * min(pace.networks, evaluations_at_most(search)),
         finalists=an_epoch * racing,
         final=an_epoch * pace.larger * study.final.epochs,
     )

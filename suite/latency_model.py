@@ -146,14 +146,15 @@ def time_networks(
     those of before.
     """
     per_round = settings.model_copy(update={"budget_ms": settings.budget_ms // _ROUNDS})
-    done = list(rounds)
-    for number in range(len(done), _ROUNDS):
-        mixed = rng.sample(genomes, len(genomes))
+    done, mixing = list(rounds), [rng.getrandbits(64) for _ in range(_ROUNDS)]
+    for number in range(len(done), _ROUNDS):  # after a stop too, a round has a mixture of its own
+        of_round = random.Random(mixing[number])
+        mixed = of_round.sample(genomes, len(genomes))
         before = number * len(genomes)
         latencies = clock.time(
             mixed,
             per_round,
-            rng,
+            of_round,
             lambda behind, before=before: progress((before + behind) // _ROUNDS),  # type: ignore[misc]
         )
         done.append(dict(zip(mixed, latencies, strict=True)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -34,6 +36,10 @@ def test_each_phase_is_its_count_times_its_pace() -> None:
     assert expected.total == 100 + 600 + 360 + 37.5
 
 
+def test_no_more_is_evaluated_than_there_is() -> None:
+    assert forecast(STUDY, replace(PACE, networks=12)).search == 0.5 * 12
+
+
 @pytest.mark.parametrize("max_params", [None, 3_000, 1])
 def test_pace_is_that_of_networks_that_may_be_searched(max_params: int | None) -> None:
     """Whatever may be, where limits let none pass: the search says so itself."""
@@ -48,6 +54,7 @@ def test_pace_is_that_of_networks_that_may_be_searched(max_params: int | None) -
     assert pace.larger == len(data.all_training) / len(data.train)
     assert pace.evaluation > 0
     assert pace.walk == 0
+    assert pace.networks == space.size
     if max_params == 3_000:
         allowed = {space.macs(genome) for genome in space if space.parameters(genome) <= max_params}
         assert {macs for macs, _ in pace.alone} <= allowed

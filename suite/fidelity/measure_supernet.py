@@ -55,10 +55,13 @@ def measure_supernet(
             remedy="Let the same command go on, or ask for more --networks.",
         )
     drawn_by: dict[str, Drawn] = dict.fromkeys(networks, "uniform")
-    for drawn_as in _BESIDE:
-        named = table.networks(drawn_as)
-        drawn_by |= {text: drawn_as for text in named if all(table.has(text, seed) for seed in seeds)}
-    top = list(drawn_by.values()).count("top")
+    beside = {
+        drawn_as: [text for text in table.networks(drawn_as) if all(table.has(text, seed) for seed in seeds)]
+        for drawn_as in _BESIDE
+    }
+    for drawn_as, texts in beside.items():
+        drawn_by |= dict.fromkeys(texts, drawn_as)
+    top = len(set(beside["top"]) - set(networks))  # a winner may be among them
     genomes = [space.parse(text) for text in drawn_by]
     scores = scorer.score(genomes, data.val_search)
     truths = table.values(list(drawn_by), seeds)

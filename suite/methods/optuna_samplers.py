@@ -13,7 +13,7 @@ import optuna
 from optuna.distributions import CategoricalDistribution
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.study import StudyDirection
-from optuna.trial import TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from suite.methods.method import (
     G,
@@ -28,6 +28,7 @@ from suite.methods.method import (
 from suite.space import Chromosome
 
 _TRIES = 100  # proposals, for one that is allowed
+_PARENTS = ":parent:"  # in names of study attributes of Optuna's
 
 
 def tpe(seed: int) -> BaseSampler:
@@ -111,14 +112,12 @@ class OptunaSampler(Generic[G]):
 
     def state(self) -> dict[str, Any]:
         """Plain values from which `load` goes on."""
-        trials = [
-            [t.params, list(t.values), t.system_attrs]
-            for t in self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        ]
+        trials = self._complete()
         return {
             "generation": self.generation,
             "seed": self._seed,
-            "trials": trials,
+            "trials": [[t.params, list(t.values), t.system_attrs] for t in trials],
+            "parents": self._parents({t._trial_id: place for place, t in enumerate(trials)}),
             "judged": judgements_to_plain(self._judged),
         }
 
@@ -137,6 +136,22 @@ class OptunaSampler(Generic[G]):
                     system_attrs=system_attrs,
                 )
             )
+        ids = [trial._trial_id for trial in self._complete()]
+        for generation, parents in state.get("parents", {}).items():  # states of older suites have none
+            self._study._storage.set_study_system_attr(
+                self._study._study_id, generation, [ids[place] for place in parents]
+            )
+
+    def _complete(self) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+    def _parents(self, place: Mapping[int, int]) -> dict[str, list[int]]:
+        """What NSGA-II keeps of each generation's parents, as places among the trials that are complete.
+
+        It goes by them in the order of the trials, but by those that it has to choose again in that of the choice.
+        """
+        kept = self._study._storage.get_study_system_attrs(self._study._study_id)
+        return {name: [place[i] for i in kept[name]] for name in kept if _PARENTS in name}
 
     def _new_study(self) -> optuna.Study:
         return optuna.create_study(

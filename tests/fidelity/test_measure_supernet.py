@@ -125,6 +125,9 @@ def test_favourites_count_for_the_choice_and_for_no_tau(
     expected = truth.max() - truth[chosen]
     assert both["favourites"]["choices"]["loss"]["regret"] == pytest.approx(expected)
     assert [row["drawn"] for row in both["rows"]] == ["uniform"] * NETWORKS + ["top"] * 6
+    table.add(table_of(tiny_study, liked[2:3], backwards[2:3], seeds=2, drawn="winner").readings)
+    with_winner = measure_supernet(scorer, data, space, table, np.random.default_rng(0))
+    assert with_winner["favourites"] == both["favourites"], "a winner may be one of them"
 
 
 def test_too_few_networks_are_refused(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import pytest
@@ -77,6 +78,23 @@ def test_a_method_put_back_from_its_state_goes_on_the_same(name: str) -> None:
     restored.load(method.state())
     assert run(restored) == run(method)
     assert restored.population == method.population
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nsga2_put_back_after_any_generation_has_the_parents_it_had(seed: int) -> None:
+    """Their order decides who is drawn as one, and differs between those it has kept and those it chooses again."""
+    settings = small(method="nsga2", population=6, generations=8)
+    method, states = new_method(settings, problem(), random.Random(seed)), []
+    generations = []
+    while not method.done:
+        states.append(method.state())
+        proposals = method.ask()
+        generations.append(proposals)
+        method.tell(proposals, {p.genome: judge(p.genome) for p in proposals})
+    for done, state in enumerate(states):
+        restored = new_method(settings, problem(), random.Random(99))
+        restored.load(json.loads(json.dumps(state)))
+        assert run(restored) == generations[done:]
 
 
 @pytest.mark.parametrize("name", METHODS)
