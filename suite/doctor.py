@@ -20,9 +20,10 @@ from suite.data.places import find_data
 from suite.device import device_facts, open_device
 from suite.errors import DataError, StorageError, SuiteError
 from suite.finding import Finding
+from suite.own_code import code_in_words, own_code
 from suite.packages import optional, required
 from suite.run_directory import RUNS
-from suite.storage_url import shown_url
+from suite.storage_url import shown_url, sqlite_url
 from suite.study import DataSettings, StudySettings
 from suite.trials import open_storage, reach_server
 from suite.wording import count, plural
@@ -42,6 +43,7 @@ def examine(
     Of data, what the study names; without one, what the suite knows by name.
     """
     yield _python()
+    yield Finding("This suite", "good", f"{suite.__version__}, {code_in_words(own_code().to_json())}")
     yield from required()
     yield from _device()
     yield _threads()
@@ -140,7 +142,7 @@ def _sqlite() -> Finding:
 
     def record() -> str:
         with tempfile.TemporaryDirectory(dir=RUNS if RUNS.is_dir() else ".") as folder:
-            open_storage(f"sqlite:///{Path(folder).absolute() / 'trials.db'}")
+            open_storage(sqlite_url(Path(folder).absolute() / "trials.db"))
         return f"SQLite {sqlite3.sqlite_version} records trials here."
 
     return _tried("Storage: SQLite", record)

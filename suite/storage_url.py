@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -31,7 +32,34 @@ def storage_url(run: RunDirectory, given: str | None) -> str:
 def stored_url(run: RunDirectory) -> str:
     """The storage that a run's files name: a server without a password, or anything that chooses one (`hostaddr`)."""
     stored = (run.read_json("run.json") or {}).get("storage")
-    return shown_url(str(stored)) if stored else f"sqlite:///{run.path.resolve() / 'study.db'}"
+    return shown_url(str(stored)) if stored else sqlite_url(run.path.resolve() / "study.db")
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of an SQLite file: a `%`, `?` or `#` in its path means nothing but itself."""
+    return URL.create("sqlite", database=str(path)).render_as_string()
+
+
+def file_of(url: str) -> Path | None:
+    """The file that a storage URL names; None of a server, and of what is no URL."""
+    if url.startswith("journal:"):
+        return Path(url.removeprefix("journal:"))
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        return None
+    sqlite = parsed.get_backend_name() == "sqlite" and parsed.database
+    return Path(str(parsed.database)) if sqlite else None
+
+
+def absolute_url(url: str) -> str:
+    """A storage URL whose file does not depend on the folder the suite is called from."""
+    file = file_of(url)
+    if file is None:
+        return url
+    if url.startswith("journal:"):
+        return f"journal:{file.resolve()}"
+    return make_url(url).set(database=str(file.resolve())).render_as_string(hide_password=False)
 
 
 def shown_url(url: str) -> str:

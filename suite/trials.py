@@ -35,6 +35,9 @@ VAL_B_ACCURACY = "val-B accuracy"
 """The objective of networks that are trained on their own, as Optuna shows it."""
 
 _GIVE_PASSWORD = "Give the URL with its password by --storage or SUITE_STORAGE, or PGPASSWORD."
+_INSTALL_DRIVER = (
+    'Install its driver: pip install "nas-suite[postgres]", or in a clone pip install -e ".[postgres]"'
+)
 _RESTORE = "Restore the file, or begin a new run."
 _MAKE_ROOM = "Once there is room, give the command again, with --resume if the run is there."
 _REFUSALS = (SQLAlchemyError, StorageInternalError, ImportError, RuntimeError, ValueError)
@@ -88,6 +91,8 @@ def _cannot_be_opened(url: URL, error: BaseException) -> SuiteError:
     for secret in filter(None, (url.password, *map(str, url.query.values()))):
         reason = reason.replace(str(secret), "***")
     remedy = _GIVE_PASSWORD if is_server(url) else None
+    if isinstance(error, ImportError):
+        remedy = _INSTALL_DRIVER
     if "malformed" in reason or "not a database" in reason:  # SQLite's words for a damaged file
         remedy = _RESTORE
     where = shown_url(url.render_as_string(hide_password=False))

@@ -388,3 +388,9 @@ def test_overrides_of_junk_are_taken_or_refused(key: str, value: str, tmp_path: 
         path.write_text(study_toml(study), encoding="utf-8")
         assert read_study(path) == study
         path.write_text(SMALLEST)
+
+
+def test_a_file_with_the_mark_that_windows_puts_first_is_read(file: Path) -> None:
+    plain = read_study(file)
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_study(file) == plain

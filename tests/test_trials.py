@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -19,8 +20,8 @@ from suite.latency import Latency
 from suite.methods import Proposal
 from suite.run_directory import RunDirectory
 from suite.space import Genome
-from suite.storage_url import shown_url, storage_url
-from suite.trials import Trials, open_storage
+from suite.storage_url import absolute_url, file_of, shown_url, storage_url
+from suite.trials import Trials, open_storage, reach_server
 from tests.conftest import space_of
 from tests.damage import copies, cut_at, flipped
 from tests.postgresql import PASSWORD, Server
@@ -128,6 +129,45 @@ def test_a_storage_that_cannot_be_opened_says_so_without_its_password(bad: str, 
 )
 def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
     assert shown_url(url) == shown
+
+
+@pytest.mark.parametrize("name", ["a%2Fb", "what?", "number #1", "jürgen (2)", "plain", "50%"])
+def test_a_file_s_url_names_that_file_whatever_its_name(name: str, tmp_path: Path) -> None:
+    run = RunDirectory.create(tmp_path / name)
+    run.write_json("run.json", {"run": "run", "storage": None})
+    url = storage_url(run, None)
+    open_storage(url)
+    assert (run.path / "study.db").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [name], "and no other"
+    assert file_of(url) == run.path / "study.db"
+    assert shown_url(url) == absolute_url(url) == url
+    run.write_json("run.json", {"run": "run", "storage": shown_url(url)})
+    assert file_of(storage_url(run, None)) == run.path / "study.db"
+
+
+@pytest.mark.parametrize(
+    ("url", "absolute"),
+    [
+        ("sqlite:///a.db", "sqlite:///{}/a.db"),
+        ("sqlite:///a.db?timeout=5", "sqlite:///{}/a.db?timeout=5"),
+        ("journal:a#1.log", "journal:{}/a#1.log"),
+        ("postgresql://me:s3cret@here/db", "postgresql://me:s3cret@here/db"),
+        ("nonsense", "nonsense"),
+    ],
+)
+def test_a_file_s_url_is_made_absolute_and_no_other(
+    url: str, absolute: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert absolute_url(url) == absolute.format(tmp_path)
+
+
+def test_without_the_server_s_driver_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    for attempt in (open_storage, reach_server):
+        with pytest.raises(StorageError, match="Install its driver") as refused:
+            attempt("postgresql://me@127.0.0.1:1/none")
+        assert "password" not in str(refused.value)
 
 
 def test_a_password_may_come_from_the_environment(

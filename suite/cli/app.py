@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -79,7 +83,8 @@ def main() -> None:
     """Entry point: an error is one paragraph and an exit code; a traceback only for developers (python -X dev)."""
     hide_password()
     try:
-        app()
+        with _stopped_as_by_ctrl_c():
+            app()
     except SuiteError as error:
         print(f"suite: {paragraph(str(error))}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -88,6 +93,25 @@ def main() -> None:
             raise
         print(f"suite: {paragraph(_in_words(error))}", file=sys.stderr)
         sys.exit(1)
+
+
+@contextmanager
+def _stopped_as_by_ctrl_c() -> Iterator[None]:
+    """A job that is to end (SIGTERM), or whose terminal was closed (SIGHUP), keeps what it has and says how to go on.
+
+    A signal that is ignored, as by nohup, stays so.
+    """
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # no other may say what becomes of signals
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _in_words(error: Exception) -> str:

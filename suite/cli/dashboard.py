@@ -58,11 +58,12 @@ def dashboard(
 
 def _check_is_there(url: str, run: Path) -> None:
     """Refuse a file that is not there: opening would make an empty one."""
-    for prefix in ("journal:", "sqlite:///"):
-        file = Path(url.removeprefix(prefix))
-        if url.startswith(prefix) and not file.is_file():
-            raise RunDirectoryError(
-                f"has no trials yet: there is no {file}.",
-                where=str(run),
-                remedy="Let its search begin first.",
-            )
+    from suite.storage_url import file_of
+
+    file = file_of(url)
+    if file is not None and not file.is_file():
+        raise RunDirectoryError(
+            f"has no trials yet: there is no {file}.",
+            where=str(run),
+            remedy="Let its search begin first.",
+        )

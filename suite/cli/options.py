@@ -55,7 +55,8 @@ def interruptible(kept: str = "the same command goes on") -> Iterator[None]:
 
 def absolute(storage: str | None) -> str | None:
     """A storage URL whose file does not depend on the folder the suite is called from."""
-    for prefix in ("journal:", "sqlite:///"):
-        if storage is not None and storage.startswith(prefix):
-            return prefix + str(Path(storage.removeprefix(prefix)).resolve())
-    return storage
+    if storage is None:
+        return None
+    from suite.storage_url import absolute_url  # late: SQLAlchemy, which `--help` does without
+
+    return absolute_url(storage)

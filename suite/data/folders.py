@@ -23,6 +23,11 @@ PICTURE_ENDINGS = frozenset(
         ".pgm",
     ]  # what Pillow reads everywhere
 )
+_SPLITS = {
+    "train": ("train",),
+    "test": ("test",),
+    "neither": ("val", "eval", "holdout"),
+}  # beginnings of words
 _SHARD = re.compile(r"(?P<stem>.*)-(?P<number>\d+)-of-(?P<count>\d+)\.parquet$")
 
 
@@ -58,12 +63,23 @@ def _parquet_in(folder: Path) -> Holding | str | None:
     missing = _missing_shard(files)
     if missing:
         return f"incomplete: {missing} is missing"
-    test = tuple(f for f in files if f.name.startswith("test"))
-    train = tuple(f for f in files if f.name.startswith("train"))
-    train = train or tuple(f for f in files if not f.name.startswith(("test", "val")))
+    by_split: dict[str, list[Path]] = {}
+    for file in files:
+        by_split.setdefault(_split_of(file), []).append(file)
+    train, test = (tuple(by_split.get(split, ())) for split in ("train", "test"))
+    train = train or tuple(by_split.get("any", ()))
     if not train:
         return "parquet files, but none for training (train*.parquet)"
     return Holding("parquet", {"train": train, **({"test": test} if test else {})})
+
+
+def _split_of(file: Path) -> str:
+    """By the first word of its name that says it, in `pets_test-1.parquet` as in `test.parquet`; else "any"."""
+    for word in re.findall("[a-z]+", file.stem.lower()):
+        for split, beginnings in _SPLITS.items():
+            if word.startswith(beginnings):
+                return split
+    return "any"
 
 
 def _class_folders_in(folder: Path) -> Holding | None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from suite.errors import DataError
 
@@ -25,6 +26,15 @@ FAULTS = (
 Pixels = NDArray[np.uint8]
 _MOST_PIXELS = 8192 * 8192  # a file of 143 bytes may claim ten thousand by ten thousand, and takes 14 s then
 _DEEP_MODES = frozenset(["I", "I;16", "I;16B", "I;16L", "I;16N"])
+_TURNS = {  # by the orientation that a camera notes (Exif 2.3, tag 274)
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _GREY_MODES = frozenset(["1", "L", "LA", "La"]) | _DEEP_MODES
 
 
@@ -41,9 +51,7 @@ def pixels(encoded: bytes, channels: int) -> Pixels:
     Raises:
         one of FAULTS: the picture is damaged, or of a kind that has no 8-bit rendering.
     """
-    image = _open(encoded)
-    if "exif" in image.info:
-        image = ImageOps.exif_transpose(image)
+    image = _upright(_open(encoded))
     if image.mode == "F":
         raise ValueError("floating-point pixels have no known range")
     if image.mode in _DEEP_MODES:
@@ -80,6 +88,18 @@ def resized(pictures: Pixels, size: tuple[int, int]) -> Pixels:
     source = torch.from_numpy(pictures.copy())
     result: Pixels = functional.resize(source, list(size), antialias=True).numpy()
     return result
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as the camera noted. A note that cannot be read turns nothing: the pixels are sound all the same."""
+    if "exif" not in image.info:
+        return image
+    try:
+        with warnings.catch_warnings(action="ignore"):  # on notes cut short
+            turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # cameras write all kinds of things, and Pillow fails on them in all kinds of ways
+        return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _open(encoded: bytes) -> Image.Image:

@@ -13,6 +13,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
 _BLOCK = 4096
+_BEGINNING = b'{"op_code":'  # of each entry
 
 
 def open_journal(path: Path) -> JournalStorage:
@@ -23,6 +24,7 @@ def open_journal(path: Path) -> JournalStorage:
         ValueError: it is damaged, or no journal.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _check_first_entry(path)
     try:
         storage = JournalStorage(_WholeEntries(path, _SystemLock(path)))
         _check_last_entry(path)
@@ -73,6 +75,19 @@ class _WholeEntries(JournalFileBackend):
                 raise
         finally:
             self._lock.release()
+
+
+def _check_first_entry(path: Path) -> None:
+    """Whatever else is in a file without a line's end would be taken for an entry cut short, and taken off.
+
+    Raises:
+        ValueError: the file does not begin as a journal does.
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            first = file.read(len(_BEGINNING))
+        if not _BEGINNING.startswith(first):
+            raise ValueError("it is some other file, not a journal of Optuna's")
 
 
 def _check_last_entry(path: Path) -> None:

@@ -27,7 +27,7 @@ def read_study(path: Path, overrides: Sequence[str] = ()) -> StudySettings:
         StudyFileError: the file is missing or no TOML, or a key or value is refused.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # with the mark that Windows puts first
     except FileNotFoundError:
         raise StudyFileError("no such study file.", where=str(path), remedy=_known_studies(path)) from None
     except IsADirectoryError:

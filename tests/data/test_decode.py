@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,6 +125,36 @@ def test_a_camera_held_upright_is_turned() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: to be turned by 90 degrees
     assert picture.pixels(encoded(Image.new("RGB", (4, 2)), "JPEG", exif=exif), 3).shape == (3, 4, 2)
+
+
+def exif_of(*entries: tuple[int, int, bytes]) -> bytes:
+    """An Exif block of tags by number, type (2: text, 3: a short) and four bytes of value, as cameras write them."""
+    tiff = b"II*\0" + struct.pack("<IH", 8, len(entries))
+    for tag, kind, value in entries:
+        tiff += struct.pack("<HHI", tag, kind, len(value) if kind == 2 else 1) + value.ljust(4, b"\0")
+    return b"Exif\0\0" + tiff + bytes(4)
+
+
+UPRIGHT = (0x0112, 3, b"\6")  # orientation: to be turned by 90 degrees
+
+
+@pytest.mark.parametrize(
+    ("exif", "turned"),
+    [
+        (exif_of(UPRIGHT), True),
+        (exif_of(UPRIGHT, (0x011A, 2, b"72")), True),  # a resolution in letters
+        (exif_of(UPRIGHT, (0x8825, 3, b"\xff\xff")), True),  # places that lie nowhere
+        (exif_of((0x0112, 2, b"6")), False),
+        (exif_of((0x0112, 3, b"\x63")), False),
+        (b"Exif\0\0no TIFF at all", False),
+        (exif_of(UPRIGHT)[:20], False),
+    ],
+)
+def test_what_a_camera_notes_is_never_what_a_picture_fails_by(exif: bytes, turned: bool) -> None:
+    picture_ = Image.fromarray(np.random.default_rng(0).integers(0, 255, (16, 8, 3), dtype=np.uint8))
+    plain = picture.pixels(encoded(picture_, "JPEG"), 3)
+    seen = picture.pixels(encoded(picture_, "JPEG", exif=exif), 3)
+    assert np.array_equal(seen, np.rot90(plain, -1, axes=(1, 2)) if turned else plain)
 
 
 def test_odd_sizes_become_one_size_and_a_note(tmp_path: Path) -> None:

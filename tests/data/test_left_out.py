@@ -35,7 +35,19 @@ def test_folders_without_pictures_are_no_classes(tmp_path: Path) -> None:
     )
 
 
-def test_parquet_has_nothing_beside_it(tmp_path: Path) -> None:
+def test_parts_that_are_not_read_are_named(tmp_path: Path) -> None:
+    for part in ("train", "val", "more"):
+        write_folders(tmp_path / "set" / part, 3)
+    (tmp_path / "set" / "empty").mkdir()
+    assert left_out(place_of(tmp_path / "set")) == (
+        "Left out: more and val. Nothing but train and test is read; what to choose on is taken from train.",
+    )
+
+
+def test_parquet_files_that_are_not_read_are_named(tmp_path: Path) -> None:
     write_parquet(tmp_path / "train.parquet", [0, 1])
     (tmp_path / "notes.txt").write_text("x")
     assert left_out(place_of(tmp_path)) == ()
+    write_parquet(tmp_path / "validation.parquet", [0, 1])
+    (note,) = left_out(place_of(tmp_path))
+    assert note.startswith("Left out: validation.parquet. Nothing but train and test is read")

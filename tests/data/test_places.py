@@ -146,6 +146,22 @@ def test_parquet_of_any_name_is_the_training_part(tmp_path: Path) -> None:
     assert find_data(settings(tmp_path)).files == {"train": (tmp_path / "pictures.parquet",)}
 
 
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("pets_train", "pets_test"),
+        ("pets-training-v2", "Pets.TEST"),
+        ("data", "testing2"),
+        ("train", "test"),
+    ],
+)
+def test_parquet_whose_name_says_its_part_is_that_part(train: str, test: str, tmp_path: Path) -> None:
+    for name in (train, test, "pets_val", "pets.eval"):
+        write_parquet(tmp_path / f"{name}.parquet", LABELS)
+    files = find_data(settings(tmp_path)).files
+    assert files == {"train": (tmp_path / f"{train}.parquet",), "test": (tmp_path / f"{test}.parquet",)}
+
+
 def test_strange_things_beside_the_pictures_are_ignored(tmp_path: Path) -> None:
     write_folders(tmp_path, 3)
     (tmp_path / ".hidden").mkdir()

@@ -99,3 +99,19 @@ def test_an_older_lock_of_optunas_own_is_not_waited_for(path: Path, monkeypatch:
     monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("waited"))
     study(path).add_trial(create_trial(value=1.0))
     assert values(path) == [1.0]
+
+
+@pytest.mark.parametrize("content", [b'{"token": "mine"}', b"x", b'{"op_codes":1}', b"\n", b"{}\n"])
+def test_a_file_that_is_no_journal_is_refused_and_stays_what_it_was(path: Path, content: bytes) -> None:
+    """Without a line's end it would be taken for an entry cut short."""
+    path.write_bytes(content)
+    with pytest.raises(StorageError, match=r"no journal|some other file"):
+        open_storage(f"journal:{path}")
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("cut", [0, 1, 5, 30])
+def test_a_first_entry_cut_short_is_no_other_file(path: Path, cut: int) -> None:
+    study(path)
+    path.write_bytes(path.read_bytes()[:cut])
+    assert values(path) == []
