@@ -14,12 +14,18 @@ import shutil
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import nox
 from nox.command import CommandFailed
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 ROOT = Path(__file__).resolve().parent
 PYTHON = Path("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -272,7 +278,7 @@ def require_python(version: tuple[int, int]) -> None:
 
 
 def ready_environment(folder: Path, run: Run, say: Say) -> Path:
-    """The interpreter of `folder`, in which the suite is installed as pyproject.toml has it.
+    """The interpreter of `folder`, in which the suite is installed as pyproject.toml has it; one session makes it.
 
     A stamp beside it says who made the environment and for what, and that it is unfinished until the last step is
     done: pip takes half-copied packages for installed, so one of ours that was cut off is made again from nothing.
@@ -282,6 +288,11 @@ def ready_environment(folder: Path, run: Run, say: Say) -> Path:
         EnvironmentFaultError: a step failed; says which and what to do.
     """
     folder = folder.resolve()
+    with _alone(folder, say):
+        return _ready(folder, run, say)
+
+
+def _ready(folder: Path, run: Run, say: Say) -> Path:
     python, stamp = folder / PYTHON, folder / STAMP
     maker, state = _read_stamp(stamp)
     works = python.exists() and run([str(python), "-c", WORKS]) == 0
@@ -302,6 +313,26 @@ def ready_environment(folder: Path, run: Run, say: Say) -> Path:
     _step(run, [str(python), "-c", IMPORTS], f"Delete {folder} and run this again.")
     stamp.write_text(f"{maker} {_wanted()}\n")
     return python
+
+
+@contextmanager
+def _alone(folder: Path, say: Say) -> Iterator[None]:
+    """No other session of this user's makes the folder meanwhile; where nothing can be locked, that is hoped for."""
+    try:
+        lock = (folder.parent / f"{folder.name}.lock").open("a")
+    except OSError:
+        yield
+        return
+    with lock:
+        if fcntl is not None:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say(f"Another session is making {folder}; waiting for it.")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            except OSError:  # some network drives have no locks
+                pass
+        yield
 
 
 def _make(folder: Path, run: Run) -> None:

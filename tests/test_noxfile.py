@@ -416,3 +416,19 @@ def test_what_an_audit_found_is_told_apart_from_what_it_could_not_look_up(module
     vulnerable, untold, told = module.findings(json.dumps({"dependencies": packages, "fixes": []}))
     assert vulnerable == ["bad 2: PYSEC-1, mended in 2.1, 3.0", "bad 2: PYSEC-2, mended in no version yet"]
     assert (untold, told) == (["torch"], 2)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks are POSIX's")
+def test_a_session_waits_for_another_that_makes_the_environment(noxfile: ModuleType, tmp_path: Path) -> None:
+    folder = tmp_path / ".venv"
+    machine, said = Machine(noxfile, folder), []
+    with (tmp_path / ".venv.lock").open("a") as held:
+        noxfile.fcntl.flock(held, noxfile.fcntl.LOCK_EX)
+
+        def hear(text: str) -> None:
+            said.append(text)
+            held.close()  # the other is done
+
+        assert Path(noxfile.ready_environment(folder, machine.run, hear)) == folder / noxfile.PYTHON
+    assert said[0] == f"Another session is making {folder}; waiting for it."
+    assert said[1].startswith("Making ")
