@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,13 +20,14 @@ import torch
 from benchmarks.wall_clock import rival as rival_of
 from benchmarks.wall_clock import run
 from benchmarks.wall_clock.by_hand import _train, _without_choices
-from benchmarks.wall_clock.in_hand import InHand, _note
+from benchmarks.wall_clock.in_hand import InHand, run_side
+from benchmarks.wall_clock.ours import Ours
 from benchmarks.wall_clock.page import write_page
-from benchmarks.wall_clock.plan import PLAN_FILE, open_plan
+from benchmarks.wall_clock.plan import PLAN_FILE, Plan, open_plan
 from benchmarks.wall_clock.rival import Rival
 from suite.data import Data, Split, find_data, open_data, read_ledger
 from suite.device import device_facts, open_device
-from suite.errors import RunDirectoryError, SearchError, TrainingError
+from suite.errors import RunDirectoryError, TrainingError
 from suite.progress import Display
 from suite.run_directory import RUNS, EverySeconds, RunDirectory, latest_run
 from suite.space import SearchSpace
@@ -33,9 +35,17 @@ from suite.study import StudySettings, read_study, study_toml, validate_study
 from suite.training import Training
 from suite.trials import open_storage
 from suite.used_study import with_epochs
-from tests.conftest import refusal, rewrite_json, said, space_of, tiny_table
+from tests.conftest import refusal, rewrite_json, said, tiny_table
 
 BUDGETS = (0.01, 10.0)  # minutes: too few for anything but the least, and enough for all of the study
+EVOLUTION = {
+    "method": "evolution",
+    "random_pool": 60,
+    "population": 50,
+    "offspring": 0,
+    "generations": 4,
+    "preselection": 1,
+}
 OVERRIDES = ("search.generations=1",)
 WORDS = (
     "bench",
@@ -92,16 +102,18 @@ def pieces(raced: Path, side: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_both_sides_choose_at_the_same_moment(raced: Path) -> None:
-    ours, theirs = pieces(raced, "ours"), pieces(raced, "theirs")
+@pytest.mark.parametrize(("side", "of_whole"), [("theirs", 4), ("theirs-short", 1)])
+def test_all_sides_choose_at_the_same_moment(side: str, of_whole: int, raced: Path) -> None:
+    ours, theirs = pieces(raced, "ours"), pieces(raced, side)
     assert list(ours) == [f"{m}-minutes-seed-{seed}" for m in ("0.01", "10") for seed in (0, 1)]
     assert list(theirs) == list(ours)
     for name, piece in theirs.items():
         assert piece["chosen_after"] == ours[name]["chosen_after"]
         assert piece["seconds"] >= piece["chosen_after"]
-        longest = read_study(runs_of(raced) / "ours" / name / "study.toml").finalists.epochs
-        assert piece["epochs_of_a_trial"] == longest
-        assert longest == 4 if name.startswith("10") else longest < 4, "shortened to the budget"
+        finalist = read_study(runs_of(raced) / "ours" / name / "study.toml").finalists.epochs
+        longest = piece["epochs_of_a_trial"]
+        assert longest == (finalist if side == "theirs" else max(1, round(finalist / 3)))
+        assert longest == of_whole if name.startswith("10") else finalist < 4, "shortened to the budget"
         assert piece["trials"] <= piece["epochs"] <= longest * piece["trials"]
 
 
@@ -124,16 +136,16 @@ def test_seconds_are_all_that_passed_and_of_a_run_that_was_stopped_those_of_the_
         assert 0 < between < 60
         assert piece["fine_tuning"] == phases["final"]
         assert 0 < piece["chosen_after"] <= piece["seconds"] - phases["final"]
-        begun, chosen = (
-            (runs / "ours" / name / file).stat().st_mtime for file in ("run.json", "results/finalists.json")
-        )
+        facts = json.loads((runs / "ours" / name / "run.json").read_text())
+        chosen = (runs / "ours" / name / "results" / "finalists.json").stat().st_mtime
+        begun = datetime.fromisoformat(facts["started"]).timestamp()
         assert piece["chosen_after"] == pytest.approx(chosen - begun), "before the fine-tuning"
         assert piece["test"] == results["test"]
 
 
 def test_each_chosen_network_is_fine_tuned_alike_and_tested_once(raced: Path) -> None:
     choices = sorted(runs_of(raced).rglob("choice.json"))
-    assert len(choices) == 3 * 2 * 2  # sides, budgets, seeds
+    assert len(choices) == 4 * 2 * 2  # sides, budgets, seeds
     for choice in choices:
         assert len(read_ledger(choice.with_name("test_ledger.jsonl"))) == 1
     recipes = [json.loads(choice.read_text())["recipe"]["final"] for choice in choices]
@@ -143,11 +155,15 @@ def test_each_chosen_network_is_fine_tuned_alike_and_tested_once(raced: Path) ->
 
 def test_the_page_and_that_nothing_is_done_twice(raced: Path) -> None:
     page = (raced / "reports" / "benchmark-wall-clock" / "report.md").read_text()
-    assert re.search(r"\n- 0\.01 minutes \(0\.\d+ taken\): ", page), "a budget that cannot be kept is told"
-    assert "\n| 10 | 2 | " in page
+    assert re.search(r"\n- 0\.01 minutes \(0\.\d+ taken\):\n", page), "a budget that cannot be kept is told"
+    assert "\n| 10 | Optuna, trials a third as long | 2 | " in page
+    assert "\n| 10 | 1 | the hand-made CNN | nothing | `32k3max-64k3max-fc128` | " in page
     assert "--study tiny.toml --set search.generations=1 --budgets 0.01,10 --seeds 2</code> on " in page
     assert "\n**tiny, search.generations=1, " in page
-    assert "; in 10 minutes, 2 of the supernet, 4 of a finalist, 1 of fine-tuning." in page
+    assert (
+        "; in 10 minutes, 2 of the supernet, 4 of a finalist, 1 of fine-tuning. Its evolution: a pool of "
+        in page
+    )
     assert "| a training of 4 epochs, nothing pruned |" in page
     (figure,) = (raced / "reports" / "benchmark-wall-clock" / "figures").glob("tiny-*.png")
     assert figure.stat().st_size > 10_000
@@ -227,7 +243,7 @@ class Clockwork:
     @property
     def trials(self) -> list[optuna.trial.FrozenTrial]:
         storage = open_storage(f"journal:{self.run.path / 'trials.log'}")
-        return optuna.load_study(study_name="trainings", storage=storage).get_trials()
+        return optuna.load_study(study_name="trainings-0", storage=storage).get_trials()
 
     def _evaluate(self, network: object, data: Data, split: Split, device: object) -> SimpleNamespace:
         assert split is self.data.val_choice
@@ -322,15 +338,30 @@ def test_a_training_by_hand_that_diverges_leaves_what_was_best(
     assert best.epoch in (1, 2)
 
 
-def test_a_budget_too_short_for_an_epoch_says_so(tmp_path: Path) -> None:
-    with pytest.raises(SearchError, match=r"within 0\.5 minutes"):
-        _note(RunDirectory(tmp_path), space_of(), None, 0.5, {})
+def test_a_side_that_has_no_network_in_the_end_counts_as_guessing_and_the_race_goes_on(
+    tmp_path: Path,
+) -> None:
+    study = validate_study(tiny_table(), where="tiny")
+    data = open_data(study.data, find_data(study.data))
+    plan = Plan(RunDirectory(tmp_path / "runs"), RunDirectory(tmp_path / "pieces"), study)
+    searches = iter([({"seconds": 31.0, "trials": 1}, None)])
+
+    def race() -> dict[str, Any]:
+        run_side(
+            *("theirs", plan, 0.5, Ours(30.0, 4, 1), study, data, torch.device("cpu"), Display(quiet=True)),
+            lambda space, folder: next(searches),
+        )
+        return plan.pieces.read_json("theirs/0.5-minutes-seed-0.json") or {}
+
+    piece = race()
+    assert (piece["genome"], piece["test"]["eval_accuracy"], piece["seconds"]) == ("none", 0.1, 31.0)
+    assert race() == piece, "not searched twice"
 
 
 @pytest.mark.parametrize(
     ("seeds", "told"),
     [
-        (3, "Against one network trained by hand for as long: **by hand wins** by 3.00 points."),
+        (3, "    - against the hand-made CNN: **the hand-made CNN wins** by 3.00 points."),
         (2, None),  # one has no piece yet
     ],
 )
@@ -339,21 +370,34 @@ def test_what_is_trained_by_hand_is_told_once_every_seed_has_it(
 ) -> None:
     keep_pieces(tmp_path, [0.020, 0.021, 0.019], by_hand=[0.050, 0.051, 0.049][:seeds])
     page = write_page(tmp_path).read_text()
-    assert "15 minutes: **the suite wins** by 2.00 points." in page
+    assert "- 15 minutes:\n    - against Optuna over trainings: **the suite wins** by 2.00 points.\n" in page
+    assert "| 15 | the suite | 3 | 14.83 | 82.00 ± 0.10 |  |" in page
+    assert "| 15 | Optuna over trainings | 3 | 14.83 | 80.00 ± 0.00 | +2.00 (+1.75 to +2.25) |" in page
+    row = "| 15 | the hand-made CNN | 3 | 14.83 | 85.00 ± 0.10 | -3.00 (-3.00 to -3.00) |"
     if told:
         assert told in page
-        assert (
-            "| 82.00 ± 0.10 | 80.00 ± 0.00 | +2.00 (+1.75 to +2.25) | 85.00 ± 0.10 | -3.00 (-3.00 to -3.00) |"
-            in page
-        )
+        assert row in page
     else:
-        assert "by hand" not in page.split("## How")[0]
+        assert "against the hand-made CNN" not in page
+        assert "| 15 | the hand-made CNN |" not in page
+    assert page.count("| the hand-made CNN | nothing | `a` | 11 | 14.8 |") == seeds, (
+        "each as soon as it is there"
+    )
 
 
 @pytest.mark.parametrize(
     ("changes", "said_of_it"),
     [
-        ([{}, {}], "1 of fine-tuning."),
+        ([{}, {}], "1 of fine-tuning. Mean and"),
+        (
+            [{"search": {**EVOLUTION, "generations": 1 + seed}} for seed in range(3)],
+            "1 of fine-tuning. Its evolution: a pool of 60, then 1 to 3 generations of 50, without pre-selection. ",
+        ),
+        (
+            [{"search": {**EVOLUTION, "offspring": 16, "preselection": 20}}],
+            "1 of fine-tuning. Its evolution: a pool of 60, then 4 generations of 16, pre-selection out of 20.\n",
+        ),
+        ([{"search": {**EVOLUTION, "method": "random"}}], "1 of fine-tuning.\n"),
         ([{"stop": "late", "max_macs": None}] * 2, "1 of fine-tuning."),
         (
             [{"stop": "early", "max_macs": 6_600_000}] * 2,
@@ -405,8 +449,14 @@ def keep_pieces(
     kept.write_json(PLAN_FILE, {"study": study, "device": device, **of_page})
 
     def piece(seed: int, gain: float) -> dict[str, Any]:
-        test = {"eval_accuracy": 0.8 + gain, "eval_runtime": 2.0, "eval_samples_per_second": 50.0}
-        return {"minutes": 15, "seed": seed, "chosen_after": 850, "fine_tuning": 40, "test": test}
+        test = {
+            "eval_accuracy": 0.8 + gain,
+            "eval_runtime": 2.0,
+            "eval_samples_per_second": 50.0,
+            "epoch": 11.0,
+        }
+        of_all = {"minutes": 15, "seed": seed, "genome": "a", "test": test}
+        return {**of_all, "chosen_after": 850, "fine_tuning": 40}
 
     for seed, gain in enumerate(gains):
         epochs = {"supernet": 2, "finalists": 10 + seed, "final": 1}
@@ -422,24 +472,30 @@ def keep_pieces(
 @pytest.mark.parametrize(
     ("gains", "said_of_it"),
     [
-        ([0.020, 0.021, 0.019], "15 minutes: **the suite wins** by 2.00 points."),
-        ([-0.020, -0.021, -0.019], "15 minutes: **Optuna over trainings wins** by 2.00 points."),
+        ([0.020, 0.021, 0.019], "**the suite wins** by 2.00 points."),
+        (
+            [-0.020, -0.021, -0.019],
+            "**Optuna over trainings wins** by 2.00 points.",
+        ),
         (
             [-0.030, -0.001, -0.002],
-            "15 minutes: no sure difference; Optuna over trainings is ahead by 1.10 points, in 3 of 3 seeds.",
+            "no sure difference; Optuna over trainings is ahead by 1.10 points, in 3 of 3 seeds.",
         ),
-        ([0.010, -0.010], "15 minutes: both reach the same."),
+        ([0.010, -0.010], "both reach the same."),
         (
             [0.020, 0.021],
-            "15 minutes: no sure difference; the suite is ahead by 2.05 points, in 2 of 2 seeds.",
+            "no sure difference; the suite is ahead by 2.05 points, in 2 of 2 seeds.",
         ),
-        ([0.050], "15 minutes: the suite is ahead by 5.00 points, in one seed, which decides nothing."),
+        (
+            [0.050],
+            "the suite is ahead by 5.00 points, in one seed, which decides nothing.",
+        ),
     ],
 )
 def test_the_conclusion_says_who_wins(gains: list[float], said_of_it: str, tmp_path: Path) -> None:
     keep_pieces(tmp_path, gains)
     page = write_page(tmp_path).read_text()
-    assert said_of_it in page
+    assert f"    - against Optuna over trainings: {said_of_it}" in page
     assert "| the suite, 15 minutes | 100 | 5 |" in page
     of_finalists = "10" if len(gains) == 1 else f"10 to {9 + len(gains)}"
     assert f"in 15 minutes, 2 of the supernet, {of_finalists} of a finalist, 1 of fine-tuning." in page

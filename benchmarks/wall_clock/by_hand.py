@@ -10,15 +10,16 @@ import torch
 from benchmarks.wall_clock.in_hand import InHand, run_side
 from benchmarks.wall_clock.ours import Ours
 from benchmarks.wall_clock.plan import Plan
+from benchmarks.wall_clock.sides import BY_HAND
 from suite.data import Data
 from suite.errors import TrainingError
+from suite.evaluation import evaluate
 from suite.progress import Display
 from suite.reference_networks import BASE_GENOME
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
 from suite.standalone import standalone_training
 from suite.study import StudySettings
-from suite.training import evaluate
 from suite.used_study import with_epochs
 
 _WITHOUT_END = 10**6  # epochs: the clock ends the training
@@ -38,9 +39,6 @@ def run_by_hand(
     It has as many seconds as our run of that budget and seed took until it had chosen, counts with its weights after
     its best epoch on val-B, and is fine-tuned and tested as the winner is. A training that was stopped before its
     time was over is begun anew.
-
-    Raises:
-        SearchError: it had no epoch behind it by then.
     """
     study = _without_choices(with_epochs(plan.asked(seed), ours.finalist_epochs, ours.final_epochs))
 
@@ -48,7 +46,7 @@ def run_by_hand(
         epochs, in_hand = _train(study, space, data, device, ours.chosen_after, display)
         return {"epochs": epochs}, in_hand
 
-    run_side("by-hand", plan, minutes, ours, study, data, device, display, search)
+    run_side(BY_HAND, plan, minutes, ours, study, data, device, display, search)
 
 
 def _train(

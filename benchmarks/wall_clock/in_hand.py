@@ -10,10 +10,9 @@ import torch
 from torch import nn
 
 from benchmarks.wall_clock.ours import Ours
-from benchmarks.wall_clock.plan import Plan, code_of_race, piece_name
+from benchmarks.wall_clock.plan import UNKNOWN_CODE, Plan, code_of_race, piece_name
 from suite.data import Data
-from suite.errors import SearchError
-from suite.finalists import checkpoint_name
+from suite.finalist import checkpoint_name
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
@@ -21,6 +20,7 @@ from suite.study import StudySettings
 from suite.winner import PHASE as FINAL
 from suite.winner import finish_winner
 
+NO_NETWORK = "none"
 _NOTED = "noted"
 
 
@@ -57,8 +57,7 @@ def run_side(
 ) -> None:
     """Search, then fine-tune and test what is in hand as the winner is; the piece is then kept, and not made again.
 
-    Raises:
-        SearchError: nothing is in hand.
+    Where no network had an epoch behind it by then, the side is worth what guessing is.
     """
     piece = piece_name(side, minutes, study.seed)
     if plan.pieces.read_json(piece) is not None:
@@ -66,21 +65,23 @@ def run_side(
     folder = RunDirectory((plan.runs.path / piece).with_suffix(""))
     space = SearchSpace(study.space, data.picture_shape, len(data.classes))
     (folder.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+    of_side = {"minutes": minutes, "seed": study.seed, "chosen_after": ours.chosen_after}
     with folder.locked():
         noted = folder.read_result(_NOTED)  # the search is over then, and its network may have been tested
         if noted is None:
             took, in_hand = search(space, folder)
-            noted = _note(folder, space, in_hand, minutes, took)
+            if in_hand is None:
+                plan.pieces.write_json(piece, {**of_side, **took, **_nothing(len(data.classes))})
+                return
+            noted = _note(folder, space, in_hand, took)
         final = folder.read_result(FINAL) or finish_winner(study, space, noted, data, device, folder, display)
         folder.drop_checkpoint(FINAL)
     plan.pieces.write_json(
         piece,
         {
-            "minutes": minutes,
-            "seed": study.seed,
-            "code": code_of_race(),
-            "chosen_after": ours.chosen_after,
+            **of_side,
             **noted["took"],
+            "code": noted.get("code", UNKNOWN_CODE),
             "fine_tuning": final["seconds"],
             "genome": final["genome"],
             "epochs_behind": noted["epochs"],
@@ -90,20 +91,20 @@ def run_side(
     )
 
 
-def _note(
-    run: RunDirectory, space: SearchSpace, in_hand: InHand | None, minutes: float, took: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Keep a network as a chosen finalist is kept, which is what can be fine-tuned and tested; and what it `took`.
+def _nothing(classes: int) -> dict[str, Any]:
+    """The piece of a side that has no network."""
+    return {
+        "code": code_of_race(),
+        "fine_tuning": 0.0,
+        "genome": NO_NETWORK,
+        "epochs_behind": 0,
+        "val_accuracy": 1 / classes,
+        "test": {"eval_accuracy": 1 / classes, "epoch": 0.0},
+    }
 
-    Raises:
-        SearchError: nothing is in hand.
-    """
-    if in_hand is None:
-        raise SearchError(
-            f"within {minutes:g} minutes, no network had an epoch behind it.",
-            where="suite bench wall-clock",
-            remedy="Give longer --budgets.",
-        )
+
+def _note(run: RunDirectory, space: SearchSpace, in_hand: InHand, took: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep a network as a chosen finalist is kept, which is what can be fine-tuned and tested; and what it `took`."""
     genome = space.parse(in_hand.genome)
     run.save_checkpoint(
         checkpoint_name(0), {"genome": in_hand.genome, "trainings": [{"network": in_hand.network}]}
@@ -116,6 +117,7 @@ def _note(
         "trial": in_hand.trial,
         "epochs": in_hand.epoch,
         "val_accuracy": in_hand.val_accuracy,
+        "code": code_of_race(),
         "took": dict(took),
     }
     run.write_result(_NOTED, noted)

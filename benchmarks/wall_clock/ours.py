@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from benchmarks.wall_clock.plan import Plan, code_of_race, piece_name
+from benchmarks.wall_clock.plan import UNKNOWN_CODE, Plan, code_of_race, piece_name
+from benchmarks.wall_clock.sides import OURS
 from suite.data import Place
 from suite.launch import InterruptedRun, Request, begin, go_on
+from suite.own_code import own_code
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.study import StudySettings
 from suite.used_study import used_study
+
+SEARCHED_WITH = ("method", "random_pool", "population", "offspring", "generations", "preselection")
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ def run_ours(plan: Plan, minutes: float, seed: int, place: Place, display: Displ
     Raises:
         KeyboardInterrupt: by Ctrl-C.
     """
-    piece = piece_name("ours", minutes, seed)
+    piece = piece_name(OURS, minutes, seed)
     if (known := plan.pieces.read_json(piece)) is None:
         run = RunDirectory((plan.runs.path / piece).with_suffix(""))
         known = _piece(plan, minutes, seed, place, run, display)
@@ -47,19 +52,20 @@ def _piece(
     results = run.read_json("results.json") or _run(plan.asked(seed), 60 * minutes, run, place, display)
     used = used_study(run)
     spent = results["search"]["seconds"]
-    # From the first phase to the last finalist, and to the last result: what is between phases too.
-    begun, chosen, ended = (
-        (run.path / name).stat().st_mtime for name in ("run.json", "results/finalists.json", "results.json")
-    )
+    # From the first phase to the last finalist, and to the last result: what is between phases too. run.json itself
+    # is written again where a run is gone on with.
+    begun = datetime.fromisoformat(str((run.read_json("run.json") or {})["started"])).timestamp()
+    chosen, ended = ((run.path / name).stat().st_mtime for name in ("results/finalists.json", "results.json"))
     return {
         "minutes": minutes,
         "seed": seed,
-        "code": code_of_race(),
+        "code": _code(run),
         "epochs": {
             "supernet": used.supernet.epochs,
             "finalists": used.finalists.epochs,
             "final": used.final.epochs,
         },
+        "search": used.search.model_dump(include=set(SEARCHED_WITH)),
         "stop": used.finalists.stop,
         "max_macs": used.search.limits.max_macs,
         "seconds": ended - begun,
@@ -70,6 +76,13 @@ def _piece(
         "genome": results["winner"]["genome"],
         "test": results["test"],
     }
+
+
+def _code(run: RunDirectory) -> str:
+    """That which made the run: one of before, whose piece was lost, is not made again."""
+    facts = run.read_json("run.json") or {}
+    ours = own_code().source == facts.get("code", {}).get("source") and "earlier_code" not in facts
+    return code_of_race() if ours else UNKNOWN_CODE
 
 
 def _run(

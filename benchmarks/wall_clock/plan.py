@@ -16,6 +16,7 @@ from suite.run_directory import RUNS, RunDirectory
 from suite.study import StudySettings
 
 PLAN_FILE = "plan.json"
+UNKNOWN_CODE = "not known"  # of what was run before, and is no piece yet or no longer
 _CODE = (Path(suite.__file__).parent, Path(__file__).parent)
 _SAME_MACHINE = ("device", "name", "threads", "torch")  # of device facts: where seconds compare
 

@@ -1,4 +1,4 @@
-"""What was measured: every kept piece of every study, and both sides set side by side at each budget."""
+"""What was measured: every kept piece of every study, and the sides set side by side at each budget."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from benchmarks.wall_clock.plan import PLAN_FILE
+from benchmarks.wall_clock.sides import OPTUNA, OURS, RIVALS
 from suite.run_directory import RunDirectory
 from suite.study import StudySettings, validate_study
 
@@ -58,6 +59,9 @@ class Lead:
         return low > 0 or high < 0
 
 
+Piece = dict[str, Any]
+
+
 @dataclass(frozen=True)
 class AtBudget:
     """All sides at one budget, from the same seeds."""
@@ -65,21 +69,12 @@ class AtBudget:
     minutes: float
     seeds: tuple[int, ...]
     ours: Side
-    theirs: Side
-    by_hand: Side | None  # None until each of the seeds has its piece
-    epochs: Mapping[str, tuple[int, ...]]  # (seeds,) of our side, by phase
-    early: int  # seeds whose finalists stopped early
-    most_macs: tuple[int | None, ...]  # (seeds,) that our side searched; None where it was not limited
+    rivals: Mapping[str, Side]  # those that have a piece of each of the seeds
+    laid_out: Sequence[Piece]  # (seeds,) of our side
 
-    @property
-    def ahead(self) -> Lead:
-        """Of the rival."""
-        return Lead(self.ours.accuracy - self.theirs.accuracy)
-
-    @property
-    def ahead_of_hand(self) -> Lead | None:
-        """Of the network that was made and trained by hand."""
-        return None if self.by_hand is None else Lead(self.ours.accuracy - self.by_hand.accuracy)
+    def ahead_of(self, rival: str) -> Lead:
+        """By how much we are."""
+        return Lead(self.ours.accuracy - self.rivals[rival].accuracy)
 
 
 @dataclass(frozen=True)
@@ -93,17 +88,15 @@ class Race:
     notes: Sequence[str]  # on the pictures
     device: dict[str, Any]
     test_pictures: int
-    ours: Sequence[dict[str, Any]]
-    theirs: Sequence[dict[str, Any]]
-    by_hand: Sequence[dict[str, Any]]
+    pieces: Mapping[str, Sequence[Piece]]  # by side
 
     @property
     def budgets(self) -> list[AtBudget]:
-        """Every budget that we and the rival have a seed of, the shortest first."""
-        ours, theirs, by_hand = map(_by_place, (self.ours, self.theirs, self.by_hand))
-        both = sorted(ours.keys() & theirs.keys())
+        """Every budget that we and Optuna have a seed of, the shortest first."""
+        places = {side: _by_place(pieces) for side, pieces in self.pieces.items()}
+        both = sorted(places[OURS].keys() & places[OPTUNA].keys())
         return [
-            _at_budget(budget, [seed for minutes, seed in both if minutes == budget], ours, theirs, by_hand)
+            _at_budget(budget, [seed for minutes, seed in both if minutes == budget], places)
             for budget in sorted({minutes for minutes, _ in both})
         ]
 
@@ -114,11 +107,17 @@ def read_races(folder: Path) -> list[Race]:
     return [race for race in map(_race, folders) if race.budgets]
 
 
+def minutes_of(piece: Piece) -> float:
+    """From the beginning to the fine-tuned network."""
+    return float(piece["chosen_after"] + piece["fine_tuning"]) / 60
+
+
 def _race(kept: RunDirectory) -> Race:
     plan = kept.read_json(PLAN_FILE) or {}
-    ours, theirs, by_hand = (list(_pieces(kept, side)) for side in ("ours", "theirs", "by-hand"))
+    pieces = {side: list(_pieces(kept, side)) for side in (OURS, *RIVALS)}
     pictures = {
-        round(piece["test"]["eval_runtime"] * piece["test"]["eval_samples_per_second"]) for piece in ours
+        round(piece["test"]["eval_runtime"] * piece["test"]["eval_samples_per_second"])
+        for piece in pieces[OURS]
     }
     study = validate_study(plan["study"], where=str(kept.path / PLAN_FILE))
     return Race(
@@ -129,47 +128,32 @@ def _race(kept: RunDirectory) -> Race:
         notes=plan["notes"],
         device=plan["device"],
         test_pictures=max(pictures, default=0),
-        ours=ours,
-        theirs=theirs,
-        by_hand=by_hand,
+        pieces=pieces,
     )
 
 
-def _pieces(kept: RunDirectory, side: str) -> Iterator[dict[str, Any]]:
+def _pieces(kept: RunDirectory, side: str) -> Iterator[Piece]:
     for path in sorted((kept.path / side).glob("*.json")):
         yield kept.read_json(f"{side}/{path.name}") or {}
 
 
-_Places = Mapping[tuple[float, int], dict[str, Any]]
+_Places = Mapping[tuple[float, int], Piece]
 
 
-def _by_place(pieces: Sequence[dict[str, Any]]) -> _Places:
+def _by_place(pieces: Sequence[Piece]) -> _Places:
     """By minutes and seed."""
     return {(piece["minutes"], piece["seed"]): piece for piece in pieces}
 
 
-def _at_budget(
-    minutes: float, seeds: Sequence[int], ours: _Places, theirs: _Places, by_hand: _Places
-) -> AtBudget:
-    one, other = ([side[minutes, seed] for seed in seeds] for side in (ours, theirs))
-    hand = [by_hand[minutes, seed] for seed in seeds if (minutes, seed) in by_hand]
-    return AtBudget(
-        minutes,
-        tuple(seeds),
-        _side(one),
-        _side(other),
-        _side(hand) if len(hand) == len(seeds) else None,
-        _epochs(one),
-        sum(piece.get("stop") == "early" for piece in one),  # pieces of older suites: none, and not limited
-        tuple(piece.get("max_macs") for piece in one),
-    )
+def _at_budget(minutes: float, seeds: Sequence[int], places: Mapping[str, _Places]) -> AtBudget:
+    here = {
+        side: [pieces[minutes, seed] for seed in seeds if (minutes, seed) in pieces]
+        for side, pieces in places.items()
+    }
+    complete = {side: _side(here[side]) for side in RIVALS if len(here[side]) == len(seeds)}
+    return AtBudget(minutes, tuple(seeds), _side(here[OURS]), complete, here[OURS])
 
 
-def _side(pieces: Sequence[dict[str, Any]]) -> Side:
-    seconds = [piece["chosen_after"] + piece["fine_tuning"] for piece in pieces]
+def _side(pieces: Sequence[Piece]) -> Side:
     accuracy = [piece["test"]["eval_accuracy"] for piece in pieces]
-    return Side(np.array(seconds) / 60, np.array(accuracy))
-
-
-def _epochs(pieces: Sequence[dict[str, Any]]) -> dict[str, tuple[int, ...]]:
-    return {phase: tuple(piece["epochs"][phase] for piece in pieces) for phase in pieces[0]["epochs"]}
+    return Side(np.array([minutes_of(piece) for piece in pieces]), np.array(accuracy))

@@ -20,13 +20,14 @@ from optuna.trial import TrialState
 from benchmarks.wall_clock.in_hand import InHand
 from suite.data import Data
 from suite.errors import TrainingError
+from suite.evaluation import evaluate
 from suite.methods.optuna_samplers import suggest_chromosome, tpe
 from suite.progress import Display, Phase
 from suite.run_directory import EverySeconds, RunDirectory
 from suite.space import SearchSpace
 from suite.standalone import standalone_training
 from suite.study import StudySettings
-from suite.training import Training, evaluate
+from suite.training import Training
 from suite.trials import open_storage
 
 _PHASE = "rival"
@@ -47,13 +48,14 @@ class Rival:
     ) -> None:
         self._study, self._space, self._data, self._device, self._run = study, space, data, device, run
         self._until = until  # seconds
-        checkpoint = run.load_checkpoint(_PHASE) or {"seconds": 0.0, "in_hand": None}
+        self._trials = self._optuna_study()
+        saved = run.load_checkpoint(_PHASE) if self._trials.get_trials(deepcopy=False) else None
+        checkpoint = saved or {"seconds": 0.0, "in_hand": None}  # without its trials it is an older suite's
         self._seconds: float = checkpoint["seconds"]
         self._in_hand = InHand(**checkpoint["in_hand"]) if checkpoint["in_hand"] else None
         self._under_way: Mapping[str, Any] | None = checkpoint.get("trial")
         self._clock = time.monotonic() - self._seconds
         self._save_clock = EverySeconds(30)
-        self._trials = self._optuna_study()
 
     def search(self, display: Display) -> tuple[dict[str, Any], InHand | None]:
         """Search until the time is over; returns what it took, and the best network after any epoch."""
@@ -75,7 +77,7 @@ class Rival:
         storage = open_storage(f"journal:{self._run.path / 'trials.log'}")
         study = optuna.create_study(
             storage=storage,
-            study_name="trainings",
+            study_name=f"trainings-{self._study.seed}",  # by which Hyperband draws the brackets of its trials
             direction="maximize",
             pruner=HyperbandPruner(min_resource=1, max_resource=self._study.finalists.epochs),
             load_if_exists=True,

@@ -63,7 +63,7 @@ def bench(
         str,
         typer.Option(
             metavar="MINUTES",
-            help="For the whole search; each takes three times as long, for three sides (wall-clock).",
+            help="For the whole search; each takes four times as long, for four sides (wall-clock).",
         ),
     ] = "15,30,60,120",
     seeds: Annotated[
