@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from benchmarks.contest.contestants import ABLATIONS, CONTESTANTS, OURS, RIVALS
 from benchmarks.contest.entries import hold_contest
 from benchmarks.contest.harness import PROPOSALS, run_method
 from benchmarks.contest.judge import topic_of_front
+from benchmarks.contest.page import _conclusion, _medians, _Told
 from benchmarks.contest.reduced_spaces import Unstratified
 from benchmarks.contest.standings import Standing, differences
 from benchmarks.contest.tasks import floor_of_choice
@@ -189,9 +191,9 @@ def test_holms_correction_on_its_textbook_example() -> None:
 
 def test_a_rival_is_better_only_beyond_chance() -> None:
     rng = np.random.default_rng(0)
-    ours = Standing(OURS, rng.normal(1, 0.1, (30, 50)), np.full(30, 50.0), 1.0)
+    ours = Standing(OURS, rng.normal(1, 0.1, (30, 50)), np.full(30, 50.0), np.full(30, 60.0), 1.0)
     alike, better, worse = (
-        Standing(name, ours.lacks + rng.normal(shift, 0.05, (30, 50)), ours.used, 1.0)
+        Standing(name, ours.lacks + rng.normal(shift, 0.05, (30, 50)), ours.used, ours.proposed, 1.0)
         for name, shift in (("alike", 0.0), ("better", -0.2), ("worse", 0.2))
     )
     verdicts = {d.rival: d.verdict for d in differences([ours, alike, better, worse])}
@@ -199,12 +201,39 @@ def test_a_rival_is_better_only_beyond_chance() -> None:
     assert {d.budget for d in differences([ours, alike])} == {50}
 
 
+@pytest.mark.parametrize(
+    ("shift", "told"),
+    [
+        (-0.03, "no rival, at any of the 1 budgets of the table (nearest to it: rival after 50, p = 0.0"),
+        (-0.2, "Better than our evolution: rival after 50 evaluations. Worse"),
+        (0.2, "no rival, at any of the 1 budgets of the table. Worse at one budget at least: rival."),
+    ],
+)
+def test_the_conclusion_names_who_comes_nearest(shift: float, told: str) -> None:
+    rng = np.random.default_rng(3)
+    ours = Standing(OURS, rng.normal(1, 0.1, (30, 50)), np.full(30, 50.0), np.full(30, 60.0), 1.0)
+    rival = replace(ours, contestant="rival", lacks=ours.lacks + rng.normal(shift, 0.09, (30, 50)))
+    differ = differences([ours, rival, replace(ours, contestant="the same")])
+    assert told in _conclusion([_Told("x", topic_of_front("x"), [ours, rival], differ, [], [])])
+
+
+def test_regret_is_told_beyond_the_floor_of_each_seeds_own_training() -> None:
+    lacks = np.array([[1.5], [2.5], [1.25], [2.25]])
+    standing = Standing("x", lacks, np.ones(4), np.ones(4), 1.0)
+    topic = replace(topic_of_front("x"), scale=1.0, floors=(1.0, 2.0))
+    assert "| x | 0.375 | 1 | 1 | 1.00 |" in _medians(topic, [standing], [])
+    assert "| x | 1.875 | 1 | 1 | 1.00 |" in _medians(replace(topic, floors=()), [standing], [])
+
+
 def test_a_topic_may_end_before_the_contest() -> None:
-    assert [topic_of_front("x").budget(of_contest) for of_contest in (24, 500, 1_000)] == [24, 500, 500]
+    assert [topic_of_front("x", 500).budget(of_contest) for of_contest in (24, 500, 1_000)] == [24, 500, 500]
+    assert topic_of_front("x").budget(1_000) == 1_000
 
 
 def test_evaluations_until_it_is_near() -> None:
-    standing = Standing("x", np.array([[3.0, 0.1, 0.0], [3.0, 2.0, 1.0]]), np.array([3.0, 3.0]), 1.0)
+    standing = Standing(
+        "x", np.array([[3.0, 0.1, 0.0], [3.0, 2.0, 1.0]]), np.full(2, 3.0), np.full(2, 4.0), 1.0
+    )
     assert standing.evaluations_to(0.1).tolist() == [2.0, np.inf]
 
 
@@ -214,14 +243,19 @@ def test_a_contest_from_table_to_page_goes_on_where_it_was_stopped(
     monkeypatch.chdir(tmp_path)
     table = write_table(tmp_path / "table.json")
     page = run(Display(quiet=True), table, 2, tmp_path / "out").read_text()
-    main, of_parts = page.split("## What each part of our evolution adds")
+    main, rest = page.split("## What each part of our evolution adds")
+    of_parts, who = rest.split("## Who competes")
+    assert all(f"| {name} | {contestant.settings} |" in who for name, contestant in CONTESTANTS.items())
+    assert page.count("| Median regret (points) beyond the floor after |") == 1, "deployment alone has floors"
     for part, tasks, present, absent in ((main, 3, RIVALS, ABLATIONS), (of_parts, 2, ABLATIONS, RIVALS)):
         assert part.count(f"| **{OURS}** |") == tasks
         assert all(part.count(f"| {name} |") >= tasks for name in present)
         assert not any(f"| {name} |" in part for name in absent)
     assert "table has 24 networks, each really trained 2 times" in page
-    assert re.search(rf"\n\| \*\*{re.escape(OURS)}\*\* \| [\d.]+ \| \d+ \| [\d.]+ \|\n", page), "used, and ms"
-    assert "evaluations used | ms a proposal |" in page
+    assert re.search(rf"\n\| \*\*{re.escape(OURS)}\*\* \| [\d.]+ \| \d+ \| \d+ \| [\d.]+ \|\n", page), (
+        "used, and ms"
+    )
+    assert "evaluations used | proposals | ms a proposal |" in page
     for figure in ("search", "deployment", "front"):
         assert (tmp_path / "out" / "figures" / f"{figure}.png").stat().st_size > 10_000
     (kept,) = (tmp_path / "runs").glob("benchmark-tabular-table-*-24")

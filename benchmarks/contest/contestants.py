@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from optuna.samplers import BaseSampler
@@ -33,70 +34,89 @@ PARTS = {"random_pool": 16, "population": 16, "offspring": 4, "preselection": 20
 
 @dataclass(frozen=True)
 class Contestant:
-    """A method, and whether it is our own with a part left out rather than a rival."""
+    """A method with its settings in words, and whether it is our own with a part left out rather than a rival."""
 
     make: Make
+    settings: str
     ablation: bool = False
 
 
-def _evolution(**settings: int) -> Make:
+def _evolution(settings: Mapping[str, int], *, ablation: bool = False) -> Contestant:
+    asked = SearchSettings.model_validate({"generations": _FOR_EVER, **settings})
+
     def make(problem: Problem[Any], seed: int) -> Method[Any]:
-        asked = SearchSettings.model_validate({"generations": _FOR_EVER, **settings})
         return Evolution(asked, problem, random.Random(seed))
 
-    return make
+    words = f"pool {asked.random_pool}, population {asked.population}, offspring {asked.per_generation}"
+    words += f", crossover {asked.crossover:g}, mutation {asked.mutation:g}"
+    return Contestant(make, f"{words}, {_preselected(asked)}", ablation)
 
 
-def _in_reduced(space: Callable[[Any], Space[Any]]) -> Make:
+def _preselected(asked: SearchSettings) -> str:
+    if asked.preselection == 1:
+        return "no pre-selection"
+    return f"pre-selection out of {asked.preselection} times as many"
+
+
+def _in_reduced(space: Callable[[Any], Space[Any]], what: str) -> Contestant:
     """Ours, with all its parts, in what `space` makes of the problem's space."""
+    ours = _evolution(PARTS)
 
     def make(problem: Problem[Any], seed: int) -> Method[Any]:
-        return _evolution(**PARTS)(replace(problem, space=space(problem.space)), seed)
+        return ours.make(replace(problem, space=space(problem.space)), seed)
 
-    return make
+    return Contestant(make, f"{ours.settings}; {what}", ablation=True)
 
 
-def _of_optuna(sampler: Callable[[int], BaseSampler]) -> Make:
+def _aging(population: int) -> Contestant:
+    def make(problem: Problem[Any], seed: int) -> Method[Any]:
+        return AgingEvolution(problem, random.Random(seed), population=population, batch=1, batches=_FOR_EVER)
+
+    return Contestant(make, f"population {population}, parents from samples of a quarter of it")
+
+
+def _of_optuna(sampler: Callable[[int], BaseSampler], settings: str) -> Contestant:
     """One sampler throughout: nothing is gone on with here, and a new one looks through all trials first."""
 
     def make(problem: Problem[Any], seed: int) -> Method[Any]:
         made = sampler(seed)
         return OptunaSampler(problem, lambda _: made, seed, batch=1, batches=_FOR_EVER)
 
-    return make
+    return Contestant(make, settings)
+
+
+def _random(problem: Problem[Any], seed: int) -> Method[Any]:
+    asked = SearchSettings(random_pool=50, population=50, generations=_FOR_EVER)
+    return RandomSearch(asked, problem, random.Random(seed))
+
+
+def _local(problem: Problem[Any], seed: int) -> Method[Any]:
+    return LocalSearch(problem, random.Random(seed), pool=10, batch=1, batches=_FOR_EVER)
 
 
 CONTESTANTS: dict[str, Contestant] = {
-    OURS: Contestant(_evolution(**PARTS)),
-    "evolution, small pool": Contestant(_evolution(random_pool=16, population=16), ablation=True),
-    "evolution, as in the studies": Contestant(_evolution(random_pool=200, population=50)),
-    "random": Contestant(
-        lambda problem, seed: RandomSearch(
-            SearchSettings(random_pool=50, population=50, generations=_FOR_EVER), problem, random.Random(seed)
-        )
+    OURS: _evolution(PARTS),
+    "evolution, small pool": _evolution({"random_pool": 16, "population": 16}, ablation=True),
+    "evolution, as in the studies": _evolution({"random_pool": 200, "population": 50}),
+    "random": Contestant(_random, "evenly over strata, nothing twice"),
+    "local search": Contestant(_local, "from the best of a pool of 10, then from neighbour to neighbour"),
+    "aging evolution": _aging(50),
+    "aging evolution, small": _aging(16),
+    "Optuna TPE": _of_optuna(tpe, "multivariate, in groups; else Optuna's own (the first 10 at random)"),
+    "Optuna NSGA-II": _of_optuna(nsga2, "population 50, which is Optuna's own"),
+    "Optuna NSGA-II, small": _of_optuna(partial(nsga2, population=16), "population 16"),
+    "Optuna random": _of_optuna(uniform, "each gene evenly, repeats and all"),
+    "without pre-selection": _evolution({**PARTS, "preselection": 1}, ablation=True),
+    "offspring as many as the population": _evolution({**PARTS, "offspring": 0}, ablation=True),
+    "first population not stratified": _in_reduced(Unstratified, "not stratified"),
+    "without neighbours": _in_reduced(Lonely, "without the population's neighbours"),
+    "pool and population of 50": _evolution(
+        {"random_pool": 50, "population": 50, "preselection": 20}, ablation=True
     ),
-    "local search": Contestant(
-        lambda problem, seed: LocalSearch(problem, random.Random(seed), pool=10, batch=1, batches=_FOR_EVER)
+    "as in the studies, pre-selected": _evolution(
+        {"random_pool": 200, "population": 50, "preselection": 20}, ablation=True
     ),
-    "aging evolution": Contestant(
-        lambda problem, seed: AgingEvolution(
-            problem, random.Random(seed), population=50, batch=1, batches=_FOR_EVER
-        )
-    ),
-    "Optuna TPE": Contestant(_of_optuna(tpe)),
-    "Optuna NSGA-II": Contestant(_of_optuna(nsga2)),
-    "Optuna random": Contestant(_of_optuna(uniform)),
-    "without pre-selection": Contestant(_evolution(**{**PARTS, "preselection": 1}), ablation=True),
-    "offspring as many as the population": Contestant(_evolution(**{**PARTS, "offspring": 0}), ablation=True),
-    "first population not stratified": Contestant(_in_reduced(Unstratified), ablation=True),
-    "without neighbours": Contestant(_in_reduced(Lonely), ablation=True),
-    "pool and population of 50": Contestant(
-        _evolution(random_pool=50, population=50, preselection=20), ablation=True
-    ),
-    "as in the studies, pre-selected": Contestant(
-        _evolution(random_pool=200, population=50, preselection=20), ablation=True
-    ),
-    "large pool": Contestant(_evolution(**{**PARTS, "random_pool": 200}), ablation=True),
+    "large pool": _evolution({**PARTS, "random_pool": 200}, ablation=True),
 }
 """By the name under which entries are kept; settings are the same on every judge."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from suite import methods
 from suite.atomic import written
 from suite.device import device_facts
 from suite.progress import Display
+from suite.study import SearchSettings
 
 
 @dataclass(frozen=True)
@@ -81,12 +84,16 @@ def hold_contest(
 
 
 @cache
-def code_of_methods() -> str:
+def code_of_methods(judge: type[Source]) -> str:
     """A checksum of all that a method's choices depend on here, by which an entry of an earlier version is known."""
     suite, contest = Path(methods.__file__).parents[1], Path(__file__).parent
-    files = [*sorted((suite / "methods").glob("*.py")), suite / "space.py", suite / "pareto.py"]
-    files += [contest / f"{name}.py" for name in ("contestants", "harness", "tasks")]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+    files = [*sorted((suite / "methods").glob("*.py"))]
+    files += [suite / f"{name}.py" for name in ("space", "pareto", "normal_scores")]
+    files += [contest / f"{name}.py" for name in ("contestants", "harness", "tasks", "reduced_spaces")]
+    files += sorted(Path(inspect.getfile(judge)).parent.glob("*.py"))
+    others = [SearchSettings().model_dump_json(), *map(version, ("optuna", "deap", "scikit-learn", "numpy"))]
+    parts = [*(file.read_bytes() for file in files), *(other.encode() for other in others)]
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:12]
 
 
 def _is_kept(entry: Entry, folder: Path, budget: int) -> bool:
@@ -112,7 +119,7 @@ def _enter(entry: Entry, source: Source, folder: Path, budget: int) -> None:
         "lacks": _lacks(task, trace.evaluated, budget),
         "proposed": trace.proposed,
         "seconds": trace.seconds,
-        "code": code_of_methods(),
+        "code": code_of_methods(type(source)),
         "machine": device_facts(torch.device("cpu")).name,
     }
     with written(entry.path(folder)) as file:

@@ -28,7 +28,7 @@ def contest_page(display: Display, source: Source, name: str, seeds: int, comman
     by_task = {task: standings(outcomes, task) for task in judge.topics}
     named = {outcome.get("machine", _NOT_RECORDED) for outcome in outcomes.values()}
     machines = sorted(named, key=lambda name: (name == _NOT_RECORDED, name))
-    older = sum(outcome.get("code") != code_of_methods() for outcome in outcomes.values())
+    older = sum(outcome.get("code") != code_of_methods(type(source)) for outcome in outcomes.values())
     first = {(e.task, e.contestant): outcome["evaluated"] for e, outcome in outcomes.items() if e.seed == 0}
     record = record_first_seed(judge, first, kept)
     contest = Contest(judge, seeds, budget, machines, older / len(outcomes), command, record, by_task)

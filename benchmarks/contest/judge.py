@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol
 
@@ -18,7 +18,9 @@ class Topic:
     unit: str  # of what a method lacks
     scale: float  # from the task's numbers to that unit
     near: float | None = None  # in that unit: how long until a method lacks no more is told too
-    floor: float | None = None  # in that unit: what who knows all networks' fitness still lacks, on average
+    floors: Sequence[
+        float
+    ] = ()  # in that unit, seeds in turn: what who knows all networks' fitness still lacks
     note: str = ""  # what has to be known to read its numbers
     searched_as: str | None = None  # the task of the same fitness, whose searches are judged anew here
     ablated: bool = True  # whether our evolution without its parts takes part
@@ -46,17 +48,9 @@ class Judge(Generic[G]):
         return len(set(self.place.values()))
 
 
-def topic_of_front(title: str) -> Topic:
-    """Two objectives, which go as far as Optuna's TPE does within a minute."""
-    return Topic(
-        title,
-        "hypervolume lacking (%)",
-        100.0,
-        most=500,
-        why_most="With two objectives it ends after 500 evaluations, which says nothing of larger budgets: Optuna's "
-        "TPE thinks the longer the more it has seen, and needs more than seven minutes of a core for a thousand of "
-        "the 6,561 networks of NAS-Bench-Macro, where it proposes hardly any but those it has proposed before.",
-    )
+def topic_of_front(title: str, most: int | None = None, why_most: str = "") -> Topic:
+    """Two objectives."""
+    return Topic(title, "hypervolume lacking (%)", 100.0, most=most, why_most=why_most)
 
 
 class Source(Protocol):

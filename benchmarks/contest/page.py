@@ -11,8 +11,9 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter
+from scipy import stats
 
-from benchmarks.contest.contestants import ABLATIONS, OURS, PARTS, RIVALS
+from benchmarks.contest.contestants import ABLATIONS, CONTESTANTS, OURS, PARTS, RIVALS
 from benchmarks.contest.harness import PROPOSALS
 from benchmarks.contest.judge import Judge, Topic
 from benchmarks.contest.standings import SURE, Difference, Standing, differences, within
@@ -62,6 +63,7 @@ def write_page(contest: Contest, folder: Path) -> Path:
             *remarked(folder),
             *(_task(contest, of_task, figures) for of_task in told),
             "## What each part of our evolution adds\n\n" + _ablation(contest, told),
+            "## Who competes\n\n" + _contestants(),
             "## How it was held\n\n" + _method(contest),
         ]
     figures.remove_others()
@@ -97,10 +99,22 @@ def _conclusion(told: Sequence[_Told]) -> str:
             or f"no rival, at any of the {len({d.budget for d in of_task.rivals_differ})} budgets of the table"
         )
         lines.append(
-            f"- **{of_task.topic.title}.** Better than our evolution: {who}. Worse at one budget at least: "
-            f"{', '.join(sorted(worse)) or 'none'}."
+            f"- **{of_task.topic.title}.** Better than our evolution: {who}{_nearest(of_task)}. Worse at one budget "
+            f"at least: {', '.join(sorted(worse)) or 'none'}."
         )
     return "\n".join(lines)
+
+
+def _nearest(told: _Told) -> str:
+    """Who comes nearest to being surely better, as what is not sure need not be nothing."""
+    ahead = [d for d in told.rivals_differ if d.median < 0 and d.verdict == "no different"]
+    if not ahead:
+        return ""
+    nearest = min(ahead, key=lambda d: (d.p_alone, d.p))
+    return (
+        f" (nearest to it: {nearest.rival} after {count(nearest.budget)}, p = {nearest.p_alone:.2g} by itself and "
+        f"{nearest.p:.2g} corrected)"
+    )
 
 
 def _task(contest: Contest, told: _Told, figures: Figures) -> str:
@@ -108,8 +122,8 @@ def _task(contest: Contest, told: _Told, figures: Figures) -> str:
     figure, (axes,) = figures.axes(width=11, height=6.2)
     for place, standing in enumerate(told.rivals):
         _curve(axes, standing, topic.scale, CYCLE[place % len(CYCLE)], dashed=place >= len(CYCLE))
-    if topic.floor is not None:
-        axes.axhline(topic.floor, color=GREY, linestyle=":", label="who knows all")
+    if topic.floors:
+        axes.axhline(float(np.mean(topic.floors)), color=GREY, linestyle=":", label="who knows all")
     axes.set(xlabel="evaluations", ylabel=topic.unit, xscale="log")
     log_ticks(axes.xaxis)
     least = topic.scale * min(standing.lacks.mean(axis=0).min() for standing in told.rivals)
@@ -142,29 +156,34 @@ def _curve(axes: Axes, standing: Standing, scale: float, colour: str, *, dashed:
     lacks = scale * standing.lacks[:, _FIRST_SHOWN - 1 :]
     evaluations = np.arange(_FIRST_SHOWN, standing.lacks.shape[1] + 1)
     mean = lacks.mean(axis=0)
-    band = 1.96 * lacks.std(axis=0, ddof=1) / np.sqrt(len(lacks)) if len(lacks) > 1 else 0 * mean
     axes.plot(evaluations, mean, color=colour, linestyle="--" if dashed else "-", label=standing.contestant)
-    axes.fill_between(evaluations, mean - band, mean + band, color=colour, alpha=0.12, linewidth=0)
+    if (seeds := len(lacks)) > 1:
+        band = stats.t.ppf(0.975, seeds - 1) * lacks.std(axis=0, ddof=1) / np.sqrt(seeds)
+        axes.fill_between(evaluations, mean - band, mean + band, color=colour, alpha=0.12, linewidth=0)
     axes.set_xlim(_FIRST_SHOWN, standing.lacks.shape[1])
 
 
 def _medians(topic: Topic, standings: Sequence[Standing], against: Sequence[Difference]) -> str:
-    budgets = within(standings[0].lacks.shape[1])
+    seeds, most = standings[0].lacks.shape
+    budgets, floors = within(most), np.resize(topic.floors or 0.0, seeds)
     marks = {(d.rival, d.budget): {"better": " ▲", "worse": " ▼"}.get(d.verdict, "") for d in against}
     rows = [
         [
             f"**{standing.contestant}**" if standing.contestant == OURS else standing.contestant,
             *(
-                f"{topic.scale * np.median(standing.lacks[:, b - 1]):.3f}{marks.get((standing.contestant, b), '')}"
+                f"{np.median(topic.scale * standing.lacks[:, b - 1] - floors):.3f}"
+                f"{marks.get((standing.contestant, b), '')}"
                 for b in budgets
             ),
             count(np.median(standing.used)),
+            count(np.median(standing.proposed)),
             f"{standing.milliseconds:.2f}",
         ]
         for standing in standings
     ]
+    lacking = f"Median {topic.unit}{' beyond the floor' if topic.floors else ''} after"
     return (
-        table([f"Median {topic.unit} after", *map(count, budgets), "evaluations used", "ms a proposal"], rows)
+        table([lacking, *map(count, budgets), "evaluations used", "proposals", "ms a proposal"], rows)
         + "\n\n▲ better, ▼ worse than our evolution: Wilcoxon's signed-rank test paired by seed, error "
         f"{SURE:.0%} over all comparisons of this table (Holm)."
     )
@@ -204,13 +223,24 @@ def _ablation(contest: Contest, told: Sequence[_Told]) -> str:
     return "\n\n".join(parts)
 
 
+def _contestants() -> str:
+    rows = [[name, CONTESTANTS[name].settings] for name in (OURS, *RIVALS, *ABLATIONS)]
+    return (
+        f"{table(['Method', 'Settings'], rows, left=2)}\n\n"
+        "Rivals were not tuned: they have the settings that they come with, or that the papers they are from have, "
+        "and those whose first population is large have a small one as well. Until it is full, nothing is bred."
+    )
+
+
 def _method(contest: Contest) -> str:
     return (
         f"{contest.judge.method} Every method may have {count(contest.budget)} different networks evaluated where "
         f"nothing else is said, repeats being free, up to {PROPOSALS} proposals for each evaluation, and is run from "
         f"{contest.seeds} seeds. One that proposes nothing new any more ends before (the median of what it used is "
         "in the tables), and what it had then stands for what is left of the budget. Milliseconds are those of a "
-        "core that the method needs itself. Methods have the same settings on every judge.\n\n"
+        "core that the method needs itself, in the mean over all its proposals, of which some make many more than "
+        "others. As repeats are free here, that our evolution pays for nothing twice adds nothing to what it is "
+        "measured by. Methods have the same settings on every judge.\n\n"
         f"{_older(contest)}Made by `{contest.command}` on {'; '.join(contest.machines)}. "
         "The first seed's trials of every method can be browsed then: "
         f"`optuna-dashboard {contest.record.as_posix()}`."

@@ -27,6 +27,7 @@ class Standing:
     contestant: str
     lacks: Values  # (seeds, budget)
     used: Values  # (seeds,) evaluations until it proposed nothing new any more, or the budget was used
+    proposed: Values  # (seeds,) proposals until then, repeats among them
     milliseconds: float  # of the method itself, a proposal
 
     def evaluations_to(self, near: float) -> Values:
@@ -42,7 +43,8 @@ class Difference:
     rival: str
     budget: int
     median: float  # of how much more the rival lacks; negative: it is better
-    p: float  # Wilcoxon's signed-rank test, with Holm's correction over a task's comparisons
+    p_alone: float  # Wilcoxon's signed-rank test
+    p: float  # with Holm's correction over a task's comparisons
 
     @property
     def verdict(self) -> str:
@@ -68,10 +70,12 @@ def differences(of_task: Sequence[Standing]) -> list[Difference]:
         for budget in within(ours.lacks.shape[1])
     ]
     more = [standing.lacks[:, budget - 1] - ours.lacks[:, budget - 1] for standing, budget in pairs]
-    corrected = holm([_p(values) for values in more])
+    alone = [_p(values) for values in more]
     return [
-        Difference(standing.contestant, budget, _signed_median(values), p)
-        for (standing, budget), values, p in zip(pairs, more, corrected, strict=True)
+        Difference(standing.contestant, budget, _signed_median(values), by_itself, corrected)
+        for (standing, budget), values, by_itself, corrected in zip(
+            pairs, more, alone, holm(alone), strict=True
+        )
     ]
 
 
@@ -82,9 +86,10 @@ def within(most: int) -> list[int]:
 
 def _standing(outcomes: Mapping[Entry, dict[str, Any]], task: str, name: str) -> Standing:
     own = [outcome for entry, outcome in outcomes.items() if (entry.task, entry.contestant) == (task, name)]
-    seconds, proposed = (sum(outcome[key] for outcome in own) for key in ("seconds", "proposed"))
     lacks, used = [outcome["lacks"] for outcome in own], [len(outcome["evaluated"]) for outcome in own]
-    return Standing(name, np.array(lacks), np.array(used, dtype=float), 1000 * seconds / proposed)
+    proposed = np.array([outcome["proposed"] for outcome in own], dtype=float)
+    milliseconds = 1000 * sum(outcome["seconds"] for outcome in own) / float(proposed.sum())
+    return Standing(name, np.array(lacks), np.array(used, dtype=float), proposed, milliseconds)
 
 
 def _p(values: Values) -> float:

@@ -127,9 +127,9 @@ def _topics(score: str, scores: _Scores) -> dict[str, Topic]:
             f"Selection regret: searched on val-A by {score}, judged on val-B",
             _UNITS[score],
             _SCALE,
-            floor=floor,
+            floors=(floor,),
             note=f"Who knew every network's {score} on val-A would choose by it too: on val-B that loses "
-            f"{floor:.3f} (dotted), and a method can lose less only by luck.",
+            f"{floor:.3f} (dotted). In the table, regret is without it, so below 0 is luck.",
             searched_as="optimiser",
         ),
         "front": topic_of_front(f"Two objectives: {score} on val-A and predicted latency"),
