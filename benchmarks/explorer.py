@@ -79,7 +79,7 @@ def _write_page(directory: RunDirectory, study: StudySettings, space: SearchSpac
     """The page of a run of which nothing is known but its space and its oracle."""
     (directory.path / "study.toml").write_text(study_toml(study))
     dataset = {"picture_shape": list(space.shape), "classes": [str(label) for label in range(_CLASSES)]}
-    directory.write_json("run.json", {"dataset": dataset})
+    directory.write_json("run.json", {"dataset": dataset, "asked": study.model_dump(mode="json")})
     directory.write_result("oracle", {"sha256": write_table(directory, _by_chance(space))})
     folder = directory.path / "report"
     folder.mkdir()

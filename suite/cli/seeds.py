@@ -47,6 +47,7 @@ def set_of_seeds(folder: Path | None, study: StudySettings, seeds: int, *, resum
 
 def search_seeds(request: Request, run_set: RunSet, again: str, display: Display) -> None:
     """Run what is not finished of the set, and say how its seeds came out; `again` is the command to go on."""
+    from suite.comparison import differences
     from suite.launch import InterruptedRun
     from suite.seeds import run_seeds
 
@@ -57,7 +58,10 @@ def search_seeds(request: Request, run_set: RunSet, again: str, display: Display
         said = kept if is_set(run_set.path) else "No run had begun; nothing was kept."
         print(printable(f"\nInterrupted. {said}"), file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
-    print(f"{_table(comparison)}\nCompared {printable(str(page))}")
+    print(_table(comparison))
+    if keys := [printable(key) for key, _ in differences(comparison)]:
+        print(f"Not the same for all seeds, see the page: {', '.join(keys)}")
+    print(f"Compared {printable(str(page))}")
 
 
 def _table(comparison: Comparison) -> str:

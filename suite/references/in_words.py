@@ -30,8 +30,8 @@ def conclusion(result: dict[str, Any]) -> str:
     unsure = [rival for rival in every if rival.corrected >= SURE]
     accuracy = every[0].accuracy - every[0].ahead
     texts = [
-        f"By one training of each, the winner ({percent(accuracy)}) is surely more accurate than {len(behind)} of "
-        f"{len(every)} reference networks."
+        f"By one training of each, of as many epochs, the winner ({percent(accuracy)}) is surely more accurate than "
+        f"{len(behind)} of {len(every)} reference networks."
     ]
     if result["from_supernet"]:
         texts.append(
@@ -46,18 +46,18 @@ def conclusion(result: dict[str, Any]) -> str:
     return " ".join(texts)
 
 
-def beside_base(result: dict[str, Any]) -> str | None:
-    """The winner beside the hand-made CNN, in one sentence; None as long as that is not tested."""
+def beside_base(result: dict[str, Any], search_seconds: float) -> str | None:
+    """The winner beside the hand-made CNN, in a few sentences; None as long as that is not tested."""
     for rival in rivals(result):
         if rival.row.name == BASE:
             start = " from drawn weights" if result["from_supernet"] else ""
             name = f"The hand-made base CNN, trained by the same recipe{start},"
-            return f"{name} {_set_beside(rival, winner_row(result))}"
+            return f"{name} {_set_beside(rival, winner_row(result), search_seconds)}"
     return None
 
 
-def beside_best(result: dict[str, Any]) -> str | None:
-    """The winner beside the most accurate of the rivals, in one sentence; None as long as there is no choice of them.
+def beside_best(result: dict[str, Any], search_seconds: float) -> str | None:
+    """The winner beside the most accurate of the rivals, likewise; None as long as there is no choice of them.
 
     Which rival is the best was seen on the test pictures; the correction for all of them makes up for that.
     """
@@ -68,7 +68,8 @@ def beside_best(result: dict[str, Any]) -> str | None:
     among = f"the best of {plural(len(every), 'reference network')}"
     if best.row.name == BASE:
         return f"It is {among}."
-    return f"{among[0].upper()}{among[1:]}, {best.row.name}, {_set_beside(best, winner_row(result))}"
+    told = _set_beside(best, winner_row(result), search_seconds)
+    return f"{among[0].upper()}{among[1:]}, {best.row.name}, {told}"
 
 
 def notes(result: dict[str, Any]) -> list[str]:
@@ -110,14 +111,15 @@ def _beaten(rival: Rival, winner: Row) -> str:
     )
 
 
-def _set_beside(rival: Rival, winner: Row) -> str:
+def _set_beside(rival: Rival, winner: Row, search_seconds: float) -> str:
     points = f"{100 * abs(rival.ahead):.2f} points {'less' if rival.ahead > 0 else 'more'}"
     verdict = "sure for these two trainings" if rival.corrected < SURE else "which may be chance"
     return (
         f"reaches {percent(rival.accuracy)}; the winner has {points} ({verdict}: p {p_value(rival.corrected)}), with "
         f"{_times(winner.params, rival.row.params)} the parameters, {_times(winner.macs, rival.row.macs)} the "
         f"multiply-accumulates and {_times(winner.batch_1_ms, rival.row.batch_1_ms)} the milliseconds a pass. "
-        f"Training it took {duration(rival.row.seconds)}, the winner {duration(winner.seconds)}."
+        f"Training it took {duration(rival.row.seconds)}, the winner {duration(winner.seconds)}; finding the winner "
+        f"took {duration(search_seconds)}, its training as a finalist among it."
     )
 
 

@@ -41,7 +41,8 @@ class RunRecord:
     @cached_property
     def walked(self) -> WalkedSpace:
         """The oracle's table, read when a section first asks for it; only of a run that has an oracle."""
-        return read_walked_space(self.run, self.study, self.search)
+        by_time = self.left_out_above is not None
+        return read_walked_space(self.run, self.study, self.search, limited_by_time=by_time)
 
     @property
     def classes(self) -> list[str]:

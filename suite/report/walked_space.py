@@ -23,6 +23,7 @@ class WalkedSpace:
     score: str  # loss or accuracy: what the study ranks networks by
     evaluated: Rows  # rows of the networks that the search evaluated, in the order of evaluation
     limits: Limits
+    limited_by_time: bool  # the limit on MACs is a time budget's, not the study's
 
     @property
     def networks(self) -> int:
@@ -48,13 +49,16 @@ class WalkedSpace:
         """Which networks are compared, where not all are; otherwise empty."""
         words = ""
         if self.networks < len(self.everything["genome"]):
-            words += f" Compared are the {count(self.networks)} networks within the search's limits on size."
+            words += f" Compared are the {count(self.networks)} networks within the search's limits on size"
+            words += ", that on MACs set by the run's time budget." if self.limited_by_time else "."
         if self.limits.max_latency_ms is not None:
             words += " The study's limit on latency is not applied here: it holds for measured times."
         return words
 
 
-def read_walked_space(run: RunDirectory, study: StudySettings, search: dict[str, Any] | None) -> WalkedSpace:
+def read_walked_space(
+    run: RunDirectory, study: StudySettings, search: dict[str, Any] | None, *, limited_by_time: bool
+) -> WalkedSpace:
     """A run's oracle. A limit on latency is left out: it holds for measured times, which few networks have."""
     table, limits = read_table(run), study.search.limits
     kept = within(table, {"params": limits.max_params, "macs": limits.max_macs})
@@ -62,4 +66,4 @@ def read_walked_space(run: RunDirectory, study: StudySettings, search: dict[str,
     place = {genome: row for row, genome in enumerate(columns["genome"])}
     whole = [row for row in search["evaluated"] if row["failure"] is None] if search else []
     evaluated = np.array([place[row["genome"]] for row in whole], dtype=np.int64)
-    return WalkedSpace(table, columns, study.search.score, evaluated, limits)
+    return WalkedSpace(table, columns, study.search.score, evaluated, limits, limited_by_time)

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from suite.data import find_data, open_data
+from suite.evaluation import evaluate
 from suite.oracle_table import read_table
 from suite.pareto import pareto_front
 from suite.report import write_report
@@ -21,7 +22,6 @@ from suite.run_directory import RunDirectory
 from suite.space import SearchSpace
 from suite.study import Limits, read_study, study_toml
 from suite.supernet import load_supernet
-from suite.training import evaluate
 from tests.conftest import rewrite_oracle
 from tests.end_to_end.conftest import ENVIRONMENT, cold_python, suite, write_study
 from tests.end_to_end.stopping import search_with, suite_with
@@ -142,19 +142,25 @@ def test_a_report_does_without_errors_that_few_timings_cannot_give(
     assert "rank correlation" not in page
 
 
-def test_only_networks_within_the_limits_are_compared(walked: RunDirectory, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("of", "end"), [("params", "."), ("macs", ", that on MACs set by the run's time budget.")]
+)
+def test_only_networks_within_the_limits_are_compared(
+    of: str, end: str, walked: RunDirectory, tmp_path: Path
+) -> None:
+    """Nobody asked for any: one on MACs can only be a time budget's."""
     run = RunDirectory(Path(shutil.copytree(walked.path, tmp_path / "run")))
     table, search = read_table(walked), walked.read_result("search")
     assert search is not None
-    limit = int(max(row["params"] for row in search["evaluated"]))
+    limit = int(max(row[of] for row in search["evaluated"]))
     study = read_study(run.path / "study.toml")
-    limited = study.search.model_copy(update={"limits": Limits(max_params=limit)})
+    limited = study.search.model_copy(update={"limits": Limits(**{f"max_{of}": limit})})
     (run.path / "study.toml").write_text(study_toml(study.model_copy(update={"search": limited})))
     assert suite("report", run.path, cwd=tmp_path).returncode == 0
     page = (run.path / "report" / "report.md").read_text()
-    kept = int((table["params"] <= limit).sum())
+    kept = int((table[of] <= limit).sum())
     assert kept < 432
-    assert f"Compared are the {kept} networks within the search's limits on size." in page
+    assert f"Compared are the {kept} networks within the search's limits on size{end}" in page
     assert f" of {kept} on val-A" in page
 
 

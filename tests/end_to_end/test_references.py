@@ -88,7 +88,7 @@ def test_results_have_every_column(compared: RunDirectory) -> None:
 def test_the_command_and_the_report_say_the_same(compared: RunDirectory) -> None:
     conclusion = (compared.path.parent / "said").read_text().splitlines()[0]
     page = html.unescape((compared.path / "report" / "report.md").read_text())
-    assert conclusion.startswith("By one training of each, the winner (")
+    assert conclusion.startswith("By one training of each, of as many epochs, the winner (")
     assert "of 14 reference networks." in conclusion
     assert f"\n## Against rivals\n\n**{conclusion}**" in page
     for name in NAMES:
@@ -105,6 +105,10 @@ def test_the_command_and_the_report_say_the_same(compared: RunDirectory) -> None
     assert told in answer
     assert (compared.path / "report" / "figures" / "references.png").is_file()
     assert "seen once" in page
+    assert (
+        "The reference networks had as many epochs as the winner, and none of the time that the search"
+        in page
+    )
     assert "15 tests in the ledger, none of them twice" in page
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from suite.run_directory import RunDirectory
+from suite.study import read_study, study_toml
+from suite.used_study import with_epochs
 from tests.conftest import refusal
 from tests.end_to_end.conftest import suite, write_study
 from tests.end_to_end.stopping import search_with
@@ -67,6 +69,22 @@ def test_the_page_of_a_set_holds_its_seeds_side_by_side(
     figures = list((folder / "report" / "figures").iterdir())
     assert {figure.name for figure in figures} == {"accuracy.png", "search.png", "fronts.png"}
     assert min(figure.stat().st_size for figure in figures) > 5_000
+
+
+def test_what_time_budgets_made_different_is_said_beside_the_mean(
+    two_seeds: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """Each seed's own pace decides."""
+    copied = Path(shutil.copytree(two_seeds[0], tmp_path / "set"))
+    used = read_study(copied / "set-seed-1" / "study.toml")
+    (copied / "set-seed-1" / "study.toml").write_text(study_toml(with_epochs(used, 1, 1, stop="early")))
+    fitted = {"seconds": 1.0, "epochs": {"finalists": 1, "final": 1}, "stop": "early"}
+    RunDirectory(copied / "set-seed-1").write_result("time_left", fitted)
+    words = ("search", quick_study(tmp_path), "--seeds", 2, "--run-dir", "set", "--resume")
+    done = suite(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Not the same for all seeds, see the page: finalists.stop" in done.stdout.splitlines()
+    assert "Not the same" not in two_seeds[1].stdout
 
 
 def test_what_was_wrong_is_kept_for_paired_tests(

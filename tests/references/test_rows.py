@@ -57,7 +57,8 @@ def test_a_rival_that_wins_is_named_with_what_it_costs() -> None:
     result = result_of(WINNER, training(BASE, range(50)), training("most MACs", range(4)))
     text = conclusion(result)
     assert text.startswith(
-        "By one training of each, the winner (80.00 %) is surely more accurate than 1 of 2 reference networks"
+        "By one training of each, of as many epochs, the winner (80.00 %) is surely more accurate than 1 of 2 "
+        "reference networks"
     )
     assert "most MACs is surely more accurate than the winner: 96.00 % (+16.00 points, p < 0.001)" in text
     assert "with 3.00 times the parameters" in text
@@ -69,10 +70,11 @@ def test_a_difference_that_may_be_chance_is_called_so() -> None:
     assert "0 of 1" in conclusion(result)
     assert f"Beside 1 the difference may be chance: {BASE} (+2.00 points)." in conclusion(result)
     assert "None is surely more accurate than it." in conclusion(result)
-    said = beside_base(result)
+    said = beside_base(result, 600.0)
     assert said is not None
     assert "reaches 82.00 %; the winner has 2.00 points less (which may be chance: p = 0.500)" in said
     assert "0.50 times the parameters" in said
+    assert said.endswith("; finding the winner took 10.0 min, its training as a finalist among it.")
 
 
 def test_the_best_rival_is_named_with_the_difference_and_whether_it_is_sure() -> None:
@@ -81,20 +83,20 @@ def test_the_best_rival_is_named_with_the_difference_and_whether_it_is_sure() ->
         training("most MACs", range(4)),
         training("random 1", range(18)),
     )
-    said = beside_best(result_of(WINNER, *rivals_of_three))
+    said = beside_best(result_of(WINNER, *rivals_of_three), 600.0)
     assert said is not None
     assert said.startswith("The best of 3 reference networks, most MACs, reaches 96.00 %; the winner has ")
     assert (
         "16.00 points less (sure for these two trainings: p < 0.001), with 0.33 times the parameters" in said
     )
-    unsure = beside_best(result_of(WINNER, training(BASE, range(50)), training("random 1", range(22))))
+    unsure = beside_best(result_of(WINNER, training(BASE, range(50)), training("random 1", range(22))), 600.0)
     assert "random 1, reaches 78.00 %; the winner has 2.00 points more (which may be chance" in (unsure or "")
 
 
 def test_a_base_cnn_that_is_the_best_rival_is_not_told_twice() -> None:
     result = result_of(WINNER, training(BASE, range(18)), training("random 1", range(30)))
-    assert beside_best(result) == "It is the best of 2 reference networks."
-    assert beside_best(result_of(WINNER, training(BASE, range(18)))) is None
+    assert beside_best(result, 600.0) == "It is the best of 2 reference networks."
+    assert beside_best(result_of(WINNER, training(BASE, range(18))), 600.0) is None
 
 
 def test_tests_are_paired_corrected_and_of_the_runs_own_seed_alone() -> None:
@@ -139,10 +141,10 @@ def test_a_winner_that_began_from_the_supernet_is_said_to_have() -> None:
     assert "supernet" not in conclusion(result)
     ahead = result | {"from_supernet": True}
     assert "It began with the supernet's weights, all others with drawn ones" in conclusion(ahead)
-    assert "trained by the same recipe from drawn weights, reaches" in (beside_base(ahead) or "")
+    assert "trained by the same recipe from drawn weights, reaches" in (beside_base(ahead, 600.0) or "")
 
 
 def test_nothing_is_claimed_before_a_rival_is_tested() -> None:
     assert conclusion(result_of(WINNER)) == "No reference network has been tested yet."
-    assert beside_base(result_of(WINNER)) is None
-    assert beside_best(result_of(WINNER)) is None
+    assert beside_base(result_of(WINNER), 600.0) is None
+    assert beside_best(result_of(WINNER), 600.0) is None

@@ -88,7 +88,11 @@ def _in_a_sentence(record: RunRecord, interval: str) -> str:
 
 def _how_far_to_believe(record: RunRecord) -> list[str]:
     """Where these are known: the winner beside a network made by hand and the best rival; does the supernet rank."""
-    beside = [tell(record.references) for tell in (beside_base, beside_best)] if record.references else []
+    beside = [
+        tell(record.references, record.search_seconds)
+        for tell in (beside_base, beside_best)
+        if record.references is not None
+    ]
     rivals = " ".join(sentence for sentence in beside if sentence)
     said = [escaped(rivals)] if rivals else []
     if record.fidelity is not None:

@@ -11,7 +11,7 @@ from suite.report.record import RunRecord
 from suite.report.section import Section
 from suite.report.style import Figures
 from suite.run_directory import searched_on
-from suite.wording import count, in_short, plural, threads_in_words
+from suite.wording import count, duration, in_short, plural, threads_in_words
 
 
 def section(record: RunRecord, figures: Figures) -> Section | None:
@@ -108,7 +108,10 @@ def _ranking(record: RunRecord) -> str:
 
 def _rivals(record: RunRecord) -> str:
     if record.rivals:
-        return ""
+        return (
+            "The reference networks had as many epochs as the winner, and none of the time that the search for it "
+            f"took ({duration(record.search_seconds)}). With that for training, they might do better than here."
+        )
     return (
         "No other network was trained and tested beside the winner, not even one made by hand; `suite references` "
         "does that."
