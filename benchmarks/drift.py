@@ -38,7 +38,7 @@ def run(
     study, device = read_study(path), open_device("auto")
     space = SearchSpace(study.space, (3, *study.data.image_size), _CLASSES)
     supernet = Supernet(space, dropout=0.0).draw(torch.Generator().manual_seed(study.seed)).eval().to(device)
-    clock, rng = SubnetClock(supernet, None, device), random.Random(study.seed)
+    clock, rng = SubnetClock(supernet, device), random.Random(study.seed)
     clock.together = _TOGETHER
     genomes = draw_for_timing(space, networks, rng)
     milliseconds, scales = np.empty((2, passes, len(genomes)))

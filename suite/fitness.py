@@ -119,7 +119,7 @@ class Fitness:
         self._space = space
         self._scorer = scorer
         self._split = split
-        self._clock = SubnetClock(supernet, scorer.calibration, device, scorer.run)
+        self._clock = SubnetClock(supernet, device, scorer.run)
 
     def evaluate(
         self,

@@ -28,7 +28,6 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 from scipy.stats import spearmanr
-from torch import Tensor
 
 from suite.blocks import ConvLayer, Layer, Shape
 from suite.device import device_facts
@@ -92,7 +91,6 @@ def model_latency(
     study: StudySettings,
     space: SearchSpace,
     supernet: Supernet,
-    calibration: Tensor | None,
     device: torch.device,
     run: RunDirectory,
     display: Display,
@@ -102,14 +100,13 @@ def model_latency(
 
     By default 300, or a quarter of a small space.
 
-    Networks that were timed on this machine before are not timed again. `calibration` is (N, C, H, W) normalised
-    training pictures for batch norm, None without it.
+    Networks that were timed on this machine before are not timed again.
     """
     count = min(space.size, count or min(COUNT, max(_FEWEST, space.size // 4)))
     result = run.read_result(PHASE)
     here = {"device": timed_on(device), "machine": device_facts(device).name, "networks": count}
     if result is None or any(result.get(name, value) != value for name, value in here.items()):
-        clock = SubnetClock(supernet, calibration, device, run)
+        clock = SubnetClock(supernet, device, run)
         result = _time_and_judge(study, space, clock, device, run, display, count)
         run.write_result(PHASE, result)
         run.drop_checkpoint(PHASE)

@@ -52,7 +52,7 @@ def score_space(
     """
     genomes = list(space)
     supernet, device = scorer.supernet, scorer.device
-    latency = model_latency(study, space, supernet, scorer.calibration, device, run, display)
+    latency = model_latency(study, space, supernet, device, run, display)
     splits = {
         "val_search": data.val_search.part(0, pictures),
         "val_choice": data.val_choice.part(0, pictures),

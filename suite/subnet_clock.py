@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from statistics import fmean
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from suite.device import device_facts
 from suite.errors import OutOfMemoryError
@@ -37,8 +37,6 @@ class SubnetClock:
     noise within one (`suite bench drift`). So three anchors, always the same networks, are timed with every block,
     and its times are scaled until the anchors take what they took in the run's first block on that machine.
 
-    `calibration` is (N, C, H, W) normalised training pictures for batch norm, None without it.
-
     Times depend a little on the company. With a `run`, how many are timed at once is recorded there and stays,
     halvings for want of memory included; and so is what the anchors took.
     """
@@ -46,12 +44,10 @@ class SubnetClock:
     def __init__(
         self,
         supernet: Supernet,
-        calibration: Tensor | None,
         device: torch.device,
         run: RunDirectory | None = None,
     ) -> None:
         self._supernet = supernet
-        self._calibration = calibration
         self._device = device
         self._run = run
         together = run.read_json(TOGETHER_FILE) if run is not None else None
@@ -73,7 +69,7 @@ class SubnetClock:
         Raises:
             OutOfMemoryError: there is too little memory for even one.
         """
-        builds = [partial(self._supernet.extract, genome, self._calibration) for genome in genomes]
+        builds = [partial(self._supernet.extract_for_timing, genome) for genome in genomes]
         return self._time(builds, settings, rng, progress, keep)
 
     def noise_floor_ms(self, settings: LatencySettings, rng: random.Random) -> float:
@@ -91,7 +87,7 @@ class SubnetClock:
         space, rng = self._supernet.space, random.Random(0)
         drawn = sorted((space.sample(rng) for _ in range(_DRAWN)), key=space.macs)
         chosen = (drawn[(2 * i + 1) * _DRAWN // (2 * ANCHORS)] for i in range(ANCHORS))
-        return [self._supernet.extract(genome, self._calibration) for genome in chosen]
+        return [self._supernet.extract_for_timing(genome) for genome in chosen]
 
     def _time(
         self,

@@ -159,7 +159,7 @@ def test_rounds_are_mixed_anew_and_a_network_keeps_its_median(
     told: list[int] = []
     timed = time_networks(
         genomes,
-        SubnetClock(Supernet(space, dropout=0.0), None, torch.device("cpu")),
+        SubnetClock(Supernet(space, dropout=0.0), torch.device("cpu")),
         tiny_study.latency,
         random.Random(0),
         told.append,
@@ -186,7 +186,7 @@ def test_rounds_of_before_are_gone_on_from(
         return real(clock, genomes, *words)
 
     monkeypatch.setattr(SubnetClock, "time", counted)
-    arguments = (tiny_study, space, supernet, None, torch.device("cpu"), run, display)
+    arguments = (tiny_study, space, supernet, torch.device("cpu"), run, display)
     with pytest.raises(KeyboardInterrupt):
         model_latency(*arguments, count=6)
     before = run.load_checkpoint("latency_model")
@@ -206,7 +206,7 @@ def test_a_run_keeps_its_timings(tiny_study: StudySettings, tmp_path: Path) -> N
     space = SearchSpace(tiny_study.space, (1, 16, 16), 10)
     supernet = Supernet(space, dropout=0.0).draw(torch.Generator().manual_seed(0)).eval()
     run, display = RunDirectory.create(tmp_path / "run"), Display(quiet=True)
-    arguments = (tiny_study, space, supernet, None, torch.device("cpu"), run, display)
+    arguments = (tiny_study, space, supernet, torch.device("cpu"), run, display)
     model = model_latency(*arguments, count=20)
     result = run.read_result("latency_model")
     assert result is not None
@@ -248,5 +248,5 @@ def test_times_of_another_machine_are_taken_anew(
             "suite.latency_model.device_facts", lambda _, name=machine: replace(here, name=name)
         )
         cpu, quiet = torch.device("cpu"), Display(quiet=True)
-        model_latency(tiny_study, space, supernet, None, cpu, run, quiet, count=6)
+        model_latency(tiny_study, space, supernet, cpu, run, quiet, count=6)
         assert len(timed) == rounds

@@ -62,24 +62,24 @@ def test_a_block_is_halved_until_it_fits_and_stays_so_for_all_of_a_run(
 ) -> None:
     told: list[int] = []
     with memory_for(3) as tried:
-        timed = SubnetClock(supernet, None, CPU, run).time(GENOMES, SETTINGS, random.Random(0), told.append)
+        timed = SubnetClock(supernet, CPU, run).time(GENOMES, SETTINGS, random.Random(0), told.append)
     assert tried == [11, 5, 2, 2, 2, 2, 2, 1]
     assert told[-1] == len(timed) == 11
     assert json.loads((run.path / "timed_together.json").read_text())["networks"] == 2
     with memory_for(1_000) as tried:
-        again = SubnetClock(supernet, None, CPU, run)
+        again = SubnetClock(supernet, CPU, run)
         again.time(GENOMES[:4], SETTINGS, random.Random(0))
     assert tried == [2, 2], "a later execution does not try more at once"
 
 
 def test_the_noise_floor_is_measured_with_as_many_as_fit(supernet: Supernet) -> None:
     with memory_for(6, anchors=0) as tried:
-        assert 0 <= SubnetClock(supernet, None, CPU).noise_floor_ms(SETTINGS, random.Random(0)) < 1_000
+        assert 0 <= SubnetClock(supernet, CPU).noise_floor_ms(SETTINGS, random.Random(0)) < 1_000
     assert tried == [12, 6, 6]
 
 
 def test_too_little_memory_for_one_network_is_a_clear_error(run: RunDirectory, supernet: Supernet) -> None:
-    clock = SubnetClock(supernet, None, CPU, run)
+    clock = SubnetClock(supernet, CPU, run)
     with (
         memory_for(0),
         pytest.raises(OutOfMemoryError, match=r"timing: .* 1 at once .* lower latency\.batch"),
@@ -88,7 +88,7 @@ def test_too_little_memory_for_one_network_is_a_clear_error(run: RunDirectory, s
 
 
 def test_another_error_is_not_taken_for_a_lack_of_memory(supernet: Supernet) -> None:
-    clock = SubnetClock(supernet, None, CPU)
+    clock = SubnetClock(supernet, CPU)
     with (
         mock.patch("suite.subnet_clock.measure", side_effect=RuntimeError("shapes differ")),
         pytest.raises(RuntimeError, match="shapes differ"),
@@ -114,7 +114,7 @@ def machine_at(*speeds: float) -> Iterator[list[list[Any]]]:
 
 def test_every_block_is_scaled_to_the_speed_of_the_first(run: RunDirectory, supernet: Supernet) -> None:
     with machine_at(1.0, 0.5, 2.0):
-        clock = SubnetClock(supernet, None, CPU, run)
+        clock = SubnetClock(supernet, CPU, run)
         first, slow, fast = (clock.time(GENOMES[:4], SETTINGS, random.Random(0)) for _ in range(3))
     assert [latency.scale for latency in first] == [1.0] * 4
     for timed, scale in ((slow, 0.5), (fast, 2.0)):
@@ -129,10 +129,10 @@ def test_what_the_anchors_took_first_holds_for_later_executions(
     run: RunDirectory, supernet: Supernet
 ) -> None:
     with machine_at(1.0):
-        SubnetClock(supernet, None, CPU, run).time(GENOMES[:4], SETTINGS, random.Random(0))
+        SubnetClock(supernet, CPU, run).time(GENOMES[:4], SETTINGS, random.Random(0))
     kept = (run.path / ANCHORS_FILE).read_bytes()
     with machine_at(0.25):
-        (timed, *_) = SubnetClock(supernet, None, CPU, run).time(GENOMES[:4], SETTINGS, random.Random(0))
+        (timed, *_) = SubnetClock(supernet, CPU, run).time(GENOMES[:4], SETTINGS, random.Random(0))
     assert (timed.scale, timed.median_ms) == (pytest.approx(0.25), pytest.approx(1.0))
     assert (run.path / ANCHORS_FILE).read_bytes() == kept
 
@@ -142,7 +142,7 @@ def test_another_machine_or_batch_has_a_speed_of_its_own(
 ) -> None:
     large = SETTINGS.model_copy(update={"batch": 64})
     with machine_at(1.0, 0.1, 0.2, 0.5):
-        clock = SubnetClock(supernet, None, CPU, run)
+        clock = SubnetClock(supernet, CPU, run)
         clock.time(GENOMES[:4], SETTINGS, random.Random(0))
         assert clock.time(GENOMES[:4], large, random.Random(0))[0].scale == 1.0
         here = device_facts(CPU)
@@ -154,7 +154,7 @@ def test_another_machine_or_batch_has_a_speed_of_its_own(
 
 def test_the_anchors_are_the_same_networks_small_to_large_in_every_block(supernet: Supernet) -> None:
     with machine_at(*[1.0] * 4) as blocks:
-        one, other = SubnetClock(supernet, None, CPU), SubnetClock(supernet, None, CPU)
+        one, other = SubnetClock(supernet, CPU), SubnetClock(supernet, CPU)
         one.together = 2
         one.time(GENOMES[:4], SETTINGS, random.Random(0))
         other.time(GENOMES[:4], SETTINGS, random.Random(1))
@@ -170,14 +170,14 @@ def test_the_anchors_are_the_same_networks_small_to_large_in_every_block(superne
 
 def test_the_floor_is_no_speed_to_go_by(supernet: Supernet) -> None:
     with machine_at(0.1, 1.0):
-        clock = SubnetClock(supernet, None, CPU)
+        clock = SubnetClock(supernet, CPU)
         clock.noise_floor_ms(SETTINGS, random.Random(0))
         assert clock.time(GENOMES[:4], SETTINGS, random.Random(0))[0].scale == 1.0
 
 
 def test_two_clocks_of_a_run_go_by_one_speed(run: RunDirectory, supernet: Supernet) -> None:
     with machine_at(1.0, 0.5):
-        of_search, of_model = (SubnetClock(supernet, None, CPU, run) for _ in range(2))
+        of_search, of_model = (SubnetClock(supernet, CPU, run) for _ in range(2))
         assert of_model.time(GENOMES[:4], SETTINGS, random.Random(0))[0].scale == 1.0
         assert of_search.time(GENOMES[:4], SETTINGS, random.Random(0))[0].scale == pytest.approx(0.5)
 
@@ -201,3 +201,14 @@ def test_what_cannot_be_allocated_is_recognised(allocate: Callable[[int], object
 )
 def test_what_cuda_and_its_libraries_say_is_recognised(error: Exception) -> None:
     assert ran_out(error)
+
+
+def test_batch_norm_needs_no_pictures_to_be_timed() -> None:
+    """Its statistics are folded into the weights, and no time depends on what they are."""
+    space = space_of((1, 16, 16), depth=[1, 2], filters=[4, 8], norm="batch")
+    supernet = Supernet(space, 0.0).draw(torch.Generator().manual_seed(0)).eval()
+    genomes = [space.sample(random.Random(seed)) for seed in range(3)]
+    times = SubnetClock(supernet, CPU).time(genomes, SETTINGS, random.Random(0))
+    assert all(latency.median_ms > 0 for latency in times)
+    with pytest.raises(ValueError, match="needs calibration pictures"):
+        supernet.extract(genomes[0])

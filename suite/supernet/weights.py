@@ -102,6 +102,15 @@ class Supernet(nn.Module):
         Raises:
             ValueError: the space has batch norm and no calibration pictures were given.
         """
+        network = self.extract_for_timing(genome)
+        if self.space.norm == "batch":
+            if calibration is None:
+                raise ValueError('norm = "batch" needs calibration pictures')
+            calibrate(network, calibration)
+        return network
+
+    def extract_for_timing(self, genome: Genome) -> StandaloneCNN:
+        """The same with batch norm's statistics as they begin: no network takes longer by them, and they are dear."""
         network = StandaloneCNN(self.space, genome).to(next(self.parameters()).device)
         for conv, conv_layer, conv_block in zip(self.convs, genome.convs, network.convs, strict=False):
             assert isinstance(conv, ElasticConv)
@@ -113,10 +122,6 @@ class Supernet(nn.Module):
         ending = self.classifiers[str(len(genome.fcs))]
         assert isinstance(ending, ElasticClassifier)
         ending.copy_into(network.classifier)
-        if self.space.norm == "batch":
-            if calibration is None:
-                raise ValueError('norm = "batch" needs calibration pictures')
-            calibrate(network, calibration)
         return network.eval()
 
 
