@@ -86,13 +86,13 @@ class Scorer:
         """The result of work that scores, done again with blocks of half the size as long as memory runs out.
 
         Raises:
-            OutOfMemoryError: it does so with the smallest blocks.
+            OutOfMemoryError: it does so with the smallest blocks, or for statistics, which take no less by them.
         """
         while True:
             try:
                 return work()
-            except OutOfMemoryError:
-                if self.block == _LEAST:
+            except OutOfMemoryError as error:
+                if self.block == _LEAST or error.where == _STATISTICS:
                     raise
                 self.pin_block(self.block.halved())
                 give_back(self.device)
@@ -137,7 +137,11 @@ class Scorer:
         pictures = min(self.block.pictures, most_pictures)
         tree = PrefixTree(self.supernet, genomes, rows=self.block.rows, most_pictures=pictures, dtype=dtype)
         if self.calibration is not None:
-            with _memory_for(self.block):
+            with too_little_memory(
+                f"look at {len(self.calibration)} pictures at once",
+                where=_STATISTICS,
+                remedy='Free memory and let the same command go on, or begin a run with space.norm = "none".',
+            ):
                 tree.calibrate(self.calibration)
         return tree
 
@@ -226,6 +230,7 @@ class MostAtOnce:
 
 
 _LEAST = MostAtOnce(1, 1)
+_STATISTICS = "the statistics of batch norm"
 
 
 def most_at_once(space: SearchSpace, memory: int) -> MostAtOnce:

@@ -100,6 +100,32 @@ def test_too_little_memory_for_one_picture_is_a_clear_error(supernet: Supernet, 
     assert scorer.block == MostAtOnce(1, 1)
 
 
+def test_too_little_memory_for_statistics_leaves_the_blocks_as_they_are(
+    tiny_study: StudySettings, data: Data, run: RunDirectory
+) -> None:
+    """Smaller ones would need no less, and stay for all of a run."""
+    space = SearchSpace(
+        tiny_study.space.model_copy(update={"norm": "batch"}), data.picture_shape, len(data.classes)
+    )
+    supernet = Supernet(space, 0.1).draw(torch.Generator().manual_seed(0)).eval()
+    scorer, genomes = Scorer(supernet, data, CPU, run=run), [space.sample(random.Random(0))]
+    before = (run.path / "block.json").read_text()
+    calls: list[object] = []
+
+    def calibrate(self: PrefixTree, pictures: object) -> None:
+        calls.append(pictures)
+        raise SAID[0]()
+
+    with (
+        mock.patch.object(PrefixTree, "calibrate", calibrate),
+        pytest.raises(OutOfMemoryError, match="the statistics of batch norm: there is too little memory"),
+    ):
+        scorer.score(genomes, data.val_search)
+    assert len(calls) == 1
+    assert (run.path / "block.json").read_text() == before
+    assert len(scorer.score(genomes, data.val_search)) == 1
+
+
 def test_another_error_is_not_taken_for_a_lack_of_memory(supernet: Supernet, data: Data) -> None:
     scorer = Scorer(supernet, data, CPU)
     before = scorer.block
