@@ -17,6 +17,7 @@ from typing import Any
 import datasets
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -133,10 +134,24 @@ def _table(place: Place, loaded: Mapping[str, Any], counts: Mapping[str, Sequenc
     for split, dataset in loaded.items():
         where = _namer(place, split, counts)
         labels = _labels(dataset.data.column(label), where)
+        if place.kind == "parquet":
+            _check_embedded(dataset.data.column(picture), where)
         splits[split] = Rows(labels, dataset.data.column(picture), where)
     feature = train.features[label]
     named = isinstance(feature, datasets.ClassLabel)
     return Table(splits, tuple(feature.names) if named else _numbered_classes(splits["train"], place))
+
+
+def _check_embedded(column: Any, where: Callable[[int], str]) -> None:
+    """The checksum of a parquet file says nothing of pictures that it only names: they could change unnoticed."""
+    lacks, named = pc.is_null(pc.struct_field(column, "bytes")), pc.is_valid(pc.struct_field(column, "path"))
+    row = pc.index(pc.and_(lacks, named), value=True).as_py()
+    if row >= 0:
+        raise DataError(
+            "its picture is named and not held, so that nobody would notice if it changed.",
+            where=where(row),
+            remedy="Embed the pictures, as `to_parquet` of Hugging Face datasets does, or give class folders.",
+        )
 
 
 def _columns(dataset: Any, place: Place) -> tuple[str, str]:

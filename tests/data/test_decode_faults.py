@@ -168,3 +168,15 @@ def test_a_shard_without_rows_is_passed_over(tmp_path: Path) -> None:
     write_parquet(tmp_path / "train-00001-of-00002.parquet", [0, 1], pictures=[encoded(noise(0)), b"x"])
     with pytest.raises(DataError, match=r"train-00001-of-00002\.parquet, row 1: its picture"):
         decoded(tmp_path)
+
+
+def test_pictures_that_a_table_only_names_are_refused(tmp_path: Path) -> None:
+    """Another picture of that name would be taken for the same data."""
+    noise(0).save(tmp_path / "0.png")
+    rows = [{"bytes": encoded(noise(0)), "path": "0.png"}, {"bytes": None, "path": str(tmp_path / "0.png")}]
+    picture = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+    pq.write_table(pa.table({"img": pa.array(rows, picture), "label": [0, 1]}), tmp_path / "train.parquet")
+    with pytest.raises(DataError, match="is named and not held") as refused:
+        decoded(tmp_path)
+    assert "row 1" in str(refused.value) or "row 2" in str(refused.value)
+    assert "Embed the pictures" in str(refused.value)
