@@ -66,6 +66,7 @@ class Finalist:
         ]
         self._curves = [_Curve([], [], [], []) for _ in self._seeds]
         self._save_clock = EverySeconds(30)
+        self._ended_after = 0  # epochs, once it is out of the race
         self._resume()
 
     @property
@@ -76,6 +77,8 @@ class Finalist:
     @property
     def epoch(self) -> int:
         """Epochs behind every seed."""
+        if not self._trainings:
+            return self._ended_after
         return min(training.epoch for training in self._trainings)
 
     @property
@@ -117,11 +120,13 @@ class Finalist:
         if state == TrialState.PRUNED or (state == TrialState.RUNNING and self._trial.should_prune()):
             self.pruned = True
             self._save()
+            self._let_go()
 
     def give_up(self, why: TrainingError) -> None:
         """Leave the race, as its loss is no number any more; the others go on."""
         self.failure = why.what
         self._save()
+        self._let_go()
 
     def tell(self, study: optuna.Study) -> None:
         """Close the trial, unless an earlier execution has."""
@@ -186,6 +191,13 @@ class Finalist:
         self.pruned, self.seconds = state["pruned"], state["seconds"]
         self.failure = state.get("failure")  # checkpoints of older versions have none
         self._check_reported()
+        if not self.racing:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Of networks, moments and, on a GPU, a copy of the pictures: nobody trains them on."""
+        self._ended_after = self.epoch
+        self._trainings.clear()
 
     def _check_reported(self) -> None:
         """Refuse a trial that says otherwise than the checkpoint: the pruner would go by it.

@@ -67,7 +67,7 @@ class Training:
             remedy="Use --device cpu, or a new run with a smaller data.image_size or fewer finalists.",
         ):
             self._pictures, self._labels = split.pictures.to(device), split.labels.to(device)
-        self._loss = loss or self._cross_entropy
+        self._loss = loss  # None: cross-entropy, whose method kept here would keep all of this alive
         self._class_weights = data.class_weights_on(device)
         self._seed = seed
         self._loss_sum = torch.zeros((), dtype=torch.float64, device=device)
@@ -170,7 +170,9 @@ class Training:
 
     def _descend(self, batch: Tensor) -> None:
         pictures = augment(self._pictures[batch], self.recipe.augment, self._generator)
-        loss = self._loss(self._data.normalise(pictures), self._labels[batch], self._rng)
+        loss = (self._loss or self._cross_entropy)(
+            self._data.normalise(pictures), self._labels[batch], self._rng
+        )
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()

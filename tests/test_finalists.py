@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -22,6 +23,7 @@ from suite.finalists import train_finalists
 from suite.progress import Display
 from suite.run_directory import RunDirectory
 from suite.space import Genome, SearchSpace
+from suite.standalone import standalone_training
 from suite.study import StudySettings
 from suite.supernet import Scorer
 from suite.training import Training
@@ -113,6 +115,28 @@ def test_a_checkpoint_behind_what_was_reported_is_judged_once_it_has_caught_up(
     assert came_to_two == [4, 5, 6]  # the first is behind two others, and would be pruned
     stopped.checkpoint(4).write_bytes(b"damaged")  # the one before is of the first epoch
     assert stopped.run() == whole
+
+
+def test_who_is_out_of_the_race_holds_no_networks(
+    tiny_study: StudySettings, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU each has a copy of the pictures as well."""
+    race, alive = Race(tiny_study, data, tmp_path), weakref.WeakSet[Training]()
+    held, train_to = dict[Genome, int](), Finalist.train_to
+
+    def training_of(*words: Any, **keys: Any) -> Training:
+        training = standalone_training(*words, **keys)
+        alive.add(training)
+        return training
+
+    def train_and_look(finalist: Finalist, epoch: int, say: Any) -> None:
+        train_to(finalist, epoch, say)
+        held[finalist.genome] = len(alive)
+
+    monkeypatch.setattr("suite.finalist.standalone_training", training_of)
+    monkeypatch.setattr(Finalist, "train_to", train_and_look)
+    race.run()
+    assert [held[genome] for genome in race.genomes] == [8, 8, 8, 8, 4, 4, 2, 2]
 
 
 def test_without_result_and_checkpoints_the_same_ones_are_pruned_again(
