@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from suite.data import Data, Split
 from suite.errors import OutOfMemoryError
-from suite.memory import too_little_memory
+from suite.memory import give_back, too_little_memory
 from suite.wording import plural
 
 
@@ -81,6 +81,7 @@ def evaluate(network: nn.Module, data: Data, split: Split, device: torch.device,
             if batch == 1:
                 raise
             batch //= 2
+            give_back(device)
             continue
         losses.append(F.cross_entropy(logits, labels.to(device), reduction="none").double().cpu())
         predicted.append(logits.argmax(1).cpu())

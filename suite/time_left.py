@@ -82,9 +82,7 @@ def fit_finalists(
                 "Note: these are few of the epochs asked for. One network trained by hand for all of the time may be "
                 "better, as it was on CIFAR-10 where they had 4 to 7 of 50 epochs (reports/benchmark-wall-clock)."
             )
-    fitted = with_fitted_epochs(study, run)
-    write_atomically(run.path / "study.toml", study_toml(fitted).encode())
-    return fitted
+    return _written_down(study, run)
 
 
 def fit_fine_tuning(
@@ -111,6 +109,11 @@ def fit_fine_tuning(
         if epochs != planned["epochs"]:
             in_time = f"In the {duration(max(left, 0))} left"
             display.say(f"{in_time}: {epochs['final']} of fine-tuning, instead of {study.final.epochs}.")
+    return _written_down(study, run)
+
+
+def _written_down(study: StudySettings, run: RunDirectory) -> StudySettings:
+    """The study as it is fitted, in study.toml too."""
     fitted = with_fitted_epochs(study, run)
     write_atomically(run.path / "study.toml", study_toml(fitted).encode())
     return fitted

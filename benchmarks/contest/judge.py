@@ -18,9 +18,7 @@ class Topic:
     unit: str  # of what a method lacks
     scale: float  # from the task's numbers to that unit
     near: float | None = None  # in that unit: how long until a method lacks no more is told too
-    floors: Sequence[
-        float
-    ] = ()  # in that unit, seeds in turn: what who knows all networks' fitness still lacks
+    floors: Sequence[float] = ()  # in that unit, seeds in turn: what who knows every fitness still lacks
     note: str = ""  # what has to be known to read its numbers
     searched_as: str | None = None  # the task of the same fitness, whose searches are judged anew here
     ablated: bool = True  # whether our evolution without its parts takes part

@@ -23,11 +23,11 @@ PICTURE_ENDINGS = frozenset(
         ".pgm",
     ]  # what Pillow reads everywhere
 )
-_SPLITS = {
+_SPLITS = {  # by how words of a name begin
     "train": ("train",),
     "test": ("test",),
     "neither": ("val", "eval", "holdout"),
-}  # beginnings of words
+}
 _SHARD = re.compile(r"(?P<stem>.*)-(?P<number>\d+)-of-(?P<count>\d+)\.parquet$")
 
 
